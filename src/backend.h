@@ -32,6 +32,7 @@
 
 struct option_values;
 struct store_option;
+struct store_url;
 
 enum store_concurrency { STORE_PARALLEL, STORE_SERIAL };
 
@@ -108,6 +109,14 @@ struct store_backend {
 	enum store_concurrency concurrency;
 	bool lists_recursively;
 
+	/*
+	 * Optional: turn the parts of a URL into options ("root" from the
+	 * path ...); `source` goes to option_values_set().  The ?name=value
+	 * options are set by the caller.  Pure.
+	 */
+	int (*from_url)(const struct store_url *url,
+			struct option_values *values, const char *source,
+			struct store_error *error) STORE_WARN_UNUSED;
 	/*
 	 * Make an instance from options.  Pure: no I/O, no threads; every
 	 * mistake of the user is found here and named.  `values` is borrowed.
