@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 # Functions shared by the scripts here; sourced, never run. Plain sh. The
 # caller sets `top` to the root of the source tree.
+: "${top:?}"
 
 die() {
 	printf '%s: %s\n' "${0##*/}" "$*" >&2
