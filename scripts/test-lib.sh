@@ -4,6 +4,7 @@
 # whatever it leaves behind (processes, mounts) taken away. Sourced by bash.
 # The caller sets top, patterns, full, seed, logs and scratch.
 : "${top:?}" "${logs:?}" "${scratch:?}" "${full:?}" "${seed:?}"
+declare -a patterns
 
 passed=0
 failed=0
@@ -150,14 +151,7 @@ run_script() {
 	start=$SECONDS
 	status=0
 	(
-		cd "$work" || exit 1
-		export STOREFS=$build/storefs STORECTL=$build/storectl
-		export SRCDIR=$top BUILDDIR=$build WORK=$work HOME=$work/home
-		export FULL=$full SEED=$seed PATH=$build:$PATH
-		export TMPDIR=$work
-		sanitizer_options "$log.sanitizer"
-		unset STOREFS_CONFIG XDG_CONFIG_HOME XDG_STATE_HOME
-		trap - EXIT INT TERM
+		test_environment "$build" "$log.sanitizer"
 		bounded "$seconds" "$log" "$file"
 	) || status=$?
 	left=$(workspace_end)
@@ -176,13 +170,20 @@ run_script() {
 	fi
 }
 
-sanitizer_options() {
-	local common=log_path=$1:exitcode=99
+# test_environment BUILD SANITIZER-LOG: what a test finds; in a subshell.
+test_environment() {
+	local common=log_path=$2:exitcode=99
 
+	cd "$work" || exit 1
+	trap - EXIT INT TERM
+	export STOREFS=$1/storefs STORECTL=$1/storectl BUILDDIR=$1
+	export SRCDIR=$top WORK=$work TMPDIR=$work HOME=$work/home
+	export FULL=$full SEED=$seed PATH=$1:$PATH LC_ALL=C.UTF-8
 	export ASAN_OPTIONS=$common:detect_leaks=1
 	export UBSAN_OPTIONS=$common:print_stacktrace=1
 	export TSAN_OPTIONS=$common:second_deadlock_stack=1
 	export CK_TIMEOUT_MULTIPLIER=10
+	unset STOREFS_CONFIG XDG_CONFIG_HOME XDG_STATE_HOME
 }
 
 # check_results NAME LOG: a line per test of a libcheck program, read from its
@@ -227,13 +228,9 @@ run_check() {
 	workspace "$name"
 	rm -f "$log".sanitizer.*
 	(
-		cd "$work" || exit 1
-		export SRCDIR=$top WORK=$work TMPDIR=$work HOME=$work/home
-		export FULL=$full SEED=$seed CK_VERBOSITY=verbose
-		sanitizer_options "$log.sanitizer"
-		unset STOREFS_CONFIG XDG_CONFIG_HOME XDG_STATE_HOME
-		trap - EXIT INT TERM
-		bounded "$seconds" "$log" "$@" "$program"
+		test_environment "$top/build" "$log.sanitizer"
+		CK_VERBOSITY=verbose bounded "$seconds" "$log" \
+			"$@" "$program"
 	) || status=$?
 	workspace_end >>"$log"
 	cat "$log".sanitizer.* >>"$log" 2>/dev/null
