@@ -1,0 +1,555 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Nodes and names; see node.h.  Called by the operations (ops_*.c), file.c
+ * and publish.c; calls nothing that blocks.
+ *
+ * A node is freed when it has no lookups, no references and no file.  Its
+ * names go with it, except that unpublished nodes are kept by their file.
+ */
+#include "config.h"
+
+#include "mount/node.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "src/base/cleanup.h"
+#include "src/base/clock.h"
+
+enum { TREE_FIRST_ROOM = 1024 };
+/* Numbers we give ourselves do not meet those of a store. */
+#define NUMBER_OWN_FIRST (UINT64_C(1) << 62)
+
+/* ---- hashing ---- */
+
+static uint64_t hash_mix(uint64_t value)
+{
+	value ^= value >> 33;
+	value *= UINT64_C(0xff51afd7ed558ccd);
+	value ^= value >> 33;
+	value *= UINT64_C(0xc4ceb9fe1a85ec53);
+	return value ^ (value >> 33);
+}
+
+static size_t name_slot(const struct tree *tree, const struct node *parent,
+			const char *text)
+{
+	uint64_t hash = tree->seed ^ hash_mix((uintptr_t)parent);
+
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) *
+		       UINT64_C(0x100000001b3);
+	return (size_t)(hash_mix(hash) & (tree->name_room - 1));
+}
+
+static size_t identity_slot(const struct tree *tree, uint64_t store_node)
+{
+	return (size_t)(hash_mix(store_node ^ tree->seed) &
+			(tree->identity_room - 1));
+}
+
+/* Growing is a matter of speed: without memory the chains get longer. */
+static void names_grow(struct tree *tree)
+{
+	size_t old_room = tree->name_room;
+	struct name **old = tree->names;
+	struct name **room = calloc(old_room * 2, sizeof(*room));
+
+	if (!room)
+		return;
+	tree->names = room;
+	tree->name_room = old_room * 2;
+	for (size_t i = 0; i < old_room; i++) {
+		while (old[i]) {
+			struct name *name = old[i];
+			size_t slot = name_slot(tree, name->parent,
+						name->text);
+
+			old[i] = name->chain;
+			name->chain = room[slot];
+			room[slot] = name;
+		}
+	}
+	free(old);
+}
+
+static void identities_grow(struct tree *tree)
+{
+	size_t old_room = tree->identity_room;
+	struct node **old = tree->identities;
+	struct node **room = calloc(old_room * 2, sizeof(*room));
+
+	if (!room)
+		return;
+	tree->identities = room;
+	tree->identity_room = old_room * 2;
+	for (size_t i = 0; i < old_room; i++) {
+		while (old[i]) {
+			struct node *node = old[i];
+			size_t slot = identity_slot(tree, node->store_node);
+
+			old[i] = node->chain;
+			node->chain = room[slot];
+			room[slot] = node;
+		}
+	}
+	free(old);
+}
+
+static void name_hash(struct tree *tree, struct name *name)
+{
+	size_t slot;
+
+	if (tree->name_count > tree->name_room)
+		names_grow(tree);
+	slot = name_slot(tree, name->parent, name->text);
+	name->chain = tree->names[slot];
+	tree->names[slot] = name;
+	tree->name_count++;
+}
+
+static void name_unhash(struct tree *tree, struct name *name)
+{
+	struct name **link =
+		&tree->names[name_slot(tree, name->parent, name->text)];
+
+	while (*link != name)
+		link = &(*link)->chain;
+	*link = name->chain;
+	tree->name_count--;
+}
+
+void node_set_identity(struct tree *tree, struct node *node,
+		       uint64_t store_node)
+{
+	if (node->store_node == store_node)
+		return;
+	if (node->store_node) {
+		struct node **link = &tree->identities[identity_slot(
+			tree, node->store_node)];
+
+		while (*link != node)
+			link = &(*link)->chain;
+		*link = node->chain;
+	}
+	node->store_node = store_node;
+	if (store_node) {
+		size_t slot = identity_slot(tree, store_node);
+
+		node->chain = tree->identities[slot];
+		tree->identities[slot] = node;
+	}
+}
+
+static struct node *identity_find(struct tree *tree, uint64_t store_node)
+{
+	struct node *node = tree->identities[identity_slot(tree, store_node)];
+
+	while (node && node->store_node != store_node)
+		node = node->chain;
+	return node;
+}
+
+/* ---- tree ---- */
+
+int tree_init(struct tree *tree, struct store_error *error)
+{
+	lock_init(&tree->lock);
+	tree->next_number = NUMBER_OWN_FIRST;
+	if (getrandom(&tree->seed, sizeof(tree->seed), 0) < 0)
+		tree->seed = (uint64_t)clock_monotonic_ns();
+	tree->name_room = tree->identity_room = TREE_FIRST_ROOM;
+	tree->names = calloc(tree->name_room, sizeof(struct name *));
+	tree->identities = calloc(tree->identity_room, sizeof(struct node *));
+	tree->root = calloc(1, sizeof(*tree->root));
+	if (!tree->names || !tree->identities || !tree->root)
+		return store_error_set(error, STORE_NO_MEMORY,
+				       "no memory for the node table");
+	tree->root->type = STORE_TYPE_FOLDER;
+	tree->root->lookups = 1;
+	tree->root->references = 1;
+	tree->root->links = 2;
+	tree->root->number = 1;
+	tree->root->mode = tree->dir_mode;
+	tree->node_count = 1;
+	return STORE_OK;
+}
+
+static void node_free(struct node *node)
+{
+	if (!node)
+		return;
+	free(node->version);
+	free(node);
+}
+
+/* What is still held at the end belongs to a kernel that has gone. */
+void tree_release(struct tree *tree)
+{
+	for (size_t i = 0; tree->names && i < tree->name_room; i++) {
+		while (tree->names[i]) {
+			struct name *name = tree->names[i];
+			struct node *node = name->node;
+
+			tree->names[i] = name->chain;
+			if (node->names == name && !name->alias)
+				node_free(node);
+			else if (node->names == name)
+				node->names = name->alias;
+			else
+				for (struct name *other = node->names; other;
+				     other = other->alias)
+					if (other->alias == name)
+						other->alias = name->alias;
+			free(name);
+		}
+	}
+	node_free(tree->root);
+	free(tree->names);
+	free(tree->identities);
+	lock_destroy(&tree->lock);
+}
+
+struct name *tree_find(struct tree *tree, const struct node *parent,
+		       const char *text)
+{
+	struct name *name = tree->names[name_slot(tree, parent, text)];
+
+	while (name && (name->parent != parent || strcmp(name->text, text)))
+		name = name->chain;
+	return name;
+}
+
+struct name *tree_new_name(const char *text)
+{
+	size_t length = strlen(text);
+	struct name *name = calloc(1, sizeof(*name) + length + 1);
+
+	if (name)
+		memcpy(name->text, text, length + 1);
+	return name;
+}
+
+static void name_attach(struct tree *tree, struct name *name,
+			struct node *parent, struct node *node)
+	REQUIRES(tree->lock)
+{
+	name->parent = parent;
+	name->node = node;
+	name->alias = node->names;
+	node->names = name;
+	node_ref(tree, parent);
+	name_hash(tree, name);
+}
+
+/* Out of the tables and of its node; the caller frees it. */
+static void name_detach(struct tree *tree, struct name *name)
+	REQUIRES(tree->lock)
+{
+	struct name **link = &name->node->names;
+
+	name_unhash(tree, name);
+	while (*link != name)
+		link = &(*link)->alias;
+	*link = name->alias;
+	name->alias = NULL;
+}
+
+void tree_drop_name(struct tree *tree, struct name *name)
+{
+	struct node *parent = name->parent;
+
+	name_detach(tree, name);
+	free(name);
+	node_unref(tree, parent);
+}
+
+int tree_add_name(struct tree *tree, struct node *parent, const char *text,
+		  struct node *node)
+{
+	struct name *known = tree_find(tree, parent, text);
+	struct name *name;
+
+	if (known && known->node == node)
+		return STORE_OK;
+	name = tree_new_name(text);
+	if (!name)
+		return STORE_NO_MEMORY;
+	if (known)
+		tree_drop_name(tree, known);
+	name_attach(tree, name, parent, node);
+	return STORE_OK;
+}
+
+void tree_move_name(struct tree *tree, struct name *name, struct node *parent,
+		    struct name *spare)
+{
+	struct node *node = name->node;
+	struct name *target = tree_find(tree, parent, spare->text);
+
+	if (target == name) {
+		free(spare);
+		return;
+	}
+	if (target)
+		tree_drop_name(tree, target);
+	name_attach(tree, spare, parent, node);
+	tree_drop_name(tree, name);
+	if (node->type == STORE_TYPE_FOLDER)
+		tree->renames++;
+}
+
+void tree_exchange(struct tree *tree, struct name *a, struct name *b)
+{
+	struct node *a_node = a->node, *b_node = b->node;
+	struct node *a_parent = a->parent, *b_parent = b->parent;
+
+	name_detach(tree, a);
+	name_detach(tree, b);
+	name_attach(tree, a, a_parent, b_node);
+	name_attach(tree, b, b_parent, a_node);
+	node_unref(tree, a_parent);
+	node_unref(tree, b_parent);
+	tree->renames++;
+}
+
+/* ---- references ---- */
+
+void node_ref(struct tree *tree UNUSED, struct node *node)
+{
+	node->references++;
+}
+
+static void node_reap(struct tree *tree, struct node *node)
+	REQUIRES(tree->lock)
+{
+	/* Climbs: freeing a node may free the folder above it. */
+	while (node && !node->lookups && !node->references && !node->file) {
+		struct node *parent = NULL;
+
+		while (node->names) {
+			struct name *name = node->names;
+
+			name_detach(tree, name);
+			if (parent)
+				parent->references--;
+			parent = name->parent;
+			free(name);
+		}
+		node_set_identity(tree, node, 0);
+		tree->node_count--;
+		node_free(node);
+		if (parent)
+			parent->references--;
+		node = parent;
+	}
+}
+
+void node_unref(struct tree *tree, struct node *node)
+{
+	assert(node->references);
+	node->references--;
+	node_reap(tree, node);
+}
+
+void node_forget(struct tree *tree, struct node *node, uint64_t count)
+{
+	node->lookups -= count < node->lookups ? count : node->lookups;
+	node_reap(tree, node);
+}
+
+/* ---- keys ---- */
+
+/* Write `text` so that it ends at key[*start], with a '/' behind if needed. */
+static bool key_prepend(char *key, size_t *start, const char *text)
+{
+	size_t length = strlen(text);
+	size_t slash = key[*start] != '\0';
+
+	if (length + slash > *start)
+		return false;
+	if (slash)
+		key[--*start] = '/';
+	*start -= length;
+	memcpy(key + *start, text, length);
+	return true;
+}
+
+int node_key(struct tree *tree, const struct node *node, const char *text,
+	     char *key, struct store_error *error)
+{
+	size_t start = STORE_KEY_MAX;
+	bool fits = true;
+
+	key[start] = '\0';
+	if (text)
+		fits = key_prepend(key, &start, text);
+	for (; fits && node != tree->root; node = node->names->parent) {
+		if (!node->names)
+			return store_error_set(error, STORE_NOT_FOUND,
+					       "the file was removed");
+		fits = key_prepend(key, &start, node->names->text);
+	}
+	if (!fits) {
+		int code = store_error_set(error, STORE_INVALID,
+					   "the path is too long for a key");
+		if (error)
+			error->detail = ENAMETOOLONG;
+		return code;
+	}
+	memmove(key, key + start, STORE_KEY_MAX - start + 1);
+	return STORE_OK;
+}
+
+bool node_is_below(const struct node *node, const struct node *folder)
+{
+	while (node && node != folder)
+		node = node->names ? node->names->parent : NULL;
+	return node == folder;
+}
+
+/* ---- attributes ---- */
+
+bool node_set_version(struct node *node, const struct store_version *version)
+{
+	char *copy = NULL;
+
+	if (node_has_version(node, version))
+		return true;
+	if (version->token[0])
+		copy = strdup(version->token);
+	free(node->version);
+	node->version = copy;
+	return copy || !version->token[0];
+}
+
+bool node_has_version(const struct node *node,
+		      const struct store_version *version)
+{
+	return node->version && !strcmp(node->version, version->token);
+}
+
+static void node_refresh_times(struct node *node,
+			       const struct store_info *info)
+{
+	const struct store_attributes *a = &info->attributes;
+	struct timespec mtime = node_time_to(node->mtime);
+
+	if ((node->flags & NODE_TOUCHED) && (a->mask & STORE_ATTR_MTIME) &&
+	    timespec_compare(a->mtime, mtime) < 0)
+		return;
+	node->flags &= (uint8_t)~NODE_TOUCHED;
+	if (a->mask & STORE_ATTR_MTIME)
+		node->mtime = node_time_from(a->mtime);
+	node->ctime = info->ctime.tv_sec || info->ctime.tv_nsec
+			      ? node_time_from(info->ctime)
+			      : node->mtime;
+	node->atime = a->mask & STORE_ATTR_ATIME ? node_time_from(a->atime)
+						 : node->mtime;
+}
+
+void node_refresh(struct tree *tree, struct node *node,
+		  const struct store_info *info)
+{
+	const struct store_attributes *a = &info->attributes;
+	bool folder = info->type == STORE_TYPE_FOLDER;
+	bool device = info->type == STORE_TYPE_CHAR ||
+		      info->type == STORE_TYPE_BLOCK;
+
+	node->type = (uint8_t)info->type;
+	node->mode = a->mask & STORE_ATTR_MODE
+			     ? (uint16_t)(a->mode & 07777)
+			     : (folder ? tree->dir_mode : tree->file_mode);
+	node->uid = a->mask & STORE_ATTR_UID ? a->uid : tree->default_uid;
+	node->gid = a->mask & STORE_ATTR_GID ? a->gid : tree->default_gid;
+	node_refresh_times(node, info);
+	node->size = device ? info->rdev : info->size;
+	node->allocated = info->allocated;
+	node->links = info->links ? info->links : 1;
+	if (info->id && node != tree->root)
+		node->number = info->id;
+	if (info->implicit)
+		node->flags |= NODE_IMPLICIT;
+	else
+		node->flags &= (uint8_t)~NODE_IMPLICIT;
+	node->flags &= (uint8_t)~NODE_REPLACED;
+	node_set_version(node, &info->version);
+	if (!folder)
+		node_set_identity(tree, node, info->node);
+	node->checked_ns = clock_monotonic_ns();
+}
+
+/* Does memory know better than an answer to a question of `asked_ns`? */
+static bool node_is_ahead(const struct node *node, int64_t asked_ns)
+{
+	return (node->flags & NODE_LOCAL) || node->checked_ns > asked_ns;
+}
+
+/*
+ * Lay `info` over a node that may be the same; false when that would mix two
+ * files: open handles go on reading the version they began with.
+ */
+static bool node_take(struct tree *tree, struct node *node,
+		      const struct store_info *info, int64_t asked_ns)
+	REQUIRES(tree->lock)
+{
+	if (node->flags & NODE_REPLACED)
+		return false;
+	if (node_is_ahead(node, asked_ns))
+		return true;
+	if (node->type != info->type)
+		return false;
+	if (node->file && node->version &&
+	    !node_has_version(node, &info->version))
+		return false;
+	node_refresh(tree, node, info);
+	return true;
+}
+
+static struct node *node_new(struct tree *tree, const struct store_info *info)
+	REQUIRES(tree->lock)
+{
+	struct node *node = calloc(1, sizeof(*node));
+
+	if (!node)
+		return NULL;
+	node->number = tree->next_number++;
+	tree->node_count++;
+	if (tree->node_count > tree->identity_room)
+		identities_grow(tree);
+	node_refresh(tree, node, info);
+	return node;
+}
+
+struct node *tree_enter(struct tree *tree, struct node *parent,
+			const char *text, const struct store_info *info,
+			int64_t asked_ns)
+{
+	struct name *known = tree_find(tree, parent, text);
+	struct node *node = NULL;
+
+	if (known && node_take(tree, known->node, info, asked_ns))
+		return known->node;
+	if (info->links > 1 && info->node && info->type != STORE_TYPE_FOLDER)
+		node = identity_find(tree, info->node);
+	if (node && !node_take(tree, node, info, asked_ns))
+		node = NULL;
+	if (!node)
+		node = node_new(tree, info);
+	if (!node)
+		return NULL;
+	if (tree_add_name(tree, parent, text, node)) {
+		node_reap(tree, node);
+		return NULL;
+	}
+	return node;
+}
+
+bool node_update(struct tree *tree, struct node *node,
+		 const struct store_info *info, int64_t asked_ns)
+{
+	return node_take(tree, node, info, asked_ns);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The nodes the kernel knows: names, attributes, lookup counts.
+ *
+ * A node is a file, folder or special file; a name is one directory entry of
+ * it.  Keys are made by walking up the names, so renaming a folder changes
+ * one name.  Folders have one name, other nodes may have several (hard
+ * links).  A node without a name has been unlinked.
+ *
+ * Budget: 300 bytes per entry the kernel holds, name and token included.
+ *
+ * Locking: everything here needs the tree's lock (struct tree.lock, rank 1)
+ * unless it says otherwise; nothing here blocks.
+ */
+#ifndef STOREFS_MOUNT_NODE_H
+#define STOREFS_MOUNT_NODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "src/base/sync.h"
+#include <storefs/types.h>
+
+struct file;
+struct node;
+
+struct name {
+	struct name *chain; /* of the hash table */
+	struct node *parent; /* a reference */
+	struct node *node;
+	struct name *alias; /* next name of the same node */
+	char text[];
+};
+
+enum node_flags {
+	NODE_IMPLICIT = 1 << 0, /* a folder without a marker of its own */
+	NODE_UNPUBLISHED = 1 << 1, /* created here, not in the store yet */
+	NODE_TOUCHED = 1 << 2, /* folder times are ahead of the store */
+	NODE_REPLACED = 1 << 3, /* the name has another version in the store */
+	NODE_LOCAL = 1 << 4, /* memory is ahead of the store */
+};
+
+struct node_time {
+	int64_t sec;
+	uint32_t nsec;
+} __attribute__((packed, aligned(4)));
+
+struct node {
+	struct node *chain; /* of the table by store node */
+	struct name *names; /* NULL: unlinked */
+	struct file *file; /* open or dirty, else NULL; owns it */
+	char *version; /* token, NULL when unknown; owned */
+	uint64_t lookups; /* held by the kernel */
+	uint64_t number; /* st_ino */
+	uint64_t store_node; /* identity for hard links, 0 none */
+	uint64_t size; /* of devices: rdev */
+	uint64_t allocated;
+	int64_t checked_ns; /* CLOCK_MONOTONIC of the last look, 0 never */
+	uint32_t references; /* of names below, files and running calls */
+	uint32_t links;
+	uint32_t uid, gid;
+	uint16_t mode; /* permission bits */
+	uint8_t type; /* enum store_type */
+	uint8_t flags; /* enum node_flags */
+	struct node_time mtime, ctime, atime;
+};
+
+struct tree {
+	struct lock lock;
+	/* protected by `lock` */
+	struct node *root;
+	struct name **names; /* hash table by parent and text */
+	size_t name_count, name_room;
+	struct node **identities; /* hash table by store_node */
+	size_t node_count, identity_room;
+	uint64_t next_number;
+	uint64_t renames; /* counts folder renames */
+	/* immutable */
+	uint32_t default_uid, default_gid;
+	uint16_t file_mode, dir_mode; /* where the store keeps none */
+	uint64_t seed;
+};
+
+int tree_init(struct tree *tree, struct store_error *error) STORE_WARN_UNUSED;
+void tree_release(struct tree *tree);
+
+/* The name below a folder that is in memory, or NULL. */
+struct name *tree_find(struct tree *tree, const struct node *parent,
+		       const char *text) REQUIRES(tree->lock);
+/*
+ * The node that `info` describes under this name: the known one refreshed,
+ * another name of a known hard link, or a new one.  A known node of another
+ * type, or one whose bytes are in use and have changed, loses the name to a
+ * new node.  The store was asked at `asked_ns` (CLOCK_MONOTONIC): what
+ * memory learned since then, and all of a node with NODE_LOCAL, stays.
+ * NULL when out of memory.
+ */
+struct node *tree_enter(struct tree *tree, struct node *parent,
+			const char *text, const struct store_info *info,
+			int64_t asked_ns) REQUIRES(tree->lock);
+/* Give a known node one more name, taking it from whoever has it. */
+int tree_add_name(struct tree *tree, struct node *parent, const char *text,
+		  struct node *node) REQUIRES(tree->lock) STORE_WARN_UNUSED;
+/* Drop one name; the node lives on while it is referenced. */
+void tree_drop_name(struct tree *tree, struct name *name)
+	REQUIRES(tree->lock);
+/*
+ * Move a name; the target's name, if any, is dropped first.  Cannot fail
+ * once `spare` was made by tree_new_name().
+ */
+struct name *tree_new_name(const char *text);
+void tree_move_name(struct tree *tree, struct name *name,
+		    struct node *parent, struct name *spare)
+	REQUIRES(tree->lock);
+/* Let two names change their nodes. */
+void tree_exchange(struct tree *tree, struct name *a, struct name *b)
+	REQUIRES(tree->lock);
+
+void node_ref(struct tree *tree, struct node *node) REQUIRES(tree->lock);
+void node_unref(struct tree *tree, struct node *node) REQUIRES(tree->lock);
+/* The kernel forgets `count` lookups. */
+void node_forget(struct tree *tree, struct node *node, uint64_t count)
+	REQUIRES(tree->lock);
+
+/*
+ * The node's key, or that of a name below it (`text` not NULL), into
+ * `key`[STORE_KEY_MAX + 1].  NOT_FOUND for unlinked nodes, INVALID with
+ * detail ENAMETOOLONG.
+ */
+int node_key(struct tree *tree, const struct node *node, const char *text,
+	     char *key, struct store_error *error) REQUIRES(tree->lock)
+	STORE_WARN_UNUSED;
+/* Is `node` this folder or somewhere below it? */
+bool node_is_below(const struct node *node, const struct node *folder);
+
+/*
+ * As tree_enter for a node by itself; false: the store has another file
+ * there now, and the node must not become that one.
+ */
+bool node_update(struct tree *tree, struct node *node,
+		 const struct store_info *info, int64_t asked_ns)
+	REQUIRES(tree->lock) STORE_WARN_UNUSED;
+/* Take over what the store told, unconditionally. */
+void node_refresh(struct tree *tree, struct node *node,
+		  const struct store_info *info) REQUIRES(tree->lock);
+/* Change the identity for hard links (0 for none). */
+void node_set_identity(struct tree *tree, struct node *node,
+		       uint64_t store_node) REQUIRES(tree->lock);
+/* False when out of memory: the version counts as unknown then. */
+bool node_set_version(struct node *node, const struct store_version *version);
+bool node_has_version(const struct node *node,
+		      const struct store_version *version);
+
+static inline struct node_time node_time_from(struct timespec time)
+{
+	return (struct node_time){ .sec = time.tv_sec,
+				   .nsec = (uint32_t)time.tv_nsec };
+}
+
+static inline struct timespec node_time_to(struct node_time time)
+{
+	return (struct timespec){ .tv_sec = (time_t)time.sec,
+				  .tv_nsec = (long)time.nsec };
+}
+
+#endif
