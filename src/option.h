@@ -27,6 +27,7 @@ enum option_type {
 	OPTION_DURATION, /* seconds, or 10s 2m 1h 500ms; kept in ns */
 	OPTION_OCTAL,	 /* permission bits */
 	OPTION_CHOICE,	 /* one of `choices`, "a|b|c" */
+	OPTION_FRACTION, /* decimal like 0.5; kept in units of 1e-9 */
 };
 
 enum option_flags {
@@ -57,7 +58,8 @@ void option_values_free(struct option_values *values);
 /*
  * Parse and keep one value.  INVALID names the option, the text (masked when
  * secret) and `source` ("FILE:LINE", "-o", "URL"); an unknown name suggests
- * the nearest known one.  A later value replaces an earlier one.
+ * the nearest known one.  A later value replaces an earlier one.  `text`
+ * NULL is a bare name, which only a flag may be.
  */
 int option_values_set(struct option_values *values, const char *name,
 		      const char *text, const char *source,
@@ -87,6 +89,22 @@ const struct store_option *option_find(const struct store_option *table,
 /* Nearest known name within a small edit distance, NULL when none. */
 const char *option_nearest(const struct store_option *table,
 			   const char *name);
+/*
+ * The value as people may see it: secrets masked, also within a URL, "" when
+ * unset.  malloc'd, NULL when out of memory.
+ */
+char *option_shown(const struct option_values *values, const char *name);
+
+/*
+ * Take a list as in mount's -o apart: "a,b=c", where `\,` is a comma and `\\`
+ * a backslash of the name or value; empty items are skipped.  `value` is NULL
+ * for a bare name.  Stops at the first code of `fn` that is not STORE_OK.
+ */
+typedef int option_item_fn(void *arg, const char *name, const char *value,
+			   struct store_error *error);
+int option_split(const char *list, option_item_fn *fn, void *arg,
+		 struct store_error *error) STORE_WARN_UNUSED;
+
 /* Parse a size or duration on its own, as above. */
 int option_parse_size(const char *text, int64_t *bytes,
 		      struct store_error *error) STORE_WARN_UNUSED;

@@ -6,9 +6,11 @@
 #ifndef STOREFS_SRC_URL_H
 #define STOREFS_SRC_URL_H
 
-#include <storefs/error.h>
+#include <stdbool.h>
+#include <stddef.h>
 
-struct option_values;
+#include "src/option.h"
+#include <storefs/error.h>
 
 struct store_url {
 	char *scheme;
@@ -23,6 +25,20 @@ struct store_url {
 int store_url_parse(const char *text, struct store_url *url,
 		    struct store_error *error) STORE_WARN_UNUSED;
 void store_url_release(struct store_url *url);
+/*
+ * The ?name=value options in order, decoded; `value` is NULL for a bare name.
+ * Stops at the first code of `fn` that is not STORE_OK.
+ */
+int store_url_each_option(const struct store_url *url, option_item_fn *fn,
+			  void *arg, struct store_error *error)
+	STORE_WARN_UNUSED;
+/*
+ * Percent-decode `length` bytes into malloc'd *decoded.  INVALID for a
+ * malformed escape or %00; it names `what`, never the text.
+ */
+int store_url_decode(const char *text, size_t length, const char *what,
+		     char **decoded, struct store_error *error)
+	STORE_WARN_UNUSED;
 /* Does the text start with `scheme:` (letters, digits, + - .)? */
 bool store_url_is(const char *text);
 

@@ -18,8 +18,11 @@
 
 struct json;
 
-struct json *json_object(void);
-struct json *json_array(void);
+struct json *json_new_object(void);
+struct json *json_new_array(void);
+/* jansson exports functions of these names, so ours are called otherwise. */
+#define json_object json_new_object
+#define json_array json_new_array
 struct json *json_text(const char *text); /* NULL: not UTF-8, or no memory */
 struct json *json_number(int64_t value);
 struct json *json_flag(bool value);
