@@ -95,6 +95,15 @@ int core_stat(struct call *call, const char *key, struct store_info *info,
 int core_page(struct call *call, const struct backend_list_request *request,
 	      struct store_page *page) STORE_WARN_UNUSED;
 /*
+ * The walk behind store_list(): checked options, a normal folder.  `call`
+ * may be another one each time.
+ */
+int core_walk_open(struct call *call, const char *folder,
+		   const struct store_list_options *options,
+		   struct store_listing **listing) STORE_WARN_UNUSED;
+int core_walk_next(struct call *call, struct store_listing *listing,
+		   const struct store_entry **entry) STORE_WARN_UNUSED;
+/*
  * May a file be put at this key?  IS_DIR, NOT_DIR below a file (where
  * folders are kept), or what the precondition says.  Costs a stat, or a few.
  */

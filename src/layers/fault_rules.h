@@ -5,7 +5,7 @@
  *	# OP ACTION [after=N] [times=N] [key=PATTERN]
  *	put error=NO_SPACE times=1
  *	put-after error=UNAVAILABLE
- *	read stall=1m key=slow/**
+ *	read stall=1m key=*.iso
  *	any delay=20ms after=10
  *
  * OP: stat list open read put make remove move copy set any, and put-after,

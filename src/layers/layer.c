@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "src/base/cleanup.h"
+#include "src/layers/layers.h"
 
 struct layer {
 	struct store_backend table; /* what the next one has, too */

@@ -88,7 +88,5 @@ int layer_wrap(const struct layer_hooks *hooks, void *hook,
  */
 void layer_table(struct store_backend *table, const struct store_backend *all,
 		 const struct backend *next);
-/* What an instance can do. */
-uint64_t layer_has(const struct backend *backend);
 
 #endif

@@ -56,5 +56,7 @@ int layer_fault(const char *path, struct backend *backend,
 /* One call at a time; waiting respects the context. */
 int layer_serial(struct backend *backend, struct store_error *error)
 	STORE_WARN_UNUSED;
+/* What an instance can do: enum store_capability. */
+uint64_t layer_has(const struct backend *backend);
 
 #endif

@@ -9,6 +9,8 @@
 
 #include <stddef.h>
 
+#include "src/layers/layers.h"
+
 const char *layer_op_name(enum layer_op op)
 {
 	static const char *const names[LAYER_OPS] = {
