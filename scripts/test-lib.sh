@@ -192,7 +192,8 @@ check_results() {
 	awk -v name="$1" '
 	/^[^ :]+:[0-9]+:[PFE]:/ {
 		split($0, part, ":")
-		test = name "/" part[5]
+		test = name "/" part[4] "/" part[5]
+		gsub(/ /, "-", test)
 		if (part[6] > 0)
 			test = test "[" part[6] "]"
 		text = $0
