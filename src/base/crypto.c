@@ -23,10 +23,14 @@ struct digest_algorithm {
 };
 
 static const struct digest_algorithm digest_algorithms[] = {
-	{ "sha256", "SHA256" },	    { "sha512", "SHA512" },
-	{ "sha384", "SHA384" },	    { "sha224", "SHA224" },
-	{ "sha3-256", "SHA3-256" }, { "blake2b512", "BLAKE2b512" },
-	{ "sha1", "SHA1" },	    { "md5", "MD5" },
+	{ "sha256", "SHA256" },
+	{ "sha512", "SHA512" },
+	{ "sha384", "SHA384" },
+	{ "sha224", "SHA224" },
+	{ "sha3-256", "SHA3-256" },
+	{ "blake2b512", "BLAKE2b512" },
+	{ "sha1", "SHA1" },
+	{ "md5", "MD5" },
 	{ NULL, NULL },
 };
 

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT
+/* See mounts.h.  Called by status; calls the kernel only. */
+#include "config.h"
+
+#include "src/ctl/mounts.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "src/base/cleanup.h"
+#include "src/base/clock.h"
+
+#define MOUNT_TYPE "fuse.storefs"
+#define MOUNT_CONTROL "user.storefs.control"
+/* An answer is less than PIPE_BUF, so that it is written whole. */
+#define MOUNT_PATH_MAX 4000
+
+/* The octal escapes of mountinfo, undone in place. */
+static void mount_unescape(char *text)
+{
+	char *out = text;
+
+	while (*text) {
+		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' &&
+		    text[2] >= '0' && text[2] <= '7' && text[3] >= '0' &&
+		    text[3] <= '7') {
+			*out++ = (char)((text[1] - '0') * 64 +
+					(text[2] - '0') * 8 + text[3] - '0');
+			text += 4;
+		} else {
+			*out++ = *text++;
+		}
+	}
+	*out = '\0';
+}
+
+/* The next word of *at, cut off in place; NULL at the end. */
+static char *mount_word(char **at)
+{
+	char *word = *at + strspn(*at, " \n");
+	size_t length = strcspn(word, " \n");
+
+	if (length == 0)
+		return NULL;
+	*at = word + length;
+	if (**at)
+		*(*at)++ = '\0';
+	return word;
+}
+
+static int mount_list_add(struct mount_list *list, const char *source,
+			  const char *target)
+{
+	struct mount_entry entry = { .source = strdup(source),
+				     .target = strdup(target) };
+	struct mount_entry *more =
+		realloc(list->entries, (list->count + 1) * sizeof(*more));
+
+	if (more)
+		list->entries = more;
+	if (!more || !entry.source || !entry.target) {
+		free(entry.source);
+		free(entry.target);
+		return STORE_NO_MEMORY;
+	}
+	mount_unescape(entry.source);
+	mount_unescape(entry.target);
+	list->entries[list->count++] = entry;
+	return STORE_OK;
+}
+
+/* "id parent dev root TARGET options [fields...] - TYPE SOURCE super" */
+static int mount_list_line(struct mount_list *list, char *line)
+{
+	char *target = NULL;
+	char *word;
+	char *type;
+	char *source;
+	int i;
+
+	for (i = 0; i < 5; i++)
+		target = mount_word(&line);
+	if (!target)
+		return STORE_OK;
+	do
+		word = mount_word(&line);
+	while (word && strcmp(word, "-"));
+	type = word ? mount_word(&line) : NULL;
+	source = type ? mount_word(&line) : NULL;
+	if (!source || strcmp(type, MOUNT_TYPE))
+		return STORE_OK;
+	return mount_list_add(list, source, target);
+}
+
+int mount_list_read(struct mount_list *list, struct store_error *error)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	CLEANUP_FREE char *line = NULL;
+	size_t room = 0;
+	int code = STORE_OK;
+
+	*list = (struct mount_list){ .count = 0 };
+	if (!file)
+		return store_error_errno(error, errno, "/proc/self/mountinfo");
+	while (!code && getline(&line, &room, file) > 0)
+		code = mount_list_line(list, line);
+	fclose(file);
+	if (code)
+		return store_error_set(error, code, "out of memory");
+	return STORE_OK;
+}
+
+void mount_list_release(struct mount_list *list)
+{
+	size_t i;
+
+	for (i = 0; i < list->count; i++) {
+		free(list->entries[i].source);
+		free(list->entries[i].target);
+	}
+	free(list->entries);
+	*list = (struct mount_list){ .count = 0 };
+}
+
+const struct mount_entry *mount_list_find(const struct mount_list *list,
+					  const char *path)
+{
+	const struct mount_entry *found = NULL;
+	size_t longest = 0;
+	size_t i;
+
+	for (i = 0; i < list->count; i++) {
+		const struct mount_entry *entry = &list->entries[i];
+		size_t length = strlen(entry->target);
+
+		if (strncmp(path, entry->target, length) ||
+		    (path[length] && path[length] != '/'))
+			continue;
+		/* The last of equals lies on top of the others. */
+		if (!found || length >= longest) {
+			found = entry;
+			longest = length;
+		}
+	}
+	return found;
+}
+
+struct mount_answer {
+	int errnum; /* 0: the path is there */
+	char path[MOUNT_PATH_MAX];
+};
+
+/* The question a child puts; there is one thread, so it may allocate. */
+typedef void mount_question_fn(const char *path, struct mount_answer *answer);
+
+static void mount_question_control(const char *path,
+				   struct mount_answer *answer)
+{
+	if (getxattr(path, MOUNT_CONTROL, answer->path,
+		     sizeof(answer->path) - 1) < 0)
+		answer->errnum = errno;
+}
+
+static void mount_question_resolve(const char *path,
+				   struct mount_answer *answer)
+{
+	CLEANUP_FREE char *real = realpath(path, NULL);
+
+	if (!real)
+		answer->errnum = errno;
+	else if (strlen(real) >= sizeof(answer->path))
+		answer->errnum = ENAMETOOLONG;
+	else
+		memcpy(answer->path, real, strlen(real) + 1);
+}
+
+/* Wait for the whole answer until the time is up: false. */
+static bool mount_hear(int in, int timeout_ms, struct mount_answer *answer)
+{
+	int64_t end = clock_monotonic_ns() + timeout_ms * NS_PER_MS;
+
+	for (;;) {
+		int64_t left = (end - clock_monotonic_ns()) / NS_PER_MS;
+		struct pollfd poller = { .fd = in, .events = POLLIN };
+		int ready = poll(&poller, 1, left > 0 ? (int)left : 0);
+
+		if (ready > 0)
+			return read(in, answer, sizeof(*answer)) ==
+			       (ssize_t)sizeof(*answer);
+		if (ready == 0 || errno != EINTR)
+			return false;
+	}
+}
+
+static int mount_judge(const struct mount_answer *answer, char **socket,
+		       struct store_error *error)
+{
+	char *path;
+
+	switch (answer->errnum) {
+	case 0:
+		path = strndup(answer->path, sizeof(answer->path) - 1);
+		if (!path)
+			return store_error_set(error, STORE_NO_MEMORY,
+					       "out of memory");
+		*socket = path;
+		return STORE_OK;
+	case ENOTCONN:
+	case ECONNABORTED:
+		return store_error_set(
+			error, STORE_UNAVAILABLE,
+			"dead: its driver is gone; unmount it or mount it again");
+	case ENODATA:
+	case EOPNOTSUPP:
+		return store_error_set(error, STORE_NOT_SUPPORTED,
+				       "the mount has no control socket");
+	default:
+		return store_error_errno(error, answer->errnum,
+					 "asking the mount");
+	}
+}
+
+/* Ask in a child process and wait for it no longer than that. */
+static int mount_ask(mount_question_fn *question, const char *path,
+		     int timeout_ms, struct mount_answer *answer,
+		     struct store_error *error)
+{
+	bool heard;
+	int ends[2];
+	pid_t child;
+
+	*answer = (struct mount_answer){ .errnum = 0 };
+	if (pipe(ends))
+		return store_error_errno(error, errno, "pipe");
+	child = fork();
+	if (child == 0) {
+		question(path, answer);
+		_exit(write(ends[1], answer, sizeof(*answer)) < 0);
+	}
+	close(ends[1]);
+	if (child < 0) {
+		close(ends[0]);
+		return store_error_errno(error, errno, "fork");
+	}
+	heard = mount_hear(ends[0], timeout_ms, answer);
+	close(ends[0]);
+	/*
+	 * A killed child may stay in the kernel until the driver answers: it
+	 * is not waited for then, init will do that.
+	 */
+	if (!heard)
+		kill(child, SIGKILL);
+	waitpid(child, NULL, heard ? 0 : WNOHANG);
+	if (!heard)
+		return store_error_set(error, STORE_TIMEOUT,
+				       "the driver does not answer");
+	return STORE_OK;
+}
+
+int mount_control_path(const char *target, int timeout_ms, char **socket,
+		       struct store_error *error)
+{
+	struct mount_answer answer;
+	int code = mount_ask(mount_question_control, target, timeout_ms,
+			     &answer, error);
+
+	return code ? code : mount_judge(&answer, socket, error);
+}
+
+int mount_resolve(const char *path, int timeout_ms, char **real,
+		  struct store_error *error)
+{
+	struct mount_answer answer;
+	char *copied;
+	int code = mount_ask(mount_question_resolve, path, timeout_ms, &answer,
+			     error);
+
+	if (code)
+		return code;
+	if (answer.errnum)
+		return store_error_errno(error, answer.errnum, "looking it up");
+	copied = strdup(answer.path);
+	if (!copied)
+		return store_error_set(error, STORE_NO_MEMORY, "out of memory");
+	*real = copied;
+	return STORE_OK;
+}
