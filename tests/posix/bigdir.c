@@ -188,7 +188,7 @@ static int run(struct big *b)
 
 int main(int argc, char **argv)
 {
-	struct big b = {.files = 100000, .fd = -1};
+	struct big b = { .files = 100000, .fd = -1 };
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--files") == 0 && i + 1 < argc)

@@ -171,7 +171,7 @@ int t_compare_time(const struct timespec *a, const struct timespec *b)
 static void wait_past(const struct timespec *old)
 {
 	struct timespec now;
-	struct timespec pause = {0, 1000000};
+	struct timespec pause = { 0, 1000000 };
 
 	for (int i = 0; i < 5000; i++) {
 		clock_gettime(CLOCK_REALTIME_COARSE, &now);
@@ -184,7 +184,7 @@ static void wait_past(const struct timespec *old)
 
 struct t_times t_times_of(const char *name)
 {
-	struct t_times t = {.fd = open(name, O_PATH | O_NOFOLLOW)};
+	struct t_times t = { .fd = open(name, O_PATH | O_NOFOLLOW) };
 
 	OK(t.fd);
 	t.old = t_fstat(t.fd);

@@ -137,8 +137,7 @@ static void grow_image(struct fsx *x, size_t to)
 static int do_write(struct fsx *x, size_t off, size_t len)
 {
 	prng_fill(&x->prng, x->buf, len);
-	if (pwrite(x->fd[x->current], x->buf, len, (off_t)off) !=
-	    (ssize_t)len)
+	if (pwrite(x->fd[x->current], x->buf, len, (off_t)off) != (ssize_t)len)
 		return -1;
 	if (len == 0)
 		return 0;
@@ -246,8 +245,8 @@ static int do_copy(struct fsx *x, size_t off, size_t len)
 		return 0;
 	memcpy(x->buf, x->image + from, len);
 	while (done < len) {
-		ssize_t n = copy_file_range(x->fd[x->current], &from,
-					    x->fd[0], &to, len - done, 0);
+		ssize_t n = copy_file_range(x->fd[x->current], &from, x->fd[0],
+					    &to, len - done, 0);
 
 		if (n <= 0)
 			return -1;
@@ -291,18 +290,18 @@ static int do_fsync(struct fsx *x, size_t off, size_t len)
 }
 
 static const struct fsx_op operations[] = {
-	{"read", 20, do_read},
-	{"write", 20, do_write},
-	{"append", 6, do_append},
-	{"mapread", 14, do_mapread},
-	{"mapwrite", 14, do_mapwrite},
-	{"truncate", 6, do_truncate},
-	{"punch", 5, do_punch},
-	{"allocate", 3, do_allocate},
-	{"copy", 5, do_copy},
-	{"reopen", 5, do_reopen},
-	{"reopen_all", 3, do_reopen_all},
-	{"fsync", 4, do_fsync},
+	{ "read", 20, do_read },
+	{ "write", 20, do_write },
+	{ "append", 6, do_append },
+	{ "mapread", 14, do_mapread },
+	{ "mapwrite", 14, do_mapwrite },
+	{ "truncate", 6, do_truncate },
+	{ "punch", 5, do_punch },
+	{ "allocate", 3, do_allocate },
+	{ "copy", 5, do_copy },
+	{ "reopen", 5, do_reopen },
+	{ "reopen_all", 3, do_reopen_all },
+	{ "fsync", 4, do_fsync },
 };
 
 enum { OPERATIONS = sizeof(operations) / sizeof(operations[0]) };
@@ -334,8 +333,8 @@ static int one_step(struct fsx *x)
 	h->off = (size_t)prng_below(&x->prng, x->max);
 	if (prng_below(&x->prng, 6) == 0)
 		h->off -= h->off % x->page;
-	h->len = (size_t)prng_below(&x->prng,
-				    least(x->max - h->off, 70000) + 1);
+	h->len =
+		(size_t)prng_below(&x->prng, least(x->max - h->off, 70000) + 1);
 	int rc = op->apply(x, h->off, h->len);
 
 	return rc ? rc : verify_size(x);
@@ -406,13 +405,15 @@ static int parse(int argc, char **argv, struct fsx *x)
 			return -1;
 	}
 	return x->path && x->ops > 0 && x->max > 0 && x->handles > 0 &&
-			       x->handles <= MAX_HANDLES ? 0 : -1;
+			       x->handles <= MAX_HANDLES
+		       ? 0
+		       : -1;
 }
 
 int main(int argc, char **argv)
 {
 	struct timespec now;
-	struct fsx x = {.ops = 5000, .max = 300000, .handles = 1};
+	struct fsx x = { .ops = 5000, .max = 300000, .handles = 1 };
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	x.seed = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec % 1000;

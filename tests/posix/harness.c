@@ -31,10 +31,10 @@ static bool verbose_tests;
 static long tests_run;
 static long tests_failed;
 
-const struct t_user alice = {65534, 65534, 1, {65534}};
-const struct t_user bob = {65533, 65533, 1, {65533}};
-const struct t_user carol = {65532, 65532, 1, {65532}};
-const struct t_user teamster = {65534, 65534, 2, {65534, T_TEAM}};
+const struct t_user alice = { 65534, 65534, 1, { 65534 } };
+const struct t_user bob = { 65533, 65533, 1, { 65533 } };
+const struct t_user carol = { 65532, 65532, 1, { 65532 } };
+const struct t_user teamster = { 65534, 65534, 2, { 65534, T_TEAM } };
 
 static void fail_line(const char *file, int line)
 {
@@ -168,7 +168,8 @@ int t_init(const char *dir, bool verbose)
 			 (long)getpid());
 
 	if (n < 0 || (size_t)n >= sizeof(base) - 64) {
-		fprintf(stderr, "posix_suite: the directory name is too long\n");
+		fprintf(stderr,
+			"posix_suite: the directory name is too long\n");
 		return -1;
 	}
 	if (mkdir(base, 0755)) {

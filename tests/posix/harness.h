@@ -45,7 +45,10 @@ struct t_case {
 	void (*run)(void);
 };
 
-#define T(fn) {#fn, fn}
+#define T(fn)           \
+	{               \
+#fn, fn \
+	}
 
 // ---- Checks ----
 
@@ -59,7 +62,7 @@ void t_equal(const char *file, int line, long long got, long long want,
 #define WANT(err, expr) t_want(__FILE__, __LINE__, err, SYS(expr), #expr)
 #define OK(expr) WANT(0, expr)
 #define CHECK(cond) t_check(__FILE__, __LINE__, cond, #cond)
-#define EQ(got, want) \
+#define EQ(got, want)                                                    \
 	t_equal(__FILE__, __LINE__, (long long)(got), (long long)(want), \
 		#got " == " #want)
 
@@ -78,7 +81,7 @@ struct t_user {
 #define T_TEAM 65531 // a group that only TEAMSTER's members are in
 
 extern const struct t_user alice;    // 65534:65534
-extern const struct t_user bob;      // 65533:65533
+extern const struct t_user bob;	     // 65533:65533
 extern const struct t_user carol;    // 65532:65532
 extern const struct t_user teamster; // alice, also in T_TEAM
 
@@ -94,23 +97,14 @@ bool t_return(void); // back to root; always false
 
 // ---- Node types ----
 
-enum t_type {
-	T_REG,
-	T_DIR,
-	T_FIFO,
-	T_SOCK,
-	T_LNK,
-	T_CHR,
-	T_BLK,
-	T_TYPES
-};
+enum t_type { T_REG, T_DIR, T_FIFO, T_SOCK, T_LNK, T_CHR, T_BLK, T_TYPES };
 
 extern const char *const t_type_name[T_TYPES];
 
 // Creates NAME with that type and MODE (a symlink points to "target-of-it");
 // -1 with errno. Device nodes need root.
 int t_make(const char *name, enum t_type type, mode_t mode);
-int t_remove(const char *name); // unlink or rmdir, by what it is
+int t_remove(const char *name);	   // unlink or rmdir, by what it is
 mode_t t_format(enum t_type type); // S_IFREG ...
 // How many types of the enumeration this user can create: devices are last.
 int t_n_types(void);
@@ -163,11 +157,11 @@ void t_times_judge(struct t_times *t, int moves, const char *file, int line);
 int t_compare_time(const struct timespec *a, const struct timespec *b);
 
 // EXPR must give ERR, and the times of NAME must move as MOVES says.
-#define TIMES(moves, name, err, expr) \
-	do { \
-		struct t_times t_t = t_times_of(name); \
+#define TIMES(moves, name, err, expr)                              \
+	do {                                                       \
+		struct t_times t_t = t_times_of(name);             \
 		t_want(__FILE__, __LINE__, err, SYS(expr), #expr); \
-		t_times_judge(&t_t, moves, __FILE__, __LINE__); \
+		t_times_judge(&t_t, moves, __FILE__, __LINE__);    \
 	} while (0)
 
 // ---- Running, for suite_main.c ----

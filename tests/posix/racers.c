@@ -62,7 +62,7 @@ static void file_name(const struct race *c, const char *name, char *buf)
 
 enum kind { BY_OPEN, BY_LINK, BY_MKDIR, KINDS };
 
-static const char *const kind_name[KINDS] = {"open", "link", "mkdir"};
+static const char *const kind_name[KINDS] = { "open", "link", "mkdir" };
 
 // 0 won, 1 lost with EEXIST, 2 anything else.
 static int race_once(const struct race *c, enum kind kind, int who)
@@ -94,8 +94,7 @@ static int race_once(const struct race *c, enum kind kind, int who)
 		return 0;
 	if (errno == EEXIST)
 		return 1;
-	printf("racer %d: %s gives %s\n", who, kind_name[kind],
-	       errname(errno));
+	printf("racer %d: %s gives %s\n", who, kind_name[kind], errname(errno));
 	return 2;
 }
 
@@ -129,8 +128,7 @@ static int written_winner(const struct race *c)
 	return n > 0 ? (int)strtol(text, NULL, 10) : -1;
 }
 
-static int judge_round(const struct race *c, enum kind kind,
-		       const pid_t *pids)
+static int judge_round(const struct race *c, enum kind kind, const pid_t *pids)
 {
 	int winners = 0;
 	int winner = -1;
@@ -148,8 +146,8 @@ static int judge_round(const struct race *c, enum kind kind,
 		}
 	}
 	if (winners != 1 || odd) {
-		printf("FAIL %s: %d winners, %d odd answers\n",
-		       kind_name[kind], winners, odd);
+		printf("FAIL %s: %d winners, %d odd answers\n", kind_name[kind],
+		       winners, odd);
 		return -1;
 	}
 	if (kind == BY_OPEN && written_winner(c) != winner) {
@@ -269,8 +267,8 @@ static int write_version(const struct race *c, int version, bool in_place,
 		fill_content(buf, len / 2, !version);
 	file_name(c, "polled", name);
 	file_name(c, "polled.new", temporary);
-	int fd = open(in_place ? name : temporary,
-		      O_CREAT | O_TRUNC | O_WRONLY, 0644);
+	int fd = open(in_place ? name : temporary, O_CREAT | O_TRUNC | O_WRONLY,
+		      0644);
 
 	if (fd >= 0) {
 		rc = write_all(fd, buf, len);
@@ -341,10 +339,10 @@ static int writer(const struct race *c)
 
 static int poll_until_done(const struct race *c, pid_t pid)
 {
-	unsigned char *want[2] = {malloc(content_size(c, 0)),
-				  malloc(content_size(c, 1))};
+	unsigned char *want[2] = { malloc(content_size(c, 0)),
+				   malloc(content_size(c, 1)) };
 	unsigned char *buf = malloc(content_size(c, 1) + 1);
-	long seen[2] = {0, 0};
+	long seen[2] = { 0, 0 };
 	int status = 0;
 	int rc = want[0] && want[1] && buf ? 0 : -1;
 
@@ -370,8 +368,8 @@ static int poll_until_done(const struct race *c, pid_t pid)
 	free(want[0]);
 	free(want[1]);
 	free(buf);
-	printf("%ld polls saw the first content, %ld the second, %s\n",
-	       seen[0], seen[1], rc ? "then one failed" : "none anything else");
+	printf("%ld polls saw the first content, %ld the second, %s\n", seen[0],
+	       seen[1], rc ? "then one failed" : "none anything else");
 	return rc;
 }
 
@@ -434,7 +432,8 @@ static int parse(int argc, char **argv, struct race *c)
 int main(int argc, char **argv)
 {
 	struct race c = {
-		.racers = 16, .rounds = 20, .writes = 200, .size = 300000};
+		.racers = 16, .rounds = 20, .writes = 200, .size = 300000
+	};
 	bool create = argc > 1 && strcmp(argv[1], "create") == 0;
 	bool polling = argc > 1 && strcmp(argv[1], "poll") == 0;
 

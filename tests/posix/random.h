@@ -18,13 +18,13 @@
 
 enum {
 	SIDES = 2,
-	SLOTS = 8,	   // handles open at one time
-	MAPS = 3,	   // mappings at one time
-	MAP_LEN = 65536,   // bytes of a mapping
-	MAX_IO = 65536,	   // bytes of one read or write
-	REL_LEN = 32,	   // a path below a side
+	SLOTS = 8,	 // handles open at one time
+	MAPS = 3,	 // mappings at one time
+	MAP_LEN = 65536, // bytes of a mapping
+	MAX_IO = 65536,	 // bytes of one read or write
+	REL_LEN = 32,	 // a path below a side
 	FULL_LEN = 4096,
-	HISTORY = 30,	   // steps shown with a difference
+	HISTORY = 30,		      // steps shown with a difference
 	EXPLICIT_BEFORE = 1000000000, // mtimes below were set, not taken
 };
 
@@ -36,7 +36,7 @@ struct args {
 	int slot;
 	int slot2;
 	int map;
-	int flags;  // of open
+	int flags; // of open
 	unsigned variant;
 	mode_t mode;
 	off_t off;
@@ -63,7 +63,7 @@ enum {
 	USES_FREE_SLOT = 16, // a slot without handle
 	USES_MAP = 32,	     // a mapping that exists
 	USES_FREE_MAP = 64,
-	USES_IO = 128,	   // offset, length and bytes
+	USES_IO = 128,	     // offset, length and bytes
 	SETTLES_MTIME = 256, // POSIX leaves open whether mtime moves
 };
 

@@ -60,7 +60,7 @@ static void choose_path(struct prng *p, char *path)
 
 static off_t choose_offset(struct prng *p)
 {
-	static const off_t edges[] = {0, 4096, 65536, 131072, 1};
+	static const off_t edges[] = { 0, 4096, 65536, 131072, 1 };
 	uint64_t dice = prng_below(p, 10);
 
 	if (dice < 3)
@@ -72,7 +72,7 @@ static off_t choose_offset(struct prng *p)
 
 static size_t choose_length(struct prng *p)
 {
-	static const size_t edges[] = {0, 1, 4096, 65536, 511};
+	static const size_t edges[] = { 0, 1, 4096, 65536, 511 };
 	uint64_t dice = prng_below(p, 10);
 
 	if (dice < 2)
@@ -84,7 +84,7 @@ static size_t choose_length(struct prng *p)
 
 static int choose_flags(struct prng *p)
 {
-	static const int access[] = {O_RDONLY, O_WRONLY, O_RDWR, O_RDWR};
+	static const int access[] = { O_RDONLY, O_WRONLY, O_RDWR, O_RDWR };
 	int flags = access[prng_below(p, 4)];
 
 	if (prng_below(p, 10) < 6)
@@ -167,8 +167,8 @@ static const struct operation *possible(struct rnd *r, struct args *args,
 
 void random_choose(struct rnd *r, struct args *args)
 {
-	static const mode_t modes[] = {0644, 0600, 0755, 0777, 0444, 0,
-				       04755, 02770, 01777};
+	static const mode_t modes[] = { 0644, 0600,  0755,  0777, 0444,
+					0,    04755, 02770, 01777 };
 	struct prng *p = &r->prng;
 
 	memset(args, 0, sizeof(*args));

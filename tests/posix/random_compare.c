@@ -49,9 +49,9 @@ bool random_compare_results(struct rnd *r, const struct args *args)
 	const struct result *b = &r->res[1];
 
 	if (a->ret != b->ret || a->err != b->err)
-		return random_differs(
-			r, "%s gives %ld %s, the model %ld %s", args->op->name,
-			a->ret, errname(a->err), b->ret, errname(b->err));
+		return random_differs(r, "%s gives %ld %s, the model %ld %s",
+				      args->op->name, a->ret, errname(a->err),
+				      b->ret, errname(b->err));
 	if (a->len == b->len && memcmp(a->data, b->data, a->len) == 0)
 		return true;
 	size_t at = 0;
@@ -76,8 +76,9 @@ static bool compare_times(struct rnd *r, const char *what,
 	if (set ? a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec
 		: a->tv_sec >= EXPLICIT_BEFORE)
 		return true;
-	return random_differs(r, "%s: mtime is %lld.%09ld, in the model %s"
-				 " %lld.%09ld",
+	return random_differs(r,
+			      "%s: mtime is %lld.%09ld, in the model %s"
+			      " %lld.%09ld",
 			      what, (long long)a->tv_sec, a->tv_nsec,
 			      set ? "set to" : "of now", (long long)b->tv_sec,
 			      b->tv_nsec);
@@ -94,10 +95,9 @@ static bool compare_stat(struct rnd *r, const char *what,
 				      what, (unsigned)a->st_mode,
 				      (unsigned)b->st_mode);
 	if (a->st_uid != b->st_uid || a->st_gid != b->st_gid)
-		return random_differs(r,
-				      "%s: owner is %u:%u, in the model %u:%u",
-				      what, a->st_uid, a->st_gid, b->st_uid,
-				      b->st_gid);
+		return random_differs(
+			r, "%s: owner is %u:%u, in the model %u:%u", what,
+			a->st_uid, a->st_gid, b->st_uid, b->st_gid);
 	if (!S_ISDIR(b->st_mode) && a->st_size != b->st_size)
 		return random_differs(r, "%s: size is %lld, in the model %lld",
 				      what, (long long)a->st_size,
@@ -109,8 +109,7 @@ static bool compare_stat(struct rnd *r, const char *what,
 	return compare_times(r, what, st);
 }
 
-static bool compare_bytes(struct rnd *r, const char *what,
-			  const int fd[SIDES])
+static bool compare_bytes(struct rnd *r, const char *what, const int fd[SIDES])
 {
 	off_t at = 0;
 
@@ -121,16 +120,18 @@ static bool compare_bytes(struct rnd *r, const char *what,
 			n[s] = pread(fd[s], r->cmp[s], MAX_IO, at);
 		if (n[0] != n[1])
 			return random_differs(
-				r, "%s: reading at %lld gives %zd, in the"
-				   " model %zd",
+				r,
+				"%s: reading at %lld gives %zd, in the"
+				" model %zd",
 				what, (long long)at, n[0], n[1]);
 		if (n[0] <= 0)
 			return true;
 		for (ssize_t i = 0; i < n[0]; i++)
 			if (r->cmp[0][i] != r->cmp[1][i])
 				return random_differs(
-					r, "%s: byte %lld is %02x, in the"
-					   " model %02x",
+					r,
+					"%s: byte %lld is %02x, in the"
+					" model %02x",
 					what, (long long)at + i, r->cmp[0][i],
 					r->cmp[1][i]);
 		at += n[0];
@@ -140,7 +141,7 @@ static bool compare_bytes(struct rnd *r, const char *what,
 static bool compare_content(struct rnd *r, const char *rel)
 {
 	int fd[SIDES];
-	int err[SIDES] = {0};
+	int err[SIDES] = { 0 };
 	char path[FULL_LEN];
 	bool same = true;
 
@@ -151,8 +152,9 @@ static bool compare_content(struct rnd *r, const char *rel)
 			err[s] = errno;
 	}
 	if (err[0] != err[1])
-		same = random_differs(r, "%s: opening gives %s, in the model"
-					 " %s",
+		same = random_differs(r,
+				      "%s: opening gives %s, in the model"
+				      " %s",
 				      rel, errname(err[0]), errname(err[1]));
 	else if (err[0] == 0)
 		same = compare_bytes(r, rel, fd);
@@ -207,13 +209,13 @@ static bool compare_xattrs(struct rnd *r, const char *rel)
 		for (int s = 0; s < SIDES; s++)
 			len[s] = lgetxattr(path[s], names[1][i], r->cmp[s],
 					   MAX_IO);
-		if (strcmp(names[0][i], names[1][i]) != 0 ||
-		    len[0] != len[1] ||
+		if (strcmp(names[0][i], names[1][i]) != 0 || len[0] != len[1] ||
 		    (len[0] > 0 &&
 		     memcmp(r->cmp[0], r->cmp[1], (size_t)len[0]) != 0))
 			return random_differs(
-				r, "%s: attribute %s of %zd bytes, in the"
-				   " model %s of %zd, or of other bytes",
+				r,
+				"%s: attribute %s of %zd bytes, in the"
+				" model %s of %zd, or of other bytes",
 				rel, names[0][i], len[0], names[1][i], len[1]);
 	}
 	return true;
@@ -225,8 +227,8 @@ static bool compare_target(struct rnd *r, const char *rel)
 	ssize_t n[SIDES];
 
 	for (int s = 0; s < SIDES; s++)
-		n[s] = readlink(random_path(r, s, rel, path),
-				(char *)r->cmp[s], MAX_IO);
+		n[s] = readlink(random_path(r, s, rel, path), (char *)r->cmp[s],
+				MAX_IO);
 	if (n[0] == n[1] &&
 	    (n[0] <= 0 || memcmp(r->cmp[0], r->cmp[1], (size_t)n[0]) == 0))
 		return true;
@@ -241,8 +243,8 @@ bool random_compare_path(struct rnd *r, const char *rel, bool content)
 
 	memset(st, 0, sizeof(st));
 	for (int s = 0; s < SIDES; s++)
-		err[s] = lstat(random_path(r, s, rel, path), &st[s]) ? errno
-								     : 0;
+		err[s] =
+			lstat(random_path(r, s, rel, path), &st[s]) ? errno : 0;
 	if (err[0] != err[1])
 		return random_differs(r, "%s: lstat gives %s, in the model %s",
 				      rel, errname(err[0]), errname(err[1]));
@@ -262,7 +264,7 @@ bool random_compare_path(struct rnd *r, const char *rel, bool content)
 bool random_compare_slot(struct rnd *r, int slot, bool content)
 {
 	struct stat st[SIDES];
-	int fd[SIDES] = {r->fd[0][slot], r->fd[1][slot]};
+	int fd[SIDES] = { r->fd[0][slot], r->fd[1][slot] };
 	char what[32];
 
 	if (fd[1] < 0)
@@ -270,8 +272,9 @@ bool random_compare_slot(struct rnd *r, int slot, bool content)
 	snprintf(what, sizeof(what), "the handle in slot %d", slot);
 	for (int s = 0; s < SIDES; s++)
 		if (fstat(fd[s], &st[s]))
-			return random_differs(r, "%s: fstat gives %s on side"
-						 " %d",
+			return random_differs(r,
+					      "%s: fstat gives %s on side"
+					      " %d",
 					      what, errname(errno), s);
 	if (!compare_stat(r, what, st))
 		return false;
@@ -293,8 +296,7 @@ static int read_listing(const char *path, struct listing *l)
 	while ((e = readdir(dir))) {
 		int k = l->n;
 
-		if (strcmp(e->d_name, ".") == 0 ||
-		    strcmp(e->d_name, "..") == 0)
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
 		if (l->n == MAX_NAMES)
 			break;
@@ -319,14 +321,16 @@ static bool compare_two_listings(struct rnd *r, const char *rel,
 
 		if (strcmp(a, b) != 0)
 			return random_differs(
-				r, "listing of '%s': entry %d is %s, in the"
-				   " model %s",
+				r,
+				"listing of '%s': entry %d is %s, in the"
+				" model %s",
 				rel, i, a, b);
 		if (l[0].types[i] != l[1].types[i] &&
 		    l[0].types[i] != DT_UNKNOWN)
 			return random_differs(
-				r, "listing of '%s': d_type of %s is %d, in"
-				   " the model %d",
+				r,
+				"listing of '%s': d_type of %s is %d, in"
+				" the model %d",
 				rel, a, l[0].types[i], l[1].types[i]);
 	}
 	return true;
@@ -344,8 +348,9 @@ bool random_compare_listing(struct rnd *r, const char *rel)
 	for (int s = 0; s < SIDES; s++)
 		err[s] = read_listing(random_path(r, s, rel, path), &l[s]);
 	if (err[0] != err[1])
-		same = random_differs(r, "listing of '%s' gives %s, in the"
-					 " model %s",
+		same = random_differs(r,
+				      "listing of '%s' gives %s, in the"
+				      " model %s",
 				      rel, errname(err[0]), errname(err[1]));
 	else
 		same = compare_two_listings(r, rel, l);
@@ -368,8 +373,9 @@ static bool compare_identity(struct rnd *r, struct linked *seen,
 		if ((seen->pair[i][0] == st[0].st_ino) !=
 		    (seen->pair[i][1] == st[1].st_ino))
 			return random_differs(
-				r, "%s: is one inode with another name on one"
-				   " side only",
+				r,
+				"%s: is one inode with another name on one"
+				" side only",
 				rel);
 	if (seen->n < MAX_LINKED) {
 		seen->pair[seen->n][0] = st[0].st_ino;
@@ -379,8 +385,7 @@ static bool compare_identity(struct rnd *r, struct linked *seen,
 	return true;
 }
 
-static bool compare_below(struct rnd *r, const char *rel,
-			  struct linked *seen)
+static bool compare_below(struct rnd *r, const char *rel, struct linked *seen)
 {
 	struct listing *l = calloc(1, sizeof(*l));
 	char path[FULL_LEN];

@@ -74,7 +74,7 @@ static void op_pwrite(struct rnd *r, int side, const struct args *args,
 static void op_lseek(struct rnd *r, int side, const struct args *args,
 		     struct result *res)
 {
-	static const int whence[] = {SEEK_SET, SEEK_CUR, SEEK_END};
+	static const int whence[] = { SEEK_SET, SEEK_CUR, SEEK_END };
 	int fd = r->fd[side][args->slot];
 	struct stat st;
 
@@ -112,8 +112,8 @@ static void op_fchmod(struct rnd *r, int side, const struct args *args,
 static void op_futimens(struct rnd *r, int side, const struct args *args,
 			struct result *res)
 {
-	struct timespec ts[2] = {{args->mtime_s, args->mtime_ns},
-				 {args->mtime_s, args->mtime_ns}};
+	struct timespec ts[2] = { { args->mtime_s, args->mtime_ns },
+				  { args->mtime_s, args->mtime_ns } };
 
 	random_outcome(res, futimens(r->fd[side][args->slot], ts));
 }
@@ -173,19 +173,19 @@ static void op_link_handle(struct rnd *r, int side, const struct args *args,
 }
 
 const struct operation random_file_operations[] = {
-	{"open", 40, USES_A | USES_FREE_SLOT, op_open},
-	{"close", 22, USES_SLOT, op_close},
-	{"read", 20, USES_SLOT | USES_IO, op_read},
-	{"write", 14, USES_SLOT | USES_IO, op_write},
-	{"pwrite", 22, USES_SLOT | USES_IO, op_pwrite},
-	{"lseek", 5, USES_SLOT | USES_IO, op_lseek},
-	{"ftruncate", 8, USES_SLOT | USES_IO, op_ftruncate},
-	{"fsync", 6, USES_SLOT, op_fsync},
-	{"fchmod", 3, USES_SLOT, op_fchmod},
-	{"futimens", 5, USES_SLOT, op_futimens},
-	{"fallocate", 6, USES_SLOT | USES_IO | SETTLES_MTIME, op_fallocate},
-	{"copy_range", 8,
-	 USES_SLOT | USES_SLOT2 | USES_IO | SETTLES_MTIME, op_copy_range},
-	{"link_handle", 2, USES_SLOT | USES_A, op_link_handle},
-	{NULL, 0, 0, NULL},
+	{ "open", 40, USES_A | USES_FREE_SLOT, op_open },
+	{ "close", 22, USES_SLOT, op_close },
+	{ "read", 20, USES_SLOT | USES_IO, op_read },
+	{ "write", 14, USES_SLOT | USES_IO, op_write },
+	{ "pwrite", 22, USES_SLOT | USES_IO, op_pwrite },
+	{ "lseek", 5, USES_SLOT | USES_IO, op_lseek },
+	{ "ftruncate", 8, USES_SLOT | USES_IO, op_ftruncate },
+	{ "fsync", 6, USES_SLOT, op_fsync },
+	{ "fchmod", 3, USES_SLOT, op_fchmod },
+	{ "futimens", 5, USES_SLOT, op_futimens },
+	{ "fallocate", 6, USES_SLOT | USES_IO | SETTLES_MTIME, op_fallocate },
+	{ "copy_range", 8, USES_SLOT | USES_SLOT2 | USES_IO | SETTLES_MTIME,
+	  op_copy_range },
+	{ "link_handle", 2, USES_SLOT | USES_A, op_link_handle },
+	{ NULL, 0, 0, NULL },
 };

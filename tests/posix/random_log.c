@@ -20,11 +20,11 @@ static void print_open_flags(int flags)
 		int bit;
 		const char *name;
 	} names[] = {
-		{O_CREAT, "CREAT"},   {O_EXCL, "EXCL"},
-		{O_TRUNC, "TRUNC"},   {O_APPEND, "APPEND"},
-		{O_NOFOLLOW, "NOFOLLOW"}, {O_DIRECTORY, "DIRECTORY"},
+		{ O_CREAT, "CREAT" },	    { O_EXCL, "EXCL" },
+		{ O_TRUNC, "TRUNC" },	    { O_APPEND, "APPEND" },
+		{ O_NOFOLLOW, "NOFOLLOW" }, { O_DIRECTORY, "DIRECTORY" },
 	};
-	static const char *const modes[] = {"RDONLY", "WRONLY", "RDWR", "?"};
+	static const char *const modes[] = { "RDONLY", "WRONLY", "RDWR", "?" };
 
 	printf(" %s", modes[flags & O_ACCMODE]);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -71,7 +71,7 @@ static void close_all(struct rnd *r)
 {
 	random_unmap_all(r);
 	for (int slot = 0; slot < SLOTS; slot++) {
-		int err[SIDES] = {0};
+		int err[SIDES] = { 0 };
 
 		if (r->fd[1][slot] < 0)
 			continue;
@@ -104,8 +104,8 @@ static void avoid_same_size(struct rnd *r, struct args *args)
 static void settle_mtime(struct rnd *r, const struct args *args)
 {
 	int slot = args->op->uses & USES_SLOT2 ? args->slot2 : args->slot;
-	struct timespec ts[2] = {{args->mtime_s, args->mtime_ns},
-				 {args->mtime_s, args->mtime_ns}};
+	struct timespec ts[2] = { { args->mtime_s, args->mtime_ns },
+				  { args->mtime_s, args->mtime_ns } };
 	int err[SIDES];
 
 	for (int s = 0; s < SIDES; s++)
@@ -190,7 +190,7 @@ static bool remount(struct rnd *r, const char *cmd)
 // Spoils NAME, a regular file, in one way.
 static int tamper_file(const char *name, const char *kind)
 {
-	struct timespec ts[2] = {{7, 7}, {7, 7}};
+	struct timespec ts[2] = { { 7, 7 }, { 7, 7 } };
 	struct stat st;
 	char other[FULL_LEN + 8];
 	char c = 0;
@@ -371,12 +371,14 @@ static int parse(int argc, char **argv, struct rnd *r, struct options *o)
 			return -1;
 	}
 	return r->root[0] && r->root[1] && o->ops > 0 && o->every > 0 &&
-			       o->remounts > 0 ? 0 : -1;
+			       o->remounts > 0
+		       ? 0
+		       : -1;
 }
 
 int main(int argc, char **argv)
 {
-	struct options o = {.ops = 5000, .every = 100, .remounts = 4};
+	struct options o = { .ops = 5000, .every = 100, .remounts = 4 };
 	struct rnd *r = calloc(1, sizeof(*r));
 	struct timespec now;
 

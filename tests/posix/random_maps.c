@@ -58,9 +58,9 @@ static void op_map(struct rnd *r, int side, const struct args *args,
 	m->off = args->off / 65536 * 65536;
 	m->at[side] = NULL;
 	m->path_fd[side] = -1;
-	void *at = mmap(NULL, MAP_LEN,
-			PROT_READ | (m->writable ? PROT_WRITE : 0), MAP_SHARED,
-			fd, m->off);
+	void *at =
+		mmap(NULL, MAP_LEN, PROT_READ | (m->writable ? PROT_WRITE : 0),
+		     MAP_SHARED, fd, m->off);
 
 	if (at == MAP_FAILED) {
 		random_outcome(res, -1);
@@ -148,9 +148,9 @@ void random_unmap_all(struct rnd *r)
 }
 
 const struct operation random_map_operations[] = {
-	{"map", 6, USES_SLOT | USES_FREE_MAP | USES_IO, op_map},
-	{"map_read", 8, USES_MAP | USES_IO, op_map_read},
-	{"map_write", 10, USES_MAP | USES_IO, op_map_write},
-	{"unmap", 3, USES_MAP, op_unmap},
-	{NULL, 0, 0, NULL},
+	{ "map", 6, USES_SLOT | USES_FREE_MAP | USES_IO, op_map },
+	{ "map_read", 8, USES_MAP | USES_IO, op_map_read },
+	{ "map_write", 10, USES_MAP | USES_IO, op_map_write },
+	{ "unmap", 3, USES_MAP, op_unmap },
+	{ NULL, 0, 0, NULL },
 };

@@ -27,8 +27,8 @@ static void op_mkdir(struct rnd *r, int side, const struct args *args,
 {
 	char a[FULL_LEN];
 
-	random_outcome(res, mkdir(random_path(r, side, args->a, a),
-				  args->mode));
+	random_outcome(res,
+		       mkdir(random_path(r, side, args->a, a), args->mode));
 }
 
 static void op_rmdir(struct rnd *r, int side, const struct args *args,
@@ -50,8 +50,8 @@ static void op_unlink(struct rnd *r, int side, const struct args *args,
 static void op_rename(struct rnd *r, int side, const struct args *args,
 		      struct result *res)
 {
-	static const unsigned flags[] = {0, 0, RENAME_NOREPLACE,
-					 RENAME_EXCHANGE};
+	static const unsigned flags[] = { 0, 0, RENAME_NOREPLACE,
+					  RENAME_EXCHANGE };
 	char a[FULL_LEN];
 	char b[FULL_LEN];
 
@@ -77,8 +77,7 @@ static void op_symlink(struct rnd *r, int side, const struct args *args,
 {
 	char a[FULL_LEN];
 
-	random_outcome(res,
-		       symlink(args->b, random_path(r, side, args->a, a)));
+	random_outcome(res, symlink(args->b, random_path(r, side, args->a, a)));
 }
 
 static void op_readlink(struct rnd *r, int side, const struct args *args,
@@ -95,7 +94,7 @@ static void op_readlink(struct rnd *r, int side, const struct args *args,
 static void op_mknod(struct rnd *r, int side, const struct args *args,
 		     struct result *res)
 {
-	static const mode_t formats[] = {S_IFIFO, S_IFSOCK, S_IFREG};
+	static const mode_t formats[] = { S_IFIFO, S_IFSOCK, S_IFREG };
 	char a[FULL_LEN];
 
 	random_outcome(res, mknod(random_path(r, side, args->a, a),
@@ -107,14 +106,14 @@ static void op_chmod(struct rnd *r, int side, const struct args *args,
 {
 	char a[FULL_LEN];
 
-	random_outcome(res, chmod(random_path(r, side, args->a, a),
-				  args->mode));
+	random_outcome(res,
+		       chmod(random_path(r, side, args->a, a), args->mode));
 }
 
 static void op_chown(struct rnd *r, int side, const struct args *args,
 		     struct result *res)
 {
-	static const uid_t ids[] = {0, 1, 65534, (uid_t)-1};
+	static const uid_t ids[] = { 0, 1, 65534, (uid_t)-1 };
 	char a[FULL_LEN];
 
 	if (geteuid() != 0) {
@@ -130,13 +129,12 @@ static void op_utimens(struct rnd *r, int side, const struct args *args,
 		       struct result *res)
 {
 	char a[FULL_LEN];
-	struct timespec ts[2] = {{args->mtime_s, args->mtime_ns},
-				 {args->mtime_s, args->mtime_ns}};
+	struct timespec ts[2] = { { args->mtime_s, args->mtime_ns },
+				  { args->mtime_s, args->mtime_ns } };
 
-	random_outcome(res, utimensat(AT_FDCWD,
-				      random_path(r, side, args->a, a), ts,
-				      args->variant % 2 ? AT_SYMLINK_NOFOLLOW
-							: 0));
+	random_outcome(res,
+		       utimensat(AT_FDCWD, random_path(r, side, args->a, a), ts,
+				 args->variant % 2 ? AT_SYMLINK_NOFOLLOW : 0));
 }
 
 static void op_truncate(struct rnd *r, int side, const struct args *args,
@@ -144,15 +142,15 @@ static void op_truncate(struct rnd *r, int side, const struct args *args,
 {
 	char a[FULL_LEN];
 
-	random_outcome(res, truncate(random_path(r, side, args->a, a),
-				     args->off));
+	random_outcome(res,
+		       truncate(random_path(r, side, args->a, a), args->off));
 }
 
 static void op_setxattr(struct rnd *r, int side, const struct args *args,
 			struct result *res)
 {
-	static const int flags[] = {0, 0, XATTR_CREATE, XATTR_REPLACE};
-	static const char *const names[] = {"user.x", "user.y"};
+	static const int flags[] = { 0, 0, XATTR_CREATE, XATTR_REPLACE };
+	static const char *const names[] = { "user.x", "user.y" };
 	char a[FULL_LEN];
 	size_t len = args->len % 48;
 	const unsigned char *value = random_bytes(r, args->fill, len);
@@ -179,9 +177,9 @@ static void op_removexattr(struct rnd *r, int side, const struct args *args,
 {
 	char a[FULL_LEN];
 
-	random_outcome(res, lremovexattr(random_path(r, side, args->a, a),
-					 args->variant % 2 ? "user.x"
-							   : "user.y"));
+	random_outcome(res,
+		       lremovexattr(random_path(r, side, args->a, a),
+				    args->variant % 2 ? "user.x" : "user.y"));
 }
 
 static void op_access(struct rnd *r, int side, const struct args *args,
@@ -194,8 +192,8 @@ static void op_access(struct rnd *r, int side, const struct args *args,
 }
 
 // A listing that removes what it sees: every name must come exactly once.
-static void op_empty_directory(struct rnd *r, int side,
-			       const struct args *args, struct result *res)
+static void op_empty_directory(struct rnd *r, int side, const struct args *args,
+			       struct result *res)
 {
 	char a[FULL_LEN];
 	DIR *dir = opendir(random_path(r, side, args->a, a));
@@ -207,8 +205,7 @@ static void op_empty_directory(struct rnd *r, int side,
 		return;
 	}
 	while ((e = readdir(dir)))
-		if (strcmp(e->d_name, ".") != 0 &&
-		    strcmp(e->d_name, "..") != 0)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			removed += unlinkat(dirfd(dir), e->d_name, 0) == 0;
 	random_outcome(res, closedir(dir) ? -1 : removed);
 }
@@ -217,8 +214,7 @@ static void op_syncdir(struct rnd *r, int side, const struct args *args,
 		       struct result *res)
 {
 	char a[FULL_LEN];
-	int fd = open(random_path(r, side, args->a, a),
-		      O_RDONLY | O_DIRECTORY);
+	int fd = open(random_path(r, side, args->a, a), O_RDONLY | O_DIRECTORY);
 
 	if (fd < 0) {
 		random_outcome(res, -1);
@@ -229,23 +225,23 @@ static void op_syncdir(struct rnd *r, int side, const struct args *args,
 }
 
 const struct operation random_name_operations[] = {
-	{"mkdir", 12, USES_A, op_mkdir},
-	{"rmdir", 8, USES_A, op_rmdir},
-	{"unlink", 18, USES_A, op_unlink},
-	{"rename", 16, USES_A | USES_B, op_rename},
-	{"link", 8, USES_A | USES_B, op_link},
-	{"symlink", 4, USES_A | USES_B, op_symlink},
-	{"readlink", 2, USES_A, op_readlink},
-	{"mknod", 3, USES_A, op_mknod},
-	{"chmod", 5, USES_A, op_chmod},
-	{"lchown", 4, USES_A, op_chown},
-	{"utimens", 6, USES_A, op_utimens},
-	{"truncate", 6, USES_A | USES_IO, op_truncate},
-	{"setxattr", 6, USES_A, op_setxattr},
-	{"getxattr", 2, USES_A, op_getxattr},
-	{"removexattr", 2, USES_A, op_removexattr},
-	{"access", 2, USES_A, op_access},
-	{"empty_directory", 5, USES_A, op_empty_directory},
-	{"syncdir", 1, USES_A, op_syncdir},
-	{NULL, 0, 0, NULL},
+	{ "mkdir", 12, USES_A, op_mkdir },
+	{ "rmdir", 8, USES_A, op_rmdir },
+	{ "unlink", 18, USES_A, op_unlink },
+	{ "rename", 16, USES_A | USES_B, op_rename },
+	{ "link", 8, USES_A | USES_B, op_link },
+	{ "symlink", 4, USES_A | USES_B, op_symlink },
+	{ "readlink", 2, USES_A, op_readlink },
+	{ "mknod", 3, USES_A, op_mknod },
+	{ "chmod", 5, USES_A, op_chmod },
+	{ "lchown", 4, USES_A, op_chown },
+	{ "utimens", 6, USES_A, op_utimens },
+	{ "truncate", 6, USES_A | USES_IO, op_truncate },
+	{ "setxattr", 6, USES_A, op_setxattr },
+	{ "getxattr", 2, USES_A, op_getxattr },
+	{ "removexattr", 2, USES_A, op_removexattr },
+	{ "access", 2, USES_A, op_access },
+	{ "empty_directory", 5, USES_A, op_empty_directory },
+	{ "syncdir", 1, USES_A, op_syncdir },
+	{ NULL, 0, 0, NULL },
 };

@@ -77,7 +77,7 @@ static int append_lines(int who)
 static void lines_of_several_processes_neither_mix_nor_vanish(void)
 {
 	pid_t pid[WRITERS];
-	int next[WRITERS] = {0};
+	int next[WRITERS] = { 0 };
 	long lines = 0;
 	char line[64];
 
@@ -139,5 +139,5 @@ const struct t_case append_tests[] = {
 	T(fcntl_switches_append_on_and_off),
 	T(lines_of_several_processes_neither_mix_nor_vanish),
 	T(open_append_close_from_two_processes),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

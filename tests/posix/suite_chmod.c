@@ -7,7 +7,7 @@
 
 static void chmod_sets_the_bits_of_every_type(void)
 {
-	static const mode_t modes[] = {0111, 0, 0777, 0640, 01777, 0400};
+	static const mode_t modes[] = { 0111, 0, 0777, 0640, 01777, 0400 };
 
 	for (int i = 0; i < t_n_types(); i++) {
 		if (i == T_LNK)
@@ -125,13 +125,15 @@ static void chmod_belongs_to_the_owner(void)
 	}
 	OK(chown("f", alice.uid, alice.gid));
 	OK(chown("d", alice.uid, alice.gid));
-	AS(&alice) {
+	AS(&alice)
+	{
 		OK(chmod("f", 0642));
 		OK(chmod("d", 0752));
 	}
 	EQ(MODE("f"), 0642);
 	EQ(MODE("d"), 0752);
-	AS(&bob) {
+	AS(&bob)
+	{
 		TIMES(0, "f", EPERM, chmod("f", 0777));
 		TIMES(0, "d", EPERM, chmod("d", 0777));
 		int fd = t_open("f", O_WRONLY);
@@ -154,7 +156,8 @@ static void chmod_needs_search_permission(void)
 	}
 	OK(chown("d", alice.uid, alice.gid));
 	OK(chown("d/f", alice.uid, alice.gid));
-	AS(&alice) {
+	AS(&alice)
+	{
 		OK(chmod("d/f", 0640));
 		OK(chmod("d", 0644));
 		WANT(EACCES, chmod("d/f", 0600));
@@ -174,7 +177,8 @@ static void chmod_outside_the_group_clears_setgid(void)
 	}
 	OK(chown("f", alice.uid, bob.gid));
 	OK(chown("d", alice.uid, bob.gid));
-	AS(&alice) {
+	AS(&alice)
+	{
 		OK(chmod("f", 02755));
 		OK(chmod("d", 02755));
 	}
@@ -207,7 +211,8 @@ static void chmod_does_not_touch_open_handles(void)
 		return;
 	}
 	OK(chown("f", alice.uid, alice.gid));
-	AS(&alice) {
+	AS(&alice)
+	{
 		int r = t_open("f", O_RDONLY);
 		int w = t_open("f", O_WRONLY);
 		char buf[8];
@@ -236,5 +241,5 @@ const struct t_case chmod_tests[] = {
 	T(chmod_outside_the_group_clears_setgid),
 	T(chmod_reaches_every_hard_link),
 	T(chmod_does_not_touch_open_handles),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

@@ -6,8 +6,8 @@
 #include "tests/posix/harness.h"
 #include "tests/posix/suites.h"
 
-#define OWNER(name, u, g) \
-	do { \
+#define OWNER(name, u, g)                    \
+	do {                                 \
 		EQ(t_lstat(name).st_uid, u); \
 		EQ(t_lstat(name).st_gid, g); \
 	} while (0)
@@ -81,7 +81,8 @@ static void owner_may_give_a_file_to_own_groups_only(void)
 		return;
 	}
 	OK(chown("f", alice.uid, alice.gid));
-	AS(&teamster) {
+	AS(&teamster)
+	{
 		TIMES(T_C, "f", 0, chown("f", (uid_t)-1, T_TEAM));
 		OWNER("f", alice.uid, T_TEAM);
 		OK(chown("f", alice.uid, alice.gid));
@@ -92,7 +93,8 @@ static void owner_may_give_a_file_to_own_groups_only(void)
 	}
 	AS(&alice) WANT(EPERM, chown("f", (uid_t)-1, T_TEAM));
 	OWNER("f", alice.uid, alice.gid);
-	AS(&bob) {
+	AS(&bob)
+	{
 		WANT(EPERM, chown("f", bob.uid, bob.gid));
 		WANT(EPERM, chown("f", (uid_t)-1, bob.gid));
 		WANT(EPERM, chown("f", alice.uid, alice.gid));
@@ -126,13 +128,14 @@ static void chown_clears_setid_bits_of_programs(void)
 
 static void write_by_another_clears_setid_bits(void)
 {
-	static const mode_t modes[] = {04777, 02777, 06777};
+	static const mode_t modes[] = { 04777, 02777, 06777 };
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		t_put("f", "old");
 		OK(chmod("f", modes[i]));
 		EQ(MODE("f"), modes[i]);
-		AS(&bob) {
+		AS(&bob)
+		{
 			int fd = t_open("f", O_WRONLY);
 
 			EQ(write(fd, "x", 1), 1);
@@ -150,12 +153,14 @@ static void truncate_by_another_clears_setid_bits(void)
 {
 	t_put("f", "long text");
 	OK(chmod("f", 06777));
-	AS(&bob) {
+	AS(&bob)
+	{
 		OK(truncate("f", 4));
 		EQ(MODE("f"), 0777);
 	}
 	OK(chmod("f", 06777));
-	AS(&bob) {
+	AS(&bob)
+	{
 		OK(t_try_open("f", O_WRONLY | O_TRUNC));
 		EQ(MODE("f"), 0777);
 		EQ(t_stat("f").st_size, 0);
@@ -194,7 +199,8 @@ static void chown_needs_search_permission(void)
 	}
 	OK(chown("d", alice.uid, alice.gid));
 	OK(chown("d/f", alice.uid, alice.gid));
-	AS(&teamster) {
+	AS(&teamster)
+	{
 		OK(chmod("d", 0644));
 		WANT(EACCES, chown("d/f", (uid_t)-1, T_TEAM));
 		OK(chmod("d", 0755));
@@ -213,5 +219,5 @@ const struct t_case chown_tests[] = {
 	T(truncate_by_another_clears_setid_bits),
 	T(chown_path_errors),
 	T(chown_needs_search_permission),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

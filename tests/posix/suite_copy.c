@@ -199,5 +199,5 @@ const struct t_case copy_tests[] = {
 	T(copy_errors),
 	T(a_copy_of_bytes_not_yet_closed),
 	T(sendfile_copies),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

@@ -207,5 +207,5 @@ const struct t_case fallocate_tests[] = {
 	T(a_zeroed_range_reads_as_zeroes),
 	T(fallocate_errors),
 	T(data_and_holes_tile_the_file),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

@@ -119,7 +119,8 @@ static void link_needs_permissions(void)
 	AS(&alice) t_put("from/f", "x");
 	// Linking a file that one may not write is refused by policy elsewhere.
 	OK(chmod("from/f", 0666));
-	AS(&bob) {
+	AS(&bob)
+	{
 		TIMES(0, "from/f", EACCES, link("from/f", "to/g"));
 		TIMES(0, "to", EACCES, link("from/f", "to/g"));
 	}
@@ -202,5 +203,5 @@ const struct t_case link_tests[] = {
 	T(links_stay_while_one_is_open),
 	T(a_write_through_one_link_is_seen_through_the_other),
 	T(many_links_to_one_file),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

@@ -263,5 +263,5 @@ const struct t_case locks_tests[] = {
 	T(a_waiting_lock_is_granted),
 	T(a_counter_under_lock_loses_nothing),
 	T(lock_modes_follow_the_open_mode),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

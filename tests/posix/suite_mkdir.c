@@ -14,9 +14,9 @@ static void mkdir_applies_mode_and_umask(void)
 		mode_t mask;
 		mode_t want;
 	} rows[] = {
-		{0755, 0, 0755}, {0151, 0, 0151},  {0, 0, 0},
-		{0777, 022, 0755}, {0753, 0100, 0653}, {0777, 0777, 0},
-		{01777, 0, 01777}, {01777, 022, 01755},
+		{ 0755, 0, 0755 },   { 0151, 0, 0151 },	    { 0, 0, 0 },
+		{ 0777, 022, 0755 }, { 0753, 0100, 0653 },  { 0777, 0777, 0 },
+		{ 01777, 0, 01777 }, { 01777, 022, 01755 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -130,7 +130,8 @@ static void mkdir_needs_permissions(void)
 	}
 	OK(chown("p", alice.uid, alice.gid));
 	AS(&bob) TIMES(0, "p", EACCES, mkdir("p/d", 0755));
-	AS(&alice) {
+	AS(&alice)
+	{
 		OK(mkdir("p/d", 0755));
 		OK(chmod("p", 0555));
 		WANT(EACCES, mkdir("p/e", 0755));
@@ -196,5 +197,5 @@ const struct t_case mkdir_tests[] = {
 	T(a_removed_directory_that_is_open_stays_usable),
 	T(a_subdirectory_is_created_with_trailing_slashes),
 	T(directories_nest_deeply),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

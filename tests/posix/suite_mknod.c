@@ -11,8 +11,8 @@
 
 static void mknod_makes_every_type(void)
 {
-	static const mode_t formats[] = {S_IFREG, S_IFIFO, S_IFSOCK, S_IFCHR,
-					 S_IFBLK};
+	static const mode_t formats[] = { S_IFREG, S_IFIFO, S_IFSOCK, S_IFCHR,
+					  S_IFBLK };
 	int n = t_is_root() ? 5 : 3;
 
 	for (int i = 0; i < n; i++) {
@@ -48,7 +48,8 @@ static void mknod_keeps_large_device_numbers(void)
 static void mknod_of_devices_needs_root(void)
 {
 	OK(mkdir("d", 0777));
-	AS(&alice) {
+	AS(&alice)
+	{
 		WANT(EPERM, mknod("d/c", S_IFCHR | 0600, makedev(1, 3)));
 		WANT(EPERM, mknod("d/b", S_IFBLK | 0600, makedev(7, 0)));
 		OK(mknod("d/p", S_IFIFO | 0600, 0));
@@ -108,7 +109,8 @@ static void mkfifo_needs_write_permission(void)
 		return;
 	}
 	OK(chown("d", alice.uid, alice.gid));
-	AS(&bob) {
+	AS(&bob)
+	{
 		TIMES(0, "d", EACCES, mkfifo("d/p", 0644));
 		WANT(EACCES, mknod("d/p", S_IFREG | 0644, 0));
 	}
@@ -153,7 +155,7 @@ static void a_fifo_without_a_reader(void)
 
 static void a_socket_binds_and_connects_by_name(void)
 {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX, .sun_path = "s"};
+	struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = "s" };
 	int server = socket(AF_UNIX, SOCK_STREAM, 0);
 	int client = socket(AF_UNIX, SOCK_STREAM, 0);
 	const struct sockaddr *a = (const struct sockaddr *)&addr;
@@ -200,5 +202,5 @@ const struct t_case mknod_tests[] = {
 	T(a_fifo_without_a_reader),
 	T(a_socket_binds_and_connects_by_name),
 	T(attributes_of_special_files_persist_over_rename),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

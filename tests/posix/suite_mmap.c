@@ -155,8 +155,7 @@ static void the_tail_of_the_last_page_is_zero(void)
 {
 	t_put("f", "short");
 	int fd = t_open("f", O_RDWR);
-	char *map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-			 0);
+	char *map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	CHECK(map != MAP_FAILED);
 	if (map == MAP_FAILED)
@@ -229,5 +228,5 @@ const struct t_case mmap_tests[] = {
 	T(a_grown_file_shows_in_its_mapping),
 	T(a_mapped_write_moves_mtime_by_msync),
 	T(protections_follow_the_open_mode),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

@@ -34,7 +34,7 @@ static void every_byte_but_slash_and_nul_is_allowed(void)
 	}
 	DIR *d = opendir(".");
 	const struct dirent *e;
-	bool seen[256] = {false};
+	bool seen[256] = { false };
 	int n = 0;
 
 	while (d && (e = readdir(d))) {
@@ -58,10 +58,19 @@ static void every_byte_but_slash_and_nul_is_allowed(void)
 static void awkward_names_survive_a_round_trip(void)
 {
 	static const char *const names[] = {
-		" ", "  x ", "\t", "\n", "-rf", "...", "..a", "a..", ".hidden",
-		"\\", "a\\b", "%2F", "%", "100%", "?", "#", "&+*\"'<>|:;",
-		"\xc3\xa4\xc3\xb6\xc3\xbc", "a\xcc\x88", "\xff\xfe", "~",
-		"\xf0\x9f\x90\xa7", "CON", "x.storefs-tmp", ".storefs",
+		" ",	       "  x ",
+		"\t",	       "\n",
+		"-rf",	       "...",
+		"..a",	       "a..",
+		".hidden",     "\\",
+		"a\\b",	       "%2F",
+		"%",	       "100%",
+		"?",	       "#",
+		"&+*\"'<>|:;", "\xc3\xa4\xc3\xb6\xc3\xbc",
+		"a\xcc\x88",   "\xff\xfe",
+		"~",	       "\xf0\x9f\x90\xa7",
+		"CON",	       "x.storefs-tmp",
+		".storefs",
 	};
 
 	OK(mkdir("d", 0755));
@@ -97,9 +106,9 @@ static void case_and_normal_forms_are_different_names(void)
 
 static void like_patterns_touch_only_their_own(void)
 {
-	static const char *const dirs[] = {"a_b", "axb", "a%", "aab", "A_B",
-					   "up", "UP", "a*", "data",
-					   "dataset"};
+	static const char *const dirs[] = { "a_b",  "axb",    "a%", "aab",
+					    "A_B",  "up",     "UP", "a*",
+					    "data", "dataset" };
 	char path[32];
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
@@ -184,5 +193,5 @@ const struct t_case names_tests[] = {
 	T(components_of_255_bytes_work),
 	T(a_path_of_a_thousand_bytes_works),
 	T(dots_and_slashes_are_resolved),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

@@ -13,9 +13,9 @@ static void open_creates_with_mode_and_umask(void)
 		mode_t mask;
 		mode_t want;
 	} rows[] = {
-		{0755, 0, 0755},   {0151, 0, 0151},   {0, 0, 0},
-		{0666, 022, 0644}, {0666, 077, 0600}, {0777, 0501, 0276},
-		{04755, 0, 04755}, {01644, 0, 01644}, {0444, 0, 0444},
+		{ 0755, 0, 0755 },   { 0151, 0, 0151 },	  { 0, 0, 0 },
+		{ 0666, 022, 0644 }, { 0666, 077, 0600 }, { 0777, 0501, 0276 },
+		{ 04755, 0, 04755 }, { 01644, 0, 01644 }, { 0444, 0, 0444 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -36,7 +36,8 @@ static void open_creates_with_mode_and_umask(void)
 static void open_creates_with_the_ids_of_the_process(void)
 {
 	OK(mkdir("d", 0777));
-	AS(&alice) {
+	AS(&alice)
+	{
 		OK(t_create("d/f", O_EXCL, 0644));
 		EQ(t_stat("d/f").st_uid, alice.uid);
 		EQ(t_stat("d/f").st_gid, alice.gid);
@@ -150,14 +151,20 @@ static void open_asks_for_the_right_permission(void)
 		int flags;
 		int want;
 	} rows[] = {
-		{0600, O_RDWR, 0},	     {0400, O_RDONLY, 0},
-		{0400, O_WRONLY, EACCES},    {0400, O_RDWR, EACCES},
-		{0200, O_WRONLY, 0},	     {0200, O_RDONLY, EACCES},
-		{0200, O_RDWR, EACCES},	     {0100, O_RDONLY, EACCES},
-		{0100, O_WRONLY, EACCES},    {0, O_RDONLY, EACCES},
-		{0077, O_RDONLY, EACCES},    {0077, O_WRONLY, EACCES},
-		{0400, O_RDONLY | O_TRUNC, EACCES},
-		{0200, O_WRONLY | O_TRUNC, 0},
+		{ 0600, O_RDWR, 0 },
+		{ 0400, O_RDONLY, 0 },
+		{ 0400, O_WRONLY, EACCES },
+		{ 0400, O_RDWR, EACCES },
+		{ 0200, O_WRONLY, 0 },
+		{ 0200, O_RDONLY, EACCES },
+		{ 0200, O_RDWR, EACCES },
+		{ 0100, O_RDONLY, EACCES },
+		{ 0100, O_WRONLY, EACCES },
+		{ 0, O_RDONLY, EACCES },
+		{ 0077, O_RDONLY, EACCES },
+		{ 0077, O_WRONLY, EACCES },
+		{ 0400, O_RDONLY | O_TRUNC, EACCES },
+		{ 0200, O_WRONLY | O_TRUNC, 0 },
 	};
 
 	OK(t_create("f", 0, 0644));
@@ -177,7 +184,8 @@ static void failed_truncating_open_leaves_the_content(void)
 {
 	t_put("f", "precious");
 	OK(chmod("f", 0444));
-	AS(&alice) {
+	AS(&alice)
+	{
 		TIMES(0, "f", EACCES, t_try_open("f", O_WRONLY | O_TRUNC));
 		WANT(EACCES, t_create("f", O_TRUNC, 0644));
 	}
@@ -270,8 +278,8 @@ static void an_unnamed_temporary_file_can_be_linked(void)
 
 static void synchronous_and_hinting_flags_are_accepted(void)
 {
-	static const int flags[] = {O_SYNC, O_DSYNC, O_NONBLOCK, O_NOCTTY,
-				    O_CLOEXEC, O_APPEND};
+	static const int flags[] = { O_SYNC,   O_DSYNC,	  O_NONBLOCK,
+				     O_NOCTTY, O_CLOEXEC, O_APPEND };
 
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		int fd = open("f", O_CREAT | O_RDWR | O_TRUNC | flags[i], 0644);
@@ -304,5 +312,5 @@ const struct t_case open_tests[] = {
 	T(the_offset_belongs_to_the_open_file),
 	T(an_unnamed_temporary_file_can_be_linked),
 	T(synchronous_and_hinting_flags_are_accepted),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

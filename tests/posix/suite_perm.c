@@ -20,8 +20,9 @@ static bool needs_root(void)
 static void each_class_uses_its_own_bits(void)
 {
 	const struct t_user in_group = {
-		carol.uid, carol.gid, 2, {carol.gid, T_TEAM}};
-	const struct t_user *const who[] = {&alice, &in_group, &bob};
+		carol.uid, carol.gid, 2, { carol.gid, T_TEAM }
+	};
+	const struct t_user *const who[] = { &alice, &in_group, &bob };
 
 	t_put("f", "x");
 	if (needs_root())
@@ -32,7 +33,8 @@ static void each_class_uses_its_own_bits(void)
 		for (int c = 0; c < 3; c++) {
 			mode_t bits = mode >> (6 - 3 * c) & 7;
 
-			AS(who[c]) {
+			AS(who[c])
+			{
 				WANT(bits & 4 ? 0 : EACCES,
 				     t_try_open("f", O_RDONLY));
 				WANT(bits & 2 ? 0 : EACCES,
@@ -44,7 +46,7 @@ static void each_class_uses_its_own_bits(void)
 
 static void access_answers_for_the_real_user(void)
 {
-	const struct t_user *const who[] = {&alice, &teamster, &bob};
+	const struct t_user *const who[] = { &alice, &teamster, &bob };
 
 	t_put("f", "x");
 	if (needs_root())
@@ -56,7 +58,8 @@ static void access_answers_for_the_real_user(void)
 			// Only the teamster is in the group of the file.
 			mode_t bits = c == 1 ? mode >> 3 & 7 : mode & 7;
 
-			AS(who[c]) {
+			AS(who[c])
+			{
 				WANT(bits & 4 ? 0 : EACCES, access("f", R_OK));
 				WANT(bits & 2 ? 0 : EACCES, access("f", W_OK));
 				WANT(bits & 1 ? 0 : EACCES, access("f", X_OK));
@@ -79,21 +82,26 @@ static void directories_ask_for_search_read_and_write(void)
 	OK(chown("d", alice.uid, alice.gid));
 	for (mode_t bits = 0; bits < 8; bits++) {
 		OK(chmod("d", bits << 6));
-		AS(&alice) {
+		AS(&alice)
+		{
 			WANT(bits & 1 ? 0 : EACCES, access("d/f", F_OK));
 			WANT(bits & 4 ? 0 : EACCES, t_try_open("d", O_RDONLY));
 			WANT(bits & 1 ? 0 : EACCES, chdir("d"));
 		}
 		if (bits & 1)
 			OK(chdir(".."));
-		AS(&alice) {
+		AS(&alice)
+		{
 			WANT((bits & 3) == 3 ? 0 : EACCES,
 			     t_create("d/new", 0, 0644));
-			WANT((bits & 3) == 3 ? 0 : bits & 1 ? ENOENT : EACCES,
+			WANT((bits & 3) == 3 ? 0
+			     : bits & 1	     ? ENOENT
+					     : EACCES,
 			     unlink("d/new"));
 		}
 		OK(chmod("d", bits));
-		AS(&bob) {
+		AS(&bob)
+		{
 			WANT(bits & 1 ? 0 : EACCES, access("d/f", F_OK));
 			WANT((bits & 3) == 3 ? 0 : EACCES,
 			     mkdir("d/new", 0755));
@@ -107,7 +115,8 @@ static void stat_needs_only_search(void)
 	OK(mkdir("d", 0711));
 	t_put("d/f", "x");
 	OK(chmod("d/f", 0));
-	AS(&bob) {
+	AS(&bob)
+	{
 		EQ(t_stat("d/f").st_size, 1);
 		WANT(EACCES, t_try_open("d", O_RDONLY));
 		WANT(EACCES, t_try_open("d/f", O_RDONLY));
@@ -126,7 +135,8 @@ static void sticky_one(enum t_type type, uid_t dir_owner, uid_t owner)
 	OK(lchown("d/n", owner, alice.gid));
 	OK(chown("d", dir_owner, alice.gid));
 	OK(chmod("d", 01777));
-	AS(&carol) {
+	AS(&carol)
+	{
 		WANT(want, rename("d/n", "d/m"));
 		if (allowed)
 			OK(rename("d/m", "d/n"));
@@ -139,7 +149,7 @@ static void sticky_one(enum t_type type, uid_t dir_owner, uid_t owner)
 
 static void sticky_directories_guard_their_entries(void)
 {
-	const uid_t ids[] = {carol.uid, alice.uid, bob.uid};
+	const uid_t ids[] = { carol.uid, alice.uid, bob.uid };
 
 	if (needs_root())
 		return;
@@ -158,7 +168,8 @@ static void sticky_directories_guard_rename_targets(void)
 		return;
 	OK(chown("d", bob.uid, bob.gid));
 	OK(chown("d/victim", alice.uid, alice.gid));
-	AS(&carol) {
+	AS(&carol)
+	{
 		t_put("d/own", "own");
 		t_put("open/own", "own");
 		WANT(EPERM, rename("d/own", "d/victim"));
@@ -179,7 +190,8 @@ static void setgid_directories_hand_down_their_group(void)
 		return;
 	OK(chown("d", 0, T_TEAM));
 	OK(chmod("d", 02777));
-	AS(&alice) {
+	AS(&alice)
+	{
 		OK(t_create("d/f", 0, 0644));
 		OK(mkdir("d/sub", 0755));
 		OK(mkfifo("d/p", 0644));
@@ -259,5 +271,5 @@ const struct t_case perm_tests[] = {
 	T(setgid_bits_of_new_files_need_the_group),
 	T(supplementary_groups_count),
 	T(umask_clears_bits_of_everything_new),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

@@ -248,7 +248,7 @@ static void a_renamed_directory_goes_on_listing(void)
 
 static void changes_are_listed_at_once(void)
 {
-	static const char *const step[] = {"a", "b", "c", "d", "e"};
+	static const char *const step[] = { "a", "b", "c", "d", "e" };
 
 	OK(mkdir("w", 0755));
 	OK(chdir("w"));
@@ -307,5 +307,5 @@ const struct t_case readdir_tests[] = {
 	T(a_renamed_directory_goes_on_listing),
 	T(changes_are_listed_at_once),
 	T(opendir_errors),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

@@ -104,8 +104,7 @@ static void rename_flags(void)
 	WANT(ENOENT, t_renameat2("none", "b", RENAME_EXCHANGE));
 	WANT(ENOENT, t_renameat2("none", "c", RENAME_NOREPLACE));
 	WANT(EEXIST, t_renameat2("b", "b", RENAME_NOREPLACE));
-	WANT(EINVAL,
-	     t_renameat2("b", "c", RENAME_EXCHANGE | RENAME_NOREPLACE));
+	WANT(EINVAL, t_renameat2("b", "c", RENAME_EXCHANGE | RENAME_NOREPLACE));
 	WANT(EINVAL, t_renameat2("b", "c", 0x80));
 	t_put("c", "C");
 	OK(t_renameat2("b", "c", RENAME_EXCHANGE));
@@ -352,5 +351,5 @@ const struct t_case rename_tests[] = {
 	T(rename_moves_dotdot),
 	T(rename_needs_permissions),
 	T(rename_of_a_long_chain_of_names),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

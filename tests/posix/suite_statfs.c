@@ -48,5 +48,5 @@ static void file_and_directory_give_the_same(void)
 const struct t_case statfs_tests[] = {
 	T(the_figures_are_sane),
 	T(file_and_directory_give_the_same),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

@@ -8,8 +8,9 @@
 static void symlink_keeps_its_target_byte_for_byte(void)
 {
 	static const char *const targets[] = {
-		"f", "./f", "../x/y", "/absolute/none", "with space",
-		"trailing/", "\xff\xfe\x01", "a//b", "..",
+		"f",	      "./f",	   "../x/y",	   "/absolute/none",
+		"with space", "trailing/", "\xff\xfe\x01", "a//b",
+		"..",
 	};
 	char buf[64];
 
@@ -164,5 +165,5 @@ const struct t_case symlink_tests[] = {
 	T(chains_work_to_forty_and_loop_beyond),
 	T(operations_follow_symlinks_to_directories),
 	T(writing_through_a_dangling_symlink_creates_the_target),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

@@ -185,5 +185,5 @@ const struct t_case times_tests[] = {
 	T(directory_entries_agree_with_stat),
 	T(link_counts_of_directories_are_one_or_real),
 	T(sizes_and_blocks_make_sense),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

@@ -48,8 +48,10 @@ static void ftruncate_works_on_the_handle(void)
 
 static void truncate_of_odd_sizes(void)
 {
-	static const off_t sizes[] = {1,     511,   4095,    4096,    4097,
-				      65536, 65537, 1048575, 1048577, 5000011};
+	static const off_t sizes[] = {
+		1,     511,   4095,    4096,	4097,
+		65536, 65537, 1048575, 1048577, 5000011
+	};
 	unsigned char byte;
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -126,7 +128,8 @@ static void truncate_needs_write_permission(void)
 	EQ(t_stat("f").st_size, 3);
 	OK(mkdir("d", 0755));
 	OK(chown("d", alice.uid, alice.gid));
-	AS(&alice) {
+	AS(&alice)
+	{
 		t_put("d/f", "x");
 		OK(chmod("d", 0600));
 		WANT(EACCES, truncate("d/f", 0));
@@ -136,7 +139,8 @@ static void truncate_needs_write_permission(void)
 static void a_read_only_mode_does_not_stop_an_open_handle(void)
 {
 	OK(mkdir("d", 0777));
-	AS(&alice) {
+	AS(&alice)
+	{
 		int fd = open("d/f", O_CREAT | O_RDWR, 0);
 
 		OK(fd);
@@ -235,5 +239,5 @@ const struct t_case truncate_tests[] = {
 	T(the_file_size_limit_is_obeyed),
 	T(other_handles_see_the_cut),
 	T(stale_bytes_do_not_return_after_a_cut),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

@@ -61,7 +61,8 @@ static void unlink_needs_permission_on_the_directory(void)
 	OK(chown("d", alice.uid, alice.gid));
 	AS(&alice) t_put("d/f", "x");
 	AS(&bob) TIMES(0, "d/f", EACCES, unlink("d/f"));
-	AS(&alice) {
+	AS(&alice)
+	{
 		OK(chmod("d", 0555));
 		WANT(EACCES, unlink("d/f"));
 		OK(chmod("d", 0600));
@@ -204,5 +205,5 @@ const struct t_case unlink_tests[] = {
 	T(many_unlinked_files_stay_apart),
 	T(an_unlinked_symlink_leaves_its_target),
 	T(an_unlinked_file_is_gone_for_a_forked_child_too),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

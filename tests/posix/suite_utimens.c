@@ -14,19 +14,19 @@
 
 static int set_times(const char *name, time_t a, long an, time_t m, long mn)
 {
-	struct timespec ts[2] = {{a, an}, {m, mn}};
+	struct timespec ts[2] = { { a, an }, { m, mn } };
 
 	return utimensat(AT_FDCWD, name, ts, AT_SYMLINK_NOFOLLOW);
 }
 
-#define ATIME(name, s, ns) \
-	do { \
-		EQ(t_lstat(name).st_atim.tv_sec, s); \
+#define ATIME(name, s, ns)                             \
+	do {                                           \
+		EQ(t_lstat(name).st_atim.tv_sec, s);   \
 		EQ(t_lstat(name).st_atim.tv_nsec, ns); \
 	} while (0)
-#define MTIME(name, s, ns) \
-	do { \
-		EQ(t_lstat(name).st_mtim.tv_sec, s); \
+#define MTIME(name, s, ns)                             \
+	do {                                           \
+		EQ(t_lstat(name).st_mtim.tv_sec, s);   \
 		EQ(t_lstat(name).st_mtim.tv_nsec, ns); \
 	} while (0)
 
@@ -99,7 +99,7 @@ static void utimensat_moves_ctime(void)
 
 static void futimens_and_symlinks(void)
 {
-	struct timespec ts[2] = {{11, 22}, {33, 44}};
+	struct timespec ts[2] = { { 11, 22 }, { 33, 44 } };
 
 	t_put("f", "x");
 	OK(symlink("f", "s"));
@@ -122,7 +122,7 @@ static void futimens_and_symlinks(void)
 
 static void mtime_set_on_an_open_written_file_survives_close(void)
 {
-	struct timespec ts[2] = {{1000, 1}, {2000, 2}};
+	struct timespec ts[2] = { { 1000, 1 }, { 2000, 2 } };
 	int fd = open("f", O_CREAT | O_WRONLY, 0644);
 
 	EQ(write(fd, "archived", 8), 8);
@@ -143,10 +143,10 @@ static void mtime_set_on_an_open_written_file_survives_close(void)
 
 static void utimensat_permissions(void)
 {
-	struct timespec ts[2] = {{1, 1}, {2, 2}};
-	struct timespec now[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}};
-	struct timespec half[2] = {{0, UTIME_NOW}, {0, UTIME_OMIT}};
-	struct timespec omit[2] = {{0, UTIME_OMIT}, {0, UTIME_OMIT}};
+	struct timespec ts[2] = { { 1, 1 }, { 2, 2 } };
+	struct timespec now[2] = { { 0, UTIME_NOW }, { 0, UTIME_NOW } };
+	struct timespec half[2] = { { 0, UTIME_NOW }, { 0, UTIME_OMIT } };
+	struct timespec omit[2] = { { 0, UTIME_OMIT }, { 0, UTIME_OMIT } };
 
 	t_put("f", "x");
 	if (!t_is_root()) {
@@ -155,12 +155,14 @@ static void utimensat_permissions(void)
 	}
 	OK(chown("f", alice.uid, alice.gid));
 	OK(chmod("f", 0444));
-	AS(&alice) {
+	AS(&alice)
+	{
 		OK(utimensat(AT_FDCWD, "f", ts, 0));
 		OK(utimensat(AT_FDCWD, "f", NULL, 0));
 		OK(utimensat(AT_FDCWD, "f", half, 0));
 	}
-	AS(&bob) {
+	AS(&bob)
+	{
 		TIMES(0, "f", EPERM, utimensat(AT_FDCWD, "f", ts, 0));
 		TIMES(0, "f", EACCES, utimensat(AT_FDCWD, "f", NULL, 0));
 		WANT(EACCES, utimensat(AT_FDCWD, "f", now, 0));
@@ -168,7 +170,8 @@ static void utimensat_permissions(void)
 		OK(utimensat(AT_FDCWD, "f", omit, 0));
 	}
 	OK(chmod("f", 0666));
-	AS(&bob) {
+	AS(&bob)
+	{
 		OK(utimensat(AT_FDCWD, "f", NULL, 0));
 		OK(utimensat(AT_FDCWD, "f", now, 0));
 		WANT(EPERM, utimensat(AT_FDCWD, "f", half, 0));
@@ -178,14 +181,13 @@ static void utimensat_permissions(void)
 
 static void utimensat_path_errors(void)
 {
-	struct timespec ts[2] = {{1, 1}, {2, 2}};
+	struct timespec ts[2] = { { 1, 1 }, { 2, 2 } };
 	char name[512];
 
 	t_put("f", "x");
 	WANT(ENOENT, utimensat(AT_FDCWD, "none", ts, 0));
 	WANT(ENOTDIR, utimensat(AT_FDCWD, "f/x", ts, 0));
-	WANT(ENAMETOOLONG,
-	     utimensat(AT_FDCWD, t_long(name, 256, 'n'), ts, 0));
+	WANT(ENAMETOOLONG, utimensat(AT_FDCWD, t_long(name, 256, 'n'), ts, 0));
 	OK(symlink("loop2", "loop1"));
 	OK(symlink("loop1", "loop2"));
 	WANT(ELOOP, utimensat(AT_FDCWD, "loop1", ts, 0));
@@ -202,5 +204,5 @@ const struct t_case utimens_tests[] = {
 	T(mtime_set_on_an_open_written_file_survives_close),
 	T(utimensat_permissions),
 	T(utimensat_path_errors),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

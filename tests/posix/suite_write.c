@@ -124,8 +124,8 @@ static void vectors_are_read_and_written(void)
 	char b[8] = "";
 	char one[] = "one";
 	char two[] = "twotwo";
-	struct iovec out[2] = {{one, 3}, {two, 6}};
-	struct iovec in[2] = {{a, 3}, {b, 6}};
+	struct iovec out[2] = { { one, 3 }, { two, 6 } };
+	struct iovec in[2] = { { a, 3 }, { b, 6 } };
 	int fd = open("f", O_CREAT | O_RDWR, 0644);
 
 	EQ(writev(fd, out, 2), 9);
@@ -144,7 +144,7 @@ static unsigned char pattern(size_t i)
 static void requests_of_many_sizes_come_back_whole(void)
 {
 	enum { LEN = 4 << 20 };
-	static const size_t steps[] = {1 << 20, 1 << 17, 4097, 65535, LEN};
+	static const size_t steps[] = { 1 << 20, 1 << 17, 4097, 65535, LEN };
 	unsigned char *buf = malloc(LEN);
 
 	if (!buf)
@@ -236,8 +236,7 @@ static void a_descriptor_passed_to_a_child_shares_its_offset(void)
 		EQ(write(fd, "parent ", 7), 7);
 	}
 	OK(close(fd));
-	CHECK(t_holds("f",
-		      "child parent child parent child parent "));
+	CHECK(t_holds("f", "child parent child parent child parent "));
 }
 
 static void two_commands_into_one_redirection(void)
@@ -266,5 +265,5 @@ const struct t_case write_tests[] = {
 	T(bad_buffers_and_offsets_are_refused),
 	T(a_descriptor_passed_to_a_child_shares_its_offset),
 	T(two_commands_into_one_redirection),
-	{NULL, NULL},
+	{ NULL, NULL },
 };

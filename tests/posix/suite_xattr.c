@@ -36,7 +36,7 @@ static void attributes_are_set_read_listed_and_removed(void)
 {
 	t_put("f", "x");
 	OK(mkdir("d", 0755));
-	const char *const names[] = {"f", "d"};
+	const char *const names[] = { "f", "d" };
 
 	for (int i = 0; i < 2; i++) {
 		const char *n = names[i];
@@ -158,7 +158,8 @@ static void permissions_are_those_of_the_content(void)
 	}
 	OK(chown("f", alice.uid, alice.gid));
 	OK(chmod("f", 0644));
-	AS(&bob) {
+	AS(&bob)
+	{
 		CHECK(has("f", "user.a", "1"));
 		WANT(EACCES, setxattr("f", "user.a", "2", 1, 0));
 		WANT(EACCES, removexattr("f", "user.a"));
@@ -179,8 +180,8 @@ static void xattr_errors(void)
 	t_put("f", "x");
 	WANT(ENOENT, getxattr("none", "user.a", NULL, 0));
 	WANT(ENOENT, setxattr("none", "user.a", "1", 1, 0));
-	WANT(EINVAL, setxattr("f", "user.a", "1", 1,
-			      XATTR_CREATE | XATTR_REPLACE | 8));
+	WANT(EINVAL,
+	     setxattr("f", "user.a", "1", 1, XATTR_CREATE | XATTR_REPLACE | 8));
 	WANT(EOPNOTSUPP, setxattr("f", "nonamespace", "1", 1, 0));
 	WANT(ERANGE, setxattr("f", "", "1", 1, 0));
 	t_long(name + 5, 251, 'n');
@@ -236,5 +237,5 @@ const struct t_case xattr_tests[] = {
 	T(xattr_errors),
 	T(the_longest_name_is_kept),
 	T(many_attributes_live_side_by_side),
-	{NULL, NULL},
+	{ NULL, NULL },
 };
