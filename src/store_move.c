@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Moving and copying inside one store.
+ *
+ * A move is the backend's or NOT_SUPPORTED: put together from copy and
+ * delete it would not be what callers rely upon.  A copy can pass through
+ * this process, see store_copy.c.
+ *
+ * Called through <storefs/store.h>; no locks.
+ */
+#include "config.h"
+
+#include "src/store_core.h"
+
+#include <string.h>
+
+/* Onto itself: only the source is looked at. */
+static int same_key(struct call *call, struct store_info *info)
+{
+	return core_stat(call, call->key, info, NULL);
+}
+
+static int check_move_flags(struct call *call, unsigned int flags,
+			    unsigned int allowed)
+{
+	if (flags & ~allowed ||
+	    (flags & STORE_MOVE_OVERWRITE && flags & STORE_MOVE_EXCHANGE))
+		return store_error_set(&call->error, STORE_INVALID,
+				       "flags that do not fit");
+	return STORE_OK;
+}
+
+static void move_request(struct backend_move_request *request,
+			 const struct call *call, unsigned int flags)
+{
+	*request = (struct backend_move_request){
+		.from = call->key,
+		.to = call->to,
+	};
+	if (flags & STORE_MOVE_OVERWRITE)
+		request->flags |= BACKEND_MOVE_REPLACE;
+	if (flags & STORE_MOVE_EXCHANGE)
+		request->flags |= BACKEND_MOVE_EXCHANGE;
+}
+
+int store_move(struct store *store, struct store_context *context,
+	       const char *from, const char *to, unsigned int flags,
+	       const struct store_precondition *precondition,
+	       struct store_info *info, struct store_error *error)
+{
+	struct store_info found = { .links = 1 };
+	struct backend_move_request request;
+	struct call call;
+	int code = call_begin(&call, store, "move", context);
+
+	if (!code)
+		code = check_move_flags(&call, flags,
+					STORE_MOVE_OVERWRITE |
+						STORE_MOVE_EXCHANGE);
+	if (!code)
+		code = call_keys(&call, from, to);
+	if (!code)
+		code = call_needs(&call, STORE_CAP_MOVE);
+	if (!code && flags & STORE_MOVE_EXCHANGE)
+		code = call_needs(&call, STORE_CAP_EXCHANGE);
+	if (!code && strcmp(call.key, call.to) == 0) {
+		code = same_key(&call, &found);
+	} else if (!code) {
+		move_request(&request, &call, flags);
+		if (precondition)
+			request.precondition = *precondition;
+		code = call.ops->move(call.self, call.context, &request, &found,
+				      &call.error);
+	}
+	if (!code && info)
+		*info = found;
+	return call_end(&call, code, error);
+}
+
+static int copy_onto_itself(struct call *call, struct store_info *info)
+{
+	int code = same_key(call, info);
+
+	if (!code && info->type == STORE_TYPE_FOLDER)
+		code = call_fail(call, STORE_IS_DIR);
+	return code;
+}
+
+int store_copy(struct store *store, struct store_context *context,
+	       const char *from, const char *to, unsigned int flags,
+	       struct store_info *info, struct store_error *error)
+{
+	struct store_info found = { .links = 1 };
+	struct backend_move_request request;
+	struct call call;
+	int code = call_begin(&call, store, "copy", context);
+
+	if (!code)
+		code = check_move_flags(&call, flags, STORE_MOVE_OVERWRITE);
+	if (!code)
+		code = call_keys(&call, from, to);
+	if (!code && !call.ops->copy)
+		code = call_needs(&call, STORE_CAP_READ | STORE_CAP_METADATA);
+	if (!code)
+		code = call_needs(&call, STORE_CAP_WRITE);
+	if (!code && strcmp(call.key, call.to) == 0) {
+		code = copy_onto_itself(&call, &found);
+	} else if (!code && call.ops->copy) {
+		move_request(&request, &call, flags);
+		code = call.ops->copy(call.self, call.context, &request, &found,
+				      &call.error);
+	} else if (!code) {
+		code = core_copy_through(&call, flags, &found);
+	}
+	if (!code && info)
+		*info = found;
+	return call_end(&call, code, error);
+}
