@@ -143,17 +143,22 @@ static void ctl_keep_status(struct ctl *ctl, int status)
 		ctl->status = status;
 }
 
-/* The message without the key it may begin with: the caller names it. */
-static const char *ctl_message(const struct store_error *error, const char *key)
+/*
+ * The message without a "what 'key': " in front: the caller names the key,
+ * with the store.
+ */
+static const char *ctl_message(const struct store_error *error,
+			       const char *key)
 {
 	const char *message = error->message;
 	size_t length = key ? strlen(key) : 0;
+	const char *quote = strchr(message, '\'');
 
 	if (!message[0])
 		return store_code_text(error->code);
-	if (length > 0 && !strncmp(message, key, length) &&
-	    !strncmp(message + length, ": ", 2))
-		return message + length + 2;
+	if (length > 0 && quote && !strncmp(quote + 1, key, length) &&
+	    !strncmp(quote + 1 + length, "': ", 3))
+		return quote + 1 + length + 3;
 	return message;
 }
 

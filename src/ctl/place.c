@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/backend.h"
 #include "src/base/buf.h"
 #include "src/base/secret.h"
+#include "src/config/find.h"
 #include "src/key.h"
 
 /* Room for what a command line may hold of one operand. */
@@ -33,7 +33,7 @@ static int place_no_memory(struct store_error *error)
 
 static bool place_in(const char *const *list, const char *text, size_t length)
 {
-	for (; list && *list; list++)
+	for (; *list; list++)
 		if (strlen(*list) == length &&
 		    !strncasecmp(*list, text, length))
 			return true;
@@ -42,14 +42,13 @@ static bool place_in(const char *const *list, const char *text, size_t length)
 
 static bool place_is_scheme(const char *text, size_t length)
 {
-	const struct store_backend *const *each;
+	char word[32];
 
-	if (place_in(place_path_schemes, text, length))
-		return true;
-	for (each = store_backends; *each; each++)
-		if (place_in((*each)->schemes, text, length))
-			return true;
-	return false;
+	if (length >= sizeof(word))
+		return false;
+	memcpy(word, text, length);
+	word[length] = '\0';
+	return backend_is_scheme(word);
 }
 
 /* "scheme://" of any scheme, or "scheme:" of one we know. */
