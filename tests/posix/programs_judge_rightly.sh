@@ -76,5 +76,6 @@ rejects "a spoiled byte" "$bin/fsx" --seed "$seed" --spoil "$dir/work/f"
 accepts racers "$bin/racers" create "$dir/work"
 accepts "a poller" "$bin/racers" poll "$dir/work"
 rejects "a torn file" "$bin/racers" poll --torn "$dir/work"
+accepts stress "$bin/stress" --seed "$seed" "$dir/work"
 accepts bigdir "$bin/bigdir" --files 20000 "$dir/work"
 exit $failures

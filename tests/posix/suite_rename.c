@@ -247,6 +247,22 @@ static void rename_over_an_open_file_keeps_both_readable(void)
 	CHECK(!t_exists("new"));
 }
 
+static void rename_takes_one_link_from_what_it_replaces(void)
+{
+	t_put("old", "old");
+	OK(link("old", "other"));
+	t_put("new", "new");
+	OK(link("new", "second"));
+	TIMES(T_C, "other", 0, rename("new", "old"));
+	EQ(t_stat("other").st_nlink, 1);
+	EQ(t_stat("old").st_nlink, 2);
+	EQ(t_stat("old").st_ino, t_stat("second").st_ino);
+	CHECK(t_holds("other", "old"));
+	CHECK(t_holds("old", "new"));
+	OK(unlink("second"));
+	EQ(t_stat("old").st_nlink, 1);
+}
+
 static void rename_follows_an_open_writer(void)
 {
 	int fd = open("tmp", O_CREAT | O_EXCL | O_WRONLY, 0600);
@@ -346,6 +362,7 @@ const struct t_case rename_tests[] = {
 	T(rename_path_errors),
 	T(rename_moves_the_times_of_both_parents),
 	T(rename_over_an_open_file_keeps_both_readable),
+	T(rename_takes_one_link_from_what_it_replaces),
 	T(rename_follows_an_open_writer),
 	T(rename_of_a_directory_carries_open_files),
 	T(rename_moves_dotdot),
