@@ -261,9 +261,9 @@ static int set_path(const struct store_option *option, const char *text,
 	} else if (*text != '/') {
 		cwd = getcwd(NULL, 0);
 		if (!cwd)
-			return store_error_errno(
-				error, errno, "%s: %s: working directory",
-				source, option->name);
+			return store_error_errno(error, errno,
+						 "%s: %s: working directory",
+						 source, option->name);
 		buf_add_text(&path, cwd);
 		if (strcmp(cwd, "/") != 0)
 			buf_add_char(&path, '/');
@@ -310,8 +310,8 @@ static int slot_fill(const struct store_option *option, const char *text,
 	if (!slot->text)
 		slot->text = strdup(text);
 	slot->source = strdup(source);
-	return slot->text && slot->source ? STORE_OK :
-					    no_memory(option->name, error);
+	return slot->text && slot->source ? STORE_OK
+					  : no_memory(option->name, error);
 }
 
 /* ---- life ---- */
@@ -484,7 +484,8 @@ int option_split(const char *list, option_item_fn *fn, void *arg,
 
 		buf_clear(&item);
 		for (; *list && *list != ','; list++) {
-			if (*list == '\\' && (list[1] == ',' || list[1] == '\\'))
+			if (*list == '\\' &&
+			    (list[1] == ',' || list[1] == '\\'))
 				list++;
 			else if (*list == '=' && !has_value) {
 				has_value = true;

@@ -80,15 +80,13 @@ bool option_is_percent(const struct option_values *values, const char *name);
 /* Index into `choices`, -1 when unset. */
 int option_choice(const struct option_values *values, const char *name);
 /* Where the value came from, "default" or NULL when unset; borrowed. */
-const char *option_source(const struct option_values *values,
-			  const char *name);
+const char *option_source(const struct option_values *values, const char *name);
 
 /* The entry of a name or alias, NULL when unknown. */
 const struct store_option *option_find(const struct store_option *table,
 				       const char *name);
 /* Nearest known name within a small edit distance, NULL when none. */
-const char *option_nearest(const struct store_option *table,
-			   const char *name);
+const char *option_nearest(const struct store_option *table, const char *name);
 /*
  * The value as people may see it: secrets masked, also within a URL, "" when
  * unset.  malloc'd, NULL when out of memory.

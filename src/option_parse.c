@@ -113,12 +113,9 @@ static int64_t duration_unit(const char *name)
 		const char *name;
 		int64_t ns;
 	} units[] = {
-		{ "", NS_PER_SEC },
-		{ "s", NS_PER_SEC },
-		{ "ms", NS_PER_MS },
-		{ "m", 60 * NS_PER_SEC },
-		{ "h", 3600 * NS_PER_SEC },
-		{ "d", 86400 * NS_PER_SEC },
+		{ "", NS_PER_SEC },	    { "s", NS_PER_SEC },
+		{ "ms", NS_PER_MS },	    { "m", 60 * NS_PER_SEC },
+		{ "h", 3600 * NS_PER_SEC }, { "d", 86400 * NS_PER_SEC },
 	};
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
@@ -138,8 +135,8 @@ bool parse_duration(const char *text, int64_t *value)
 	if (!unit || __builtin_mul_overflow(whole, unit, &sum))
 		return false;
 	/* In this order, so that it neither overflows nor loses digits. */
-	rest = unit >= NS_PER_SEC ? rest * (unit / NS_PER_SEC) :
-				    rest / (NS_PER_SEC / unit);
+	rest = unit >= NS_PER_SEC ? rest * (unit / NS_PER_SEC)
+				  : rest / (NS_PER_SEC / unit);
 	if (__builtin_add_overflow(sum, rest, &sum))
 		return false;
 	*value = sum;

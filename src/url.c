@@ -80,8 +80,8 @@ int store_url_decode(const char *text, size_t length, const char *what,
 			free(out);
 			return store_error_set(
 				error, STORE_INVALID,
-				zero ? "URL: %%00 in the %s" :
-				       "URL: '%%' without two hexadecimal "
+				zero ? "URL: %%00 in the %s"
+				     : "URL: '%%' without two hexadecimal "
 				       "digits in the %s (write %%25)",
 				what);
 		}

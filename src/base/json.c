@@ -72,8 +72,7 @@ static int added(int failed, const struct json *value)
 
 int json_set(struct json *object, const char *name, struct json *value)
 {
-	return added(json_object_set_new(open_up(object), name,
-					 open_up(value)),
+	return added(json_object_set_new(open_up(object), name, open_up(value)),
 		     value);
 }
 
@@ -94,9 +93,9 @@ int json_parse(const char *text, size_t length, struct json **json,
 	       struct store_error *error)
 {
 	json_error_t problem;
-	json_t *value = json_loadb(text, length,
-				   JSON_DECODE_ANY | JSON_REJECT_DUPLICATES,
-				   &problem);
+	json_t *value =
+		json_loadb(text, length,
+			   JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &problem);
 
 	if (value) {
 		*json = wrap(value);
@@ -138,8 +137,8 @@ size_t json_count(const struct json *json)
 {
 	const json_t *value = open_up(json);
 
-	return json_is_array(value) ? json_array_size(value) :
-				      json_object_size(value);
+	return json_is_array(value) ? json_array_size(value)
+				    : json_object_size(value);
 }
 
 const struct json *json_element(const struct json *array, size_t index)
@@ -181,8 +180,7 @@ struct json *json_from_metadata(const struct store_metadata *metadata)
 	return object;
 }
 
-int json_to_metadata(const struct json *object,
-		     struct store_metadata *metadata,
+int json_to_metadata(const struct json *object, struct store_metadata *metadata,
 		     struct store_error *error)
 {
 	struct store_metadata result;
@@ -200,8 +198,7 @@ int json_to_metadata(const struct json *object,
 			code = store_error_set(error, STORE_CORRUPT,
 					       "metadata value %zu is no text",
 					       i + 1);
-		else if (store_metadata_add(&result, name,
-					    json_as_text(value)))
+		else if (store_metadata_add(&result, name, json_as_text(value)))
 			code = store_error_set(
 				error, STORE_NO_MEMORY, "metadata: %s",
 				store_code_text(STORE_NO_MEMORY));

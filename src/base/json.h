@@ -53,8 +53,7 @@ const char *json_member(const struct json *object, size_t index,
 
 /* User metadata as a flat object of texts, both ways. */
 struct json *json_from_metadata(const struct store_metadata *metadata);
-int json_to_metadata(const struct json *object,
-		     struct store_metadata *metadata,
+int json_to_metadata(const struct json *object, struct store_metadata *metadata,
 		     struct store_error *error) STORE_WARN_UNUSED;
 
 #endif

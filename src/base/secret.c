@@ -36,10 +36,9 @@ void secret_free(char *text)
 }
 
 static const char *const secret_names[] = {
-	"account_key", "api_key",     "connection_string", "credential",
-	"key",	       "passwd",      "pkey",		   "private_key",
-	"pwd",	       "sas",	      "sig",		   "access_key",
-	"storage_key", "shared_key",  NULL,
+	"account_key", "api_key",    "connection_string", "credential", "key",
+	"passwd",      "pkey",	     "private_key",	  "pwd",	"sas",
+	"sig",	       "access_key", "storage_key",	  "shared_key", NULL,
 };
 static const char *const secret_words[] = { "secret", "password", "passphrase",
 					    "token", NULL };
@@ -63,8 +62,7 @@ bool secret_name(const char *name)
  * the authority seem to end early; so when there is no '@' in it and what
  * follows its ':' is no port, any later '@' ends the password.
  */
-static bool password_span(const char *url, const char **start,
-			  const char **end)
+static bool password_span(const char *url, const char **start, const char **end)
 {
 	const char *authority = strstr(url, "://");
 	const char *colon, *at = NULL, *stop;
@@ -109,7 +107,8 @@ static bool secret_parameter(const char *text, size_t length)
 
 	for (size_t i = 0; i < length && used < NAME_MAX_LENGTH; i++) {
 		if (text[i] == '%' && i + 2 < length &&
-		    hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
+		    hex_digit(text[i + 1]) >= 0 &&
+		    hex_digit(text[i + 2]) >= 0) {
 			name[used++] = (char)(hex_digit(text[i + 1]) * 16 +
 					      hex_digit(text[i + 2]));
 			i += 2;

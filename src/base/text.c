@@ -81,8 +81,8 @@ int text_distance(const char *a, const char *b)
 	return last[n];
 }
 
-void text_nearest_try_alias(struct text_nearest *nearest,
-			    const char *candidate, const char *meant)
+void text_nearest_try_alias(struct text_nearest *nearest, const char *candidate,
+			    const char *meant)
 {
 	size_t length = strnlen(nearest->name, COMPARED_MAX);
 	int limit = least((int)(length / 3), NEAR_MAX);

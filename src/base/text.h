@@ -33,8 +33,8 @@ struct text_nearest {
 };
 void text_nearest_try(struct text_nearest *nearest, const char *candidate);
 /* As above, but what is found is `meant` (the name behind an alias). */
-void text_nearest_try_alias(struct text_nearest *nearest,
-			    const char *candidate, const char *meant);
+void text_nearest_try_alias(struct text_nearest *nearest, const char *candidate,
+			    const char *meant);
 
 /* Edit distance as above; more than 64 bytes count as infinitely far. */
 int text_distance(const char *a, const char *b);

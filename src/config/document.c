@@ -199,8 +199,8 @@ static int enter_section(struct parse *parse, const struct header *header,
 
 		if (code)
 			return code;
-		section = &parse->document
-				   ->sections[parse->document->count - 1];
+		section =
+			&parse->document->sections[parse->document->count - 1];
 	}
 	parse->section = (size_t)(section - parse->document->sections) + 1;
 	parse->group = header->group;
@@ -275,9 +275,9 @@ static int check_entry(const struct candidate *candidate)
 		    !strcmp(entry->name, candidate->name))
 			return store_error_set(
 				candidate->error, STORE_INVALID,
-				"%s:%d: %s.%s was set in line %d already",
-				path, candidate->line, section->title,
-				entry->name, entry->line);
+				"%s:%d: %s.%s was set in line %d already", path,
+				candidate->line, section->title, entry->name,
+				entry->line);
 	}
 	if (section->count < ENTRIES_MAX)
 		return STORE_OK;
@@ -302,8 +302,8 @@ static int add_entry(const struct candidate *candidate,
 		.group = candidate->group,
 		.name = strdup(candidate->name),
 		.value = steal_pointer(&value->text),
-		.source = format_source(candidate->parse->path,
-					candidate->line),
+		.source =
+			format_source(candidate->parse->path, candidate->line),
 		.variable = steal_pointer(&value->variable),
 		.line = candidate->line,
 		.written = value->written,
@@ -468,8 +468,8 @@ int config_document_parse(const struct config_bytes *bytes,
 	parse.toml_file = ends_in(bytes->path, ".toml");
 	result.path = strdup(bytes->path);
 	code = result.path ? config_lines_read(bytes->path, bytes->data,
-					       bytes->size, &sink, error) :
-			     no_memory(&parse, error);
+					       bytes->size, &sink, error)
+			   : no_memory(&parse, error);
 	if (code) {
 		config_document_release(&result);
 		return code;

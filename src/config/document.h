@@ -37,10 +37,10 @@ struct config_entry {
 
 struct config_section {
 	enum config_kind kind;
-	char *name;	/* "main" of [backends.main] */
-	char *title;	/* "backends.main" */
-	char *source;	/* "FILE:LINE" of the first header */
-	int lines[3];	/* of the header of each group, 0 for none */
+	char *name;   /* "main" of [backends.main] */
+	char *title;  /* "backends.main" */
+	char *source; /* "FILE:LINE" of the first header */
+	int lines[3]; /* of the header of each group, 0 for none */
 	struct config_entry *entries;
 	size_t count;
 	size_t room;

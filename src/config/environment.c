@@ -66,10 +66,10 @@ static int add_variable(struct expansion *expansion, const char *name,
 		return STORE_OK;
 	}
 	if (!value)
-		return store_error_set(
-			error, STORE_INVALID,
-			"%s: environment variable %s is not set",
-			expansion->place, text_show(&shown, name));
+		return store_error_set(error, STORE_INVALID,
+				       "%s: environment variable %s is not set",
+				       expansion->place,
+				       text_show(&shown, name));
 	buf_add_text(&expansion->text, value);
 	if (!expansion->variable)
 		expansion->variable = strdup(name);
@@ -139,8 +139,8 @@ int environment_expand(const char *text, const char *place,
 	if (!result) {
 		buf_release(&expansion.text);
 		free(expansion.variable);
-		return code ? code :
-			      store_error_set(error, STORE_NO_MEMORY, "%s: %s",
+		return code ? code
+			    : store_error_set(error, STORE_NO_MEMORY, "%s: %s",
 					      place,
 					      store_code_text(STORE_NO_MEMORY));
 	}

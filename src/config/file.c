@@ -92,15 +92,14 @@ static int read_fd(int fd, struct config_bytes *bytes,
 				       "%s: is a folder, not a configuration "
 				       "file",
 				       bytes->path);
-	bytes->shared = S_ISREG(info.st_mode) &&
-			info.st_mode & (S_IRGRP | S_IROTH);
+	bytes->shared =
+		S_ISREG(info.st_mode) && info.st_mode & (S_IRGRP | S_IROTH);
 	return read_all(fd, bytes, error);
 }
 
 /* *found is false when the file is missing and may be. */
-static int try_file(const char *path, bool optional,
-		    struct config_bytes *bytes, bool *found,
-		    struct store_error *error)
+static int try_file(const char *path, bool optional, struct config_bytes *bytes,
+		    bool *found, struct store_error *error)
 {
 	int fd CLEANUP_FD = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
@@ -143,8 +142,8 @@ int config_bytes_read(const char *path, struct config_bytes *bytes,
 		if (path && !*path)
 			path = NULL;
 	}
-	code = path ? try_file(path, false, &result, &found, error) :
-		      search(&result, error);
+	code = path ? try_file(path, false, &result, &found, error)
+		    : search(&result, error);
 	if (code) {
 		config_bytes_release(&result);
 		return code;

@@ -16,14 +16,14 @@
  * brought along gets a better answer than "unknown".
  */
 static const char *const known_types[] = {
-	"local", "memory",    "sqlite",	    "sql-blob", "s3",	 "s3-pyarrow",
-	"sftp",	 "azure",     "http",	    "sql-query", "postgresql",
-	"mysql", "graph",     NULL,
+	"local",      "memory", "sqlite", "sql-blob", "s3",
+	"s3-pyarrow", "sftp",	"azure",  "http",     "sql-query",
+	"postgresql", "mysql",	"graph",  NULL,
 };
 static const char *const known_schemes[] = {
-	"file",	 "memory", "sqlite", "s3",	   "az",	 "abfs", "sftp",
-	"ssh",	 "http",   "https",  "postgresql", "postgres",
-	"mysql", "mariadb", NULL,
+	"file",	      "memory",	  "sqlite", "s3",      "az",
+	"abfs",	      "sftp",	  "ssh",    "http",    "https",
+	"postgresql", "postgres", "mysql",  "mariadb", NULL,
 };
 
 static bool in_list(const char *const *list, const char *word, size_t length)

@@ -33,7 +33,7 @@ struct scan {
 	const char *path;
 	const char *next; /* first byte of the next line */
 	const char *end;
-	int line; /* number of the line just read */
+	int line;	  /* number of the line just read */
 	struct buf value; /* of that line */
 	const struct config_lines_sink *sink;
 	struct store_error *error;
@@ -130,8 +130,8 @@ static bool copy_name(struct scan *scan, struct line name,
 static void section_line(struct scan *scan, struct line line, char *room,
 			 size_t size)
 {
-	const char *close = memchr(line.start, ']',
-				   (size_t)(line.end - line.start));
+	const char *close =
+		memchr(line.start, ']', (size_t)(line.end - line.start));
 	struct line name, rest;
 	char copy[NAME_MAX_BYTES + 1];
 
@@ -242,9 +242,9 @@ static int handle(void *user, const char *section, const char *name,
 		fail(scan, "this build of inih misread the line");
 		return 0;
 	}
-	scan->code = scan->sink->entry(scan->sink->arg, name,
-				       buf_text(&scan->value), scan->line,
-				       scan->error);
+	scan->code =
+		scan->sink->entry(scan->sink->arg, name, buf_text(&scan->value),
+				  scan->line, scan->error);
 	return !scan->code;
 }
 
@@ -266,9 +266,9 @@ int config_lines_read(const char *path, const char *text, size_t size,
 		scan.line = result;
 		fail(&scan, "expected [section] or name = value");
 	} else if (!scan.code && result < 0) {
-		scan.code = store_error_set(error, STORE_NO_MEMORY, "%s: %s",
-					    path,
-					    store_code_text(STORE_NO_MEMORY));
+		scan.code =
+			store_error_set(error, STORE_NO_MEMORY, "%s: %s", path,
+					store_code_text(STORE_NO_MEMORY));
 	}
 	if (scan.value.data)
 		secret_wipe(scan.value.data, scan.value.room);

@@ -18,9 +18,8 @@ static int set_pair(struct config_target *target, const char *pair,
 		    bool allow_secrets, struct store_error *error)
 {
 	const char *equals = strchr(pair, '=');
-	char *name CLEANUP_FREE = equals ? strndup(pair,
-						   (size_t)(equals - pair)) :
-					   strdup(pair);
+	char *name CLEANUP_FREE =
+		equals ? strndup(pair, (size_t)(equals - pair)) : strdup(pair);
 	const char *value = equals ? equals + 1 : NULL;
 
 	if (!name)

@@ -36,8 +36,7 @@ static void slot_destroy(struct registry_slot *slot)
  * slot_finish().
  */
 static bool slot_begin_locked(struct registry_slot *slot, struct store **root,
-			      struct store_error *failure)
-	REQUIRES(slot->lock)
+			      struct store_error *failure) REQUIRES(slot->lock)
 {
 	const unsigned int failures = slot->failures;
 

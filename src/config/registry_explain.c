@@ -36,8 +36,8 @@ static void tell_entry(const struct explainer *explainer,
 		       const struct config_entry *entry)
 {
 	char *masked CLEANUP_FREE = secret_mask_url(entry->value);
-	const bool hidden = !masked || (secret_name(entry->name) &&
-					*entry->value);
+	const bool hidden =
+		!masked || (secret_name(entry->name) && *entry->value);
 
 	tell(explainer, section->title, entry->name,
 	     hidden ? SECRET_MASK : masked, entry);
@@ -112,11 +112,11 @@ static void tell_store(const struct explainer *explainer,
 	buf_addf(&title, "stores.%s", store->name);
 	tell(explainer, buf_text(&title), "backend",
 	     store->backend->section->name,
-	     store->section ? config_section_get(store->section, "backend") :
-			      NULL);
+	     store->section ? config_section_get(store->section, "backend")
+			    : NULL);
 	tell(explainer, buf_text(&title), "root_path", store->root,
-	     store->section ? config_section_get(store->section, "root_path") :
-			      NULL);
+	     store->section ? config_section_get(store->section, "root_path")
+			    : NULL);
 }
 
 void store_registry_explain(const struct store_registry *registry,
@@ -139,8 +139,8 @@ int registry_each_mount_option(const struct store_registry *registry,
 			       const char *name, registry_entry_fn *fn,
 			       void *arg, struct store_error *error)
 {
-	const struct config_section *section = config_document_find(
-		&registry->document, CONFIG_MOUNTS, name);
+	const struct config_section *section =
+		config_document_find(&registry->document, CONFIG_MOUNTS, name);
 	int code = STORE_OK;
 
 	for (size_t i = 0; !code && section && i < section->count; i++) {

@@ -78,9 +78,8 @@ registry_entry_option(const struct config_target *target,
 {
 	char name[128];
 
-	return table_name(entry, name, sizeof(name)) ?
-		       target_find(target, name) :
-		       NULL;
+	return table_name(entry, name, sizeof(name)) ? target_find(target, name)
+						     : NULL;
 }
 
 /* Has the option been set before, perhaps by an alias or in a table? */
@@ -90,8 +89,8 @@ static int check_twice(const struct config_target *target,
 		       const struct config_entry *entry,
 		       struct store_error *error)
 {
-	const char *before = option_source(
-		target_values(target, option->name), option->name);
+	const char *before = option_source(target_values(target, option->name),
+					   option->name);
 
 	if (!before || !strcmp(before, "default"))
 		return STORE_OK;
@@ -143,11 +142,10 @@ static int apply_entry(struct config_target *target,
 				       "%s: the name of an option is too long",
 				       entry->source);
 	option = target_find(target, name);
-	if (!option && !strcmp(name, "url") &&
-	    target_backend(target)->from_url)
+	if (!option && !strcmp(name, "url") && target_backend(target)->from_url)
 		return set_from_url(target, entry, error);
-	code = option ? check_twice(target, option, section, entry, error) :
-			STORE_OK;
+	code = option ? check_twice(target, option, section, entry, error)
+		      : STORE_OK;
 	if (code)
 		return code;
 	return target_set(target, name, entry->value, entry->source, error);
@@ -167,7 +165,8 @@ int registry_make_target(const struct config_document *document,
 		const struct store_option *option =
 			registry_entry_option(target, entry);
 
-		if (entry->group == CONFIG_PLAIN && !strcmp(entry->name, "type"))
+		if (entry->group == CONFIG_PLAIN &&
+		    !strcmp(entry->name, "type"))
 			continue;
 		code = check_secret(document, section, entry,
 				    option && option->flags & OPTION_SECRET,
@@ -211,11 +210,9 @@ static int find_by_url(const struct config_section *section,
 	int code;
 
 	if (!entry)
-		return store_error_set(error, STORE_INVALID,
-				       "'%s' is missing",
-				       config_section_get(section, "type") ?
-					       "url" :
-					       "type");
+		return store_error_set(
+			error, STORE_INVALID, "'%s' is missing",
+			config_section_get(section, "type") ? "url" : "type");
 	code = store_url_parse(entry->value, &url, error);
 	if (code)
 		return code;
@@ -435,8 +432,7 @@ int registry_load(struct store_registry *registry, struct store_error *error)
 	int code = each_section(registry, CONFIG_BACKENDS, load_backend, error);
 
 	if (!code)
-		code = each_section(registry, CONFIG_STORES, load_store,
-				    error);
+		code = each_section(registry, CONFIG_STORES, load_store, error);
 	for (size_t i = 0; !code && i < registry->backend_count; i++)
 		code = load_implicit(registry, &registry->backends[i], error);
 	if (!code)

@@ -140,8 +140,8 @@ static int unknown(const struct config_target *target, const char *name,
 			       nearest ? nearest : "", nearest ? "'?" : "");
 }
 
-int target_set(struct config_target *target, const char *name,
-	       const char *text, const char *source, struct store_error *error)
+int target_set(struct config_target *target, const char *name, const char *text,
+	       const char *source, struct store_error *error)
 {
 	if (option_find(target->table, name))
 		return option_values_set(target->own, name, text, source,
@@ -186,8 +186,8 @@ static int set_url_option(void *arg, const char *name, const char *value,
 	const struct url_options *options = arg;
 
 	if (options->allow_secrets)
-		return target_set(options->target, name, value,
-				  options->source, error);
+		return target_set(options->target, name, value, options->source,
+				  error);
 	return target_set_open(options->target, name, value, options->source,
 			       error);
 }
@@ -213,15 +213,14 @@ int target_set_url(struct config_target *target, const struct store_url *url,
 	int code;
 
 	if (url->password && url->password[0] && !allow_secrets)
-		return refuse_secret(source, "a password",
-				     target_find(target, "password") ?
-					     "password" :
-					     "url",
-				     error);
-	code = target->backend->from_url ?
-		       target->backend->from_url(url, target->own, source,
-						 error) :
-		       no_parts(target, url, source, error);
+		return refuse_secret(
+			source, "a password",
+			target_find(target, "password") ? "password" : "url",
+			error);
+	code = target->backend->from_url
+		       ? target->backend->from_url(url, target->own, source,
+						   error)
+		       : no_parts(target, url, source, error);
 	if (code)
 		return code;
 	return store_url_each_option(url, set_url_option, &options, error);

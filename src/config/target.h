@@ -23,8 +23,7 @@ int target_new(const struct store_backend *backend,
 	STORE_WARN_UNUSED;
 void target_free(struct config_target *target);
 
-const struct store_backend *
-target_backend(const struct config_target *target);
+const struct store_backend *target_backend(const struct config_target *target);
 /* The option of a name or alias in either table, NULL when unknown. */
 const struct store_option *target_find(const struct config_target *target,
 				       const char *name);
@@ -38,9 +37,8 @@ const struct store_option *target_option(const struct config_target *target,
 					 size_t index);
 
 /* As option_values_set(), over both tables. */
-int target_set(struct config_target *target, const char *name,
-	       const char *text, const char *source, struct store_error *error)
-	STORE_WARN_UNUSED;
+int target_set(struct config_target *target, const char *name, const char *text,
+	       const char *source, struct store_error *error) STORE_WARN_UNUSED;
 /*
  * As target_set(), but a secret is INVALID and the message names the
  * configuration key to use; for what comes from a command line.
@@ -57,8 +55,8 @@ int target_set_url(struct config_target *target, const struct store_url *url,
 		   struct store_error *error) STORE_WARN_UNUSED;
 
 /* Is all there and sensible?  No I/O; the mistakes of the user end here. */
-int target_check(const struct config_target *target,
-		 struct store_error *error) STORE_WARN_UNUSED;
+int target_check(const struct config_target *target, struct store_error *error)
+	STORE_WARN_UNUSED;
 int target_open(const struct config_target *target, bool raw_keys,
 		struct store **store, struct store_error *error)
 	STORE_WARN_UNUSED;

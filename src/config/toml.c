@@ -220,9 +220,9 @@ static const char *word(const char **text, struct buf *out)
 		buf_add(out, start, length);
 		return NULL;
 	}
-	if (length && (is_digit(*start) ||
-		       (length > 1 && strchr("+-", *start) &&
-			is_digit(start[1]))))
+	if (length &&
+	    (is_digit(*start) ||
+	     (length > 1 && strchr("+-", *start) && is_digit(start[1]))))
 		return number(start, end, out);
 	return "text must stand in quotes";
 }
