@@ -31,9 +31,7 @@ static const struct store_option table[] = {
 	{ .name = "offset", .type = OPTION_INTEGER, .minimum = -10 },
 	{ .name = "size", .type = OPTION_SIZE, .minimum = 4096 },
 	{ .name = "share", .type = OPTION_SHARE, .minimum = 1024 * 1024 },
-	{ .name = "wait",
-	  .type = OPTION_DURATION,
-	  .maximum = 60 * NS_PER_SEC },
+	{ .name = "wait", .type = OPTION_DURATION, .maximum = 60 * NS_PER_SEC },
 	{ .name = "mode", .type = OPTION_OCTAL, .maximum = 0777 },
 	{ .name = "ratio", .type = OPTION_FRACTION, .maximum = NS_PER_SEC },
 	{ .name = "flag", .type = OPTION_FLAG },
@@ -247,8 +245,8 @@ END_TEST
 
 START_TEST(flags_take_words_and_stand_bare)
 {
-	static const char *const yes[] = { "true", "yes", "on", "1", "True",
-					   NULL };
+	static const char *const yes[] = { "true", "yes",  "on",
+					   "1",	   "True", NULL };
 	static const char *const no[] = { "false", "no", "off", "0", "FALSE" };
 
 	for (size_t i = 0; i < 5; i++) {
@@ -432,8 +430,9 @@ END_TEST
 START_TEST(secrets_are_known_by_name)
 {
 	static const char *const secrets[] = {
-		"key",	     "secret",		  "password", "account_key",
-		"sas_token", "connection_string", "KEY",      "my_password",
+		"key",	       "secret",      "password",
+		"account_key", "sas_token",   "connection_string",
+		"KEY",	       "my_password",
 	};
 	static const char *const others[] = { "bucket", "host_key_policy",
 					      "known_host_keys", "keys", "" };

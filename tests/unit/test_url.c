@@ -53,8 +53,7 @@ static void is(const char *text, const char *expected)
 
 START_TEST(all_parts_are_found)
 {
-	is("sftp://me:pw@host:22/a/b?x=1&y",
-	   "sftp|me|pw|host|22|/a/b|x=1&y");
+	is("sftp://me:pw@host:22/a/b?x=1&y", "sftp|me|pw|host|22|/a/b|x=1&y");
 	is("file:///dir", "file|-|-||-1|/dir|-");
 	is("file:/dir", "file|-|-||-1|/dir|-");
 	is("memory:", "memory|-|-||-1||-");
@@ -66,8 +65,7 @@ START_TEST(all_parts_are_found)
 	is("sqlite:////abs/file.db", "sqlite|-|-||-1|//abs/file.db|-");
 	is("sqlite:///rel", "sqlite|-|-||-1|/rel|-");
 	is("SFTP://Host/", "sftp|-|-|Host|-1|/|-");
-	is("postgresql+psycopg://h/db",
-	   "postgresql+psycopg|-|-|h|-1|/db|-");
+	is("postgresql+psycopg://h/db", "postgresql+psycopg|-|-|h|-1|/db|-");
 	is("http://[::1]:8080/x", "http|-|-|::1|8080|/x|-");
 	is("http://[::1]/x", "http|-|-|::1|-1|/x|-");
 	is("http://host:/x", "http|-|-|host|-1|/x|-");
