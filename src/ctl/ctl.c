@@ -147,8 +147,7 @@ static void ctl_keep_status(struct ctl *ctl, int status)
  * The message without a "what 'key': " in front: the caller names the key,
  * with the store.
  */
-static const char *ctl_message(const struct store_error *error,
-			       const char *key)
+static const char *ctl_message(const struct store_error *error, const char *key)
 {
 	const char *message = error->message;
 	size_t length = key ? strlen(key) : 0;
