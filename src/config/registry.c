@@ -40,8 +40,10 @@ static bool slot_begin_locked(struct registry_slot *slot, struct store **root,
 {
 	const unsigned int failures = slot->failures;
 
+	slot->waiting++;
 	while (slot->opening)
 		condition_wait(&slot->changed, &slot->lock);
+	slot->waiting--;
 	if (slot->root) {
 		*root = slot->root;
 		return true;

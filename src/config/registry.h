@@ -35,6 +35,7 @@ struct registry_slot {
 	/* protected by lock */
 	struct store *root; /* NULL until open */
 	bool opening;
+	unsigned int waiting; /* threads that wait for it */
 	unsigned int failures;
 	struct store_error failure; /* the last */
 };

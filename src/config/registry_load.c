@@ -142,7 +142,7 @@ static int apply_entry(struct config_target *target,
 				       "%s: the name of an option is too long",
 				       entry->source);
 	option = target_find(target, name);
-	if (!option && !strcmp(name, "url") && target_backend(target)->from_url)
+	if (!option && !strcmp(name, "url"))
 		return set_from_url(target, entry, error);
 	code = option ? check_twice(target, option, section, entry, error)
 		      : STORE_OK;
