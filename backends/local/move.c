@@ -103,6 +103,20 @@ static int rename_once(const struct move *move, unsigned int flags)
 	return -1;
 }
 
+static bool file_meets_folder(const struct move *move)
+{
+	int saved = errno;
+	struct local_stat from;
+	struct local_stat to;
+	bool meets =
+		local_stat_at(move->from.dir, move->from.name, &from) == 0 &&
+		local_stat_at(move->to.dir, move->to.name, &to) == 0 &&
+		!S_ISDIR(from.mode) && S_ISDIR(to.mode);
+
+	errno = saved;
+	return meets;
+}
+
 static int rename_locked(const struct move *move, struct store_error *error)
 {
 	const struct backend_move_request *request = move->request;
@@ -124,6 +138,10 @@ static int rename_locked(const struct move *move, struct store_error *error)
 	if (errno == ENOTEMPTY && sweep_target(move) &&
 	    rename_once(move, flags) == 0)
 		return STORE_OK;
+	/* rename(2) looks at what is taken before it looks at types. */
+	if ((errno == EEXIST || errno == ENOTEMPTY) &&
+	    flags != LOCAL_RENAME_EXCHANGE && file_meets_folder(move))
+		errno = EISDIR;
 	return local_fail_target(error, errno, "move");
 }
 
