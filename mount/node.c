@@ -19,7 +19,7 @@
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
 
-enum { TREE_FIRST_ROOM = 1024 };
+enum { TREE_FIRST_ROOM = 1024, LOST_ROOM = 4096 };
 /* Numbers we give ourselves do not meet those of a store. */
 #define NUMBER_OWN_FIRST (UINT64_C(1) << 62)
 
@@ -34,15 +34,22 @@ static uint64_t hash_mix(uint64_t value)
 	return value ^ (value >> 33);
 }
 
-static size_t name_slot(const struct tree *tree, const struct node *parent,
-			const char *text)
+static uint64_t name_hash_value(const struct tree *tree,
+				const struct node *parent, const char *text)
 {
 	uint64_t hash = tree->seed ^ hash_mix((uintptr_t)parent);
 
 	for (; *text; text++)
 		hash = (hash ^ (unsigned char)*text) *
 		       UINT64_C(0x100000001b3);
-	return (size_t)(hash_mix(hash) & (tree->name_room - 1));
+	return hash_mix(hash);
+}
+
+static size_t name_slot(const struct tree *tree, const struct node *parent,
+			const char *text)
+{
+	return (size_t)(name_hash_value(tree, parent, text) &
+			(tree->name_room - 1));
 }
 
 static size_t identity_slot(const struct tree *tree, uint64_t store_node)
@@ -164,8 +171,9 @@ int tree_init(struct tree *tree, struct store_error *error)
 	tree->name_room = tree->identity_room = TREE_FIRST_ROOM;
 	tree->names = calloc(tree->name_room, sizeof(struct name *));
 	tree->identities = calloc(tree->identity_room, sizeof(struct node *));
+	tree->lost_ns = calloc(LOST_ROOM, sizeof(*tree->lost_ns));
 	tree->root = calloc(1, sizeof(*tree->root));
-	if (!tree->names || !tree->identities || !tree->root)
+	if (!tree->names || !tree->identities || !tree->lost_ns || !tree->root)
 		return store_error_set(error, STORE_NO_MEMORY,
 				       "no memory for the node table");
 	tree->root->type = STORE_TYPE_FOLDER;
@@ -210,6 +218,7 @@ void tree_release(struct tree *tree)
 	node_free(tree->root);
 	free(tree->names);
 	free(tree->identities);
+	free(tree->lost_ns);
 	lock_destroy(&tree->lock);
 }
 
@@ -258,10 +267,24 @@ static void name_detach(struct tree *tree, struct name *name)
 	name->alias = NULL;
 }
 
+static int64_t *lost_slot(struct tree *tree, const struct node *parent,
+			  const char *text)
+{
+	return &tree->lost_ns[name_hash_value(tree, parent, text) &
+			      (LOST_ROOM - 1)];
+}
+
+bool tree_lost_since(struct tree *tree, const struct node *parent,
+		     const char *text, int64_t asked_ns)
+{
+	return *lost_slot(tree, parent, text) >= asked_ns;
+}
+
 void tree_drop_name(struct tree *tree, struct name *name)
 {
 	struct node *parent = name->parent;
 
+	*lost_slot(tree, parent, name->text) = clock_monotonic_ns();
 	name_detach(tree, name);
 	free(name);
 	node_unref(tree, parent);
@@ -469,13 +492,13 @@ void node_refresh(struct tree *tree, struct node *node,
 	node->size = device ? info->rdev : info->size;
 	node->allocated = info->allocated;
 	node->links = info->links ? info->links : 1;
-	if (info->id && node != tree->root)
-		node->number = info->id;
 	if (info->implicit)
 		node->flags |= NODE_IMPLICIT;
 	else
 		node->flags &= (uint8_t)~NODE_IMPLICIT;
 	node->flags &= (uint8_t)~NODE_REPLACED;
+	if (node->version && !node_has_version(node, &info->version))
+		node->flags |= NODE_STALE_PAGES;
 	node_set_version(node, &info->version);
 	if (!folder)
 		node_set_identity(tree, node, info->node);
@@ -516,7 +539,8 @@ static struct node *node_new(struct tree *tree, const struct store_info *info)
 
 	if (!node)
 		return NULL;
-	node->number = tree->next_number++;
+	/* Shown from now on, whatever the store does to the file. */
+	node->number = info->id ? info->id : tree->next_number++;
 	tree->node_count++;
 	if (tree->node_count > tree->identity_room)
 		identities_grow(tree);

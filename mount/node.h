@@ -38,6 +38,7 @@ enum node_flags {
 	NODE_TOUCHED = 1 << 2, /* folder times are ahead of the store */
 	NODE_REPLACED = 1 << 3, /* the name has another version in the store */
 	NODE_LOCAL = 1 << 4, /* memory is ahead of the store */
+	NODE_STALE_PAGES = 1 << 5, /* the kernel's pages are of another version */
 };
 
 struct node_time {
@@ -75,6 +76,7 @@ struct tree {
 	size_t node_count, identity_room;
 	uint64_t next_number;
 	uint64_t renames; /* counts folder renames */
+	int64_t *lost_ns; /* last time a name of this hash was dropped */
 	/* immutable */
 	uint32_t default_uid, default_gid;
 	uint16_t file_mode, dir_mode; /* where the store keeps none */
@@ -104,6 +106,12 @@ int tree_add_name(struct tree *tree, struct node *parent, const char *text,
 /* Drop one name; the node lives on while it is referenced. */
 void tree_drop_name(struct tree *tree, struct name *name)
 	REQUIRES(tree->lock);
+/*
+ * May the name have been dropped since `asked_ns`?  Never wrongly false;
+ * now and then wrongly true, as only a hash of the name is kept.
+ */
+bool tree_lost_since(struct tree *tree, const struct node *parent,
+		     const char *text, int64_t asked_ns) REQUIRES(tree->lock);
 /*
  * Move a name; the target's name, if any, is dropped first.  Cannot fail
  * once `spare` was made by tree_new_name().

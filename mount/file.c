@@ -1,0 +1,692 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Open and dirty files; see file.h.  Called by ops_file.c, ops_name.c and
+ * publish.c; calls staging.c and the store.
+ *
+ * Lock order: file.lock, then the publisher's, then the tree's.  The store
+ * is only called with none of them held.
+ */
+#include "config.h"
+
+#include "mount/file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mount/publish.h"
+#include "src/base/cleanup.h"
+#include "src/base/clock.h"
+
+enum { HOLD_CHUNK = 1 << 20 };
+
+/* ---- life ---- */
+
+static struct file *file_new(struct fs *fs, struct node *node)
+	REQUIRES(fs->tree.lock)
+{
+	struct file *file = calloc(1, sizeof(*file));
+
+	if (!file)
+		return NULL;
+	file->fs = fs;
+	file->node = node;
+	file->base_exists = true;
+	lock_init(&file->lock);
+	condition_init(&file->changed);
+	staging_init(&file->staging, fs->area, node->size);
+	if (node->version)
+		memcpy(file->base.token, node->version,
+		       strlen(node->version) + 1);
+	node_ref(&fs->tree, node);
+	node->file = file;
+	return file;
+}
+
+struct file *file_get(struct fs *fs, struct node *node)
+{
+	struct file *file;
+
+	lock_take(&fs->tree.lock);
+	file = node->file ? node->file : file_new(fs, node);
+	if (file)
+		file->references++;
+	lock_drop(&fs->tree.lock);
+	return file;
+}
+
+struct file *file_find(struct fs *fs, struct node *node)
+{
+	struct file *file;
+
+	lock_take(&fs->tree.lock);
+	file = node->file;
+	if (file)
+		file->references++;
+	lock_drop(&fs->tree.lock);
+	return file;
+}
+
+void file_ref(struct file *file)
+{
+	lock_take(&file->fs->tree.lock);
+	file->references++;
+	lock_drop(&file->fs->tree.lock);
+}
+
+static void file_free(struct file *file)
+{
+	staging_discard(&file->staging);
+	if (file->reader)
+		reader_put(file->reader);
+	while (file->xattrs) {
+		struct file_xattr *xattr = file->xattrs;
+
+		file->xattrs = xattr->next;
+		free(xattr->value);
+		free(xattr);
+	}
+	condition_destroy(&file->changed);
+	lock_destroy(&file->lock);
+	free(file);
+}
+
+void file_put(struct file *file)
+{
+	struct tree *tree;
+	bool last;
+
+	if (!file)
+		return;
+	tree = &file->fs->tree;
+	lock_take(&tree->lock);
+	last = --file->references == 0;
+	if (last) {
+		file->node->file = NULL;
+		node_unref(tree, file->node);
+	}
+	lock_drop(&tree->lock);
+	if (last)
+		file_free(file);
+}
+
+/* ---- readers ---- */
+
+void reader_put(struct base_reader *reader)
+{
+	if (atomic_fetch_sub(&reader->references, 1) != 1)
+		return;
+	store_close_reader(reader->reader);
+	free(reader);
+}
+
+void file_drop_reader_locked(struct file *file)
+{
+	if (file->reader)
+		reader_put(file->reader);
+	file->reader = NULL;
+}
+
+static struct base_reader *reader_new(struct store_reader *store_reader)
+{
+	struct base_reader *reader = calloc(1, sizeof(*reader));
+
+	if (!reader) {
+		store_close_reader(store_reader);
+		return NULL;
+	}
+	atomic_init(&reader->references, 1);
+	reader->reader = store_reader;
+	return reader;
+}
+
+static int reader_open(struct file *file, struct store_context *context,
+		       const struct store_version *pin,
+		       struct base_reader **reader, struct store_info *info,
+		       struct store_error *error)
+{
+	struct tree *tree = &file->fs->tree;
+	struct store_reader *opened;
+	char key[STORE_KEY_MAX + 1];
+	int code;
+
+	lock_take(&tree->lock);
+	code = node_key(tree, file->node, NULL, key, error);
+	lock_drop(&tree->lock);
+	if (!code)
+		code = store_open_reader(file->fs->store, context, key, pin,
+					 &opened, info, error);
+	if (code)
+		return code;
+	*reader = reader_new(opened);
+	if (!*reader)
+		return store_error_set(error, STORE_NO_MEMORY,
+				       "%s: no memory for a reader", key);
+	return STORE_OK;
+}
+
+/* Keep a reader for others if it is of the present base. */
+static struct base_reader *
+file_share_reader_locked(struct file *file, struct base_reader *reader,
+			 const struct store_version *version)
+	REQUIRES(file->lock)
+{
+	if (!store_version_equal(version, &file->base))
+		return reader;
+	if (file->reader) {
+		reader_put(reader);
+		reader = file->reader;
+	} else {
+		file->reader = reader;
+	}
+	atomic_fetch_add(&reader->references, 1);
+	return reader;
+}
+
+int file_base_reader(struct file *file, struct store_context *context,
+		     struct base_reader **reader, struct store_error *error)
+{
+	struct base_reader *made = NULL;
+	struct store_version pin;
+	struct store_info info;
+	int code;
+
+	lock_take(&file->lock);
+	*reader = file->reader;
+	if (*reader)
+		atomic_fetch_add(&(*reader)->references, 1);
+	pin = file->base;
+	lock_drop(&file->lock);
+	if (*reader)
+		return STORE_OK;
+	code = reader_open(file, context, pin.token[0] ? &pin : NULL, &made,
+			   &info, error);
+	if (code == STORE_NOT_FOUND)
+		return store_error_set(error, STORE_CHANGED,
+				       "the file was removed while open");
+	if (code)
+		return code;
+	lock_take(&file->lock);
+	*reader = file_share_reader_locked(file, made, &pin);
+	lock_drop(&file->lock);
+	return STORE_OK;
+}
+
+/* ---- state ---- */
+
+void file_dirty_locked(struct file *file)
+{
+	struct fs *fs = file->fs;
+
+	file->change++;
+	if (file->dirty)
+		return;
+	file->dirty = true;
+	lock_take(&fs->tree.lock);
+	file->references++;
+	file->node->flags |= NODE_LOCAL;
+	lock_drop(&fs->tree.lock);
+	atomic_fetch_add(&fs->counters.dirty_files, 1);
+	publisher_add(fs->publisher, file);
+}
+
+void file_clean_locked(struct file *file)
+{
+	struct fs *fs = file->fs;
+
+	if (!file->dirty)
+		return;
+	file->dirty = false;
+	file->created = false;
+	file->replacing = false;
+	file->written = false;
+	file->doomed = false;
+	publisher_remove(fs->publisher, file);
+	atomic_fetch_sub(&fs->counters.dirty_files, 1);
+	lock_take(&fs->tree.lock);
+	file->node->flags &= (uint8_t) ~(NODE_LOCAL | NODE_UNPUBLISHED);
+	file->node->checked_ns = clock_monotonic_ns();
+	/* The caller has a reference of its own. */
+	assert(file->references > 1);
+	file->references--;
+	lock_drop(&fs->tree.lock);
+}
+
+void file_rebase_locked(struct file *file, const struct store_info *info)
+{
+	bool same = file->base_exists &&
+		    store_version_equal(&file->base, &info->version) &&
+		    file->staging.base_size == info->size;
+
+	file->base_exists = true;
+	file->base = info->version;
+	if (same)
+		return;
+	file_drop_reader_locked(file);
+	staging_discard(&file->staging);
+	staging_init(&file->staging, file->fs->area, info->size);
+}
+
+void file_created(struct file *file)
+{
+	lock_take(&file->lock);
+	file->base_exists = false;
+	file->base = (struct store_version){ 0 };
+	file->created = true;
+	file->attributes = STORE_ATTR_MODE | STORE_ATTR_UID | STORE_ATTR_GID |
+			   STORE_ATTR_MTIME | STORE_ATTR_ATIME;
+	staging_init(&file->staging, file->fs->area, 0);
+	file_dirty_locked(file);
+	lock_drop(&file->lock);
+}
+
+/* ---- opening ---- */
+
+/*
+ * Is what memory knows of the file good enough for this open?  Unlinked and
+ * dirty files exist only here.
+ */
+static bool file_is_sure(struct op *op, struct file *file, bool reads)
+{
+	struct fs *fs = op->fs;
+	bool sure, unlinked;
+	int64_t checked;
+
+	lock_take(&file->lock);
+	lock_take(&fs->tree.lock);
+	unlinked = !file->node->names;
+	checked = file->node->checked_ns;
+	lock_drop(&fs->tree.lock);
+	sure = file->dirty || unlinked ||
+	       (checked && (!reads || file->reader) &&
+		file->base.token[0] &&
+		op->started_ns - checked < fs->options->attr_timeout_ns);
+	lock_drop(&file->lock);
+	return sure;
+}
+
+static int file_look(struct op *op, struct file *file, bool reads,
+		     struct base_reader **reader, struct store_info *info)
+{
+	char key[STORE_KEY_MAX + 1];
+	int code;
+
+	if (reads)
+		return reader_open(file, &op->context, NULL, reader, info,
+				   &op->error);
+	code = op_key(op, file->node, NULL, key);
+	if (!code)
+		code = store_stat(op->fs->store, &op->context, key, info,
+				  &op->error);
+	if (!code && info->type != STORE_TYPE_FILE)
+		return store_error_set(&op->error, STORE_CHANGED,
+				       "%s: no longer a file", key);
+	return code;
+}
+
+/*
+ * The store answered: take its version over, unless handles of another one
+ * are open.  An answer older than what memory has learned is ignored.
+ */
+static int file_accept(struct op *op, struct file *file,
+		       const struct store_info *info, bool *fresh)
+{
+	struct node *node = file->node;
+	struct tree *tree = &op->fs->tree;
+	bool known, old, taken;
+
+	lock_take(&file->lock);
+	lock_take(&tree->lock);
+	known = node_has_version(node, &info->version);
+	old = file->dirty || node->checked_ns > op->started_ns;
+	taken = known || !file->handles || !node->version;
+	if (!old && taken)
+		node_refresh(tree, node, info);
+	else if (!old)
+		node->flags |= NODE_REPLACED;
+	*fresh = !(node->flags & NODE_STALE_PAGES);
+	node->flags &= (uint8_t)~NODE_STALE_PAGES;
+	lock_drop(&tree->lock);
+	if (!old && taken)
+		file_rebase_locked(file, info);
+	lock_drop(&file->lock);
+	if (old || taken)
+		return STORE_OK;
+	return store_error_set(&op->error, STORE_CHANGED,
+			       "the file was replaced in the store");
+}
+
+/* Times after a change of content made here. */
+static void file_stamp_locked(struct file *file) REQUIRES(file->lock)
+{
+	struct fs *fs = file->fs;
+
+	lock_take(&fs->tree.lock);
+	file->node->mtime = file->node->ctime = node_time_from(clock_now());
+	file->node->size = file->staging.size;
+	file->node->allocated = 0;
+	lock_drop(&fs->tree.lock);
+	file->attributes |= STORE_ATTR_MTIME;
+}
+
+static int file_truncate_locked(struct file *file, uint64_t size,
+				struct store_error *error)
+	REQUIRES(file->lock)
+{
+	int code = STORE_OK;
+
+	if (size != file->staging.size)
+		code = staging_truncate(&file->staging, size, error);
+	if (code)
+		return code;
+	if (size == 0 && file->base_exists)
+		file->replacing = true;
+	file->doomed = false;
+	file_dirty_locked(file);
+	file_stamp_locked(file);
+	return STORE_OK;
+}
+
+int file_open(struct op *op, struct file *file, int flags, bool *fresh)
+{
+	bool writer = (flags & O_ACCMODE) != O_RDONLY;
+	bool reads = (flags & O_ACCMODE) != O_WRONLY && !(flags & O_TRUNC);
+	struct base_reader *reader = NULL;
+	struct store_info info;
+	int code = STORE_OK;
+
+	*fresh = true;
+	if (!file_is_sure(op, file, reads)) {
+		code = file_look(op, file, reads, &reader, &info);
+		if (code == STORE_NOT_FOUND)
+			code = store_error_set(&op->error, STORE_CHANGED,
+					       "the file was removed");
+		if (!code)
+			code = file_accept(op, file, &info, fresh);
+	}
+	lock_take(&file->lock);
+	if (!code && reader) {
+		reader = file_share_reader_locked(file, reader, &info.version);
+	}
+	if (!code && (flags & O_TRUNC))
+		code = file_truncate_locked(file, 0, &op->error);
+	if (!code) {
+		file->handles++;
+		file->writers += writer;
+	}
+	lock_drop(&file->lock);
+	if (reader)
+		reader_put(reader);
+	return code;
+}
+
+/* ---- content ---- */
+
+static int file_read_base(struct file *file, struct store_context *context,
+			  const struct staging_piece *piece, void *data,
+			  struct store_error *error)
+{
+	struct base_reader *reader;
+	size_t got = 0;
+	int code = file_base_reader(file, context, &reader, error);
+
+	if (code)
+		return code;
+	code = store_read_at(reader->reader, context, piece->offset, data,
+			     (size_t)piece->length, &got, error);
+	reader_put(reader);
+	if (!code && got != piece->length)
+		return store_error_set(error, STORE_CHANGED,
+				       "the file is shorter than it was");
+	return code;
+}
+
+static int file_read_piece(struct file *file, struct store_context *context,
+			   const struct staging_piece *piece, void *data,
+			   struct store_error *error)
+{
+	switch (piece->kind) {
+	case PIECE_STAGED:
+		return staging_read_piece(piece, data, error);
+	case PIECE_BASE:
+		return file_read_base(file, context, piece, data, error);
+	default:
+		memset(data, 0, (size_t)piece->length);
+		return STORE_OK;
+	}
+}
+
+static void file_piece(struct file *file, uint64_t offset, uint64_t length,
+		       struct staging_piece *piece)
+{
+	lock_take(&file->lock);
+	staging_piece_at(&file->staging, offset, length, piece);
+	lock_drop(&file->lock);
+}
+
+int file_read(struct file *file, struct store_context *context, void *data,
+	      const struct store_range *range, size_t *got,
+	      struct store_error *error)
+{
+	char *bytes = data;
+	size_t done = 0;
+
+	while (done < range->length) {
+		struct staging_piece piece;
+		int code;
+
+		file_piece(file, range->offset + done, range->length - done,
+			   &piece);
+		if (!piece.length)
+			break;
+		code = file_read_piece(file, context, &piece, bytes + done,
+				       error);
+		done += (size_t)piece.length;
+		staging_piece_release(&piece);
+		if (code)
+			return code;
+	}
+	*got = done;
+	return STORE_OK;
+}
+
+static int file_check_size(struct op *op, uint64_t end)
+{
+	uint64_t limit = op->fs->max_size;
+
+	if (!limit || end <= limit)
+		return STORE_OK;
+	return store_error_set(&op->error, STORE_TOO_LARGE,
+			       "the store holds files of up to %llu bytes",
+			       (unsigned long long)limit);
+}
+
+int file_write(struct op *op, struct file *file, const void *data,
+	       const struct store_range *range)
+{
+	int code = file_check_size(op, range->offset + range->length);
+
+	if (code)
+		return code;
+	lock_take(&file->lock);
+	code = staging_write(&file->staging, data, range->offset,
+			     (size_t)range->length, &op->error);
+	if (!code) {
+		file->written = true;
+		file->doomed = false;
+		file_dirty_locked(file);
+		file_stamp_locked(file);
+	}
+	lock_drop(&file->lock);
+	return code;
+}
+
+int file_truncate(struct op *op, struct file *file, uint64_t size)
+{
+	int code = file_check_size(op, size);
+
+	if (code)
+		return code;
+	lock_take(&file->lock);
+	code = file_truncate_locked(file, size, &op->error);
+	lock_drop(&file->lock);
+	return code;
+}
+
+static int file_zero_locked(struct file *file, const struct store_range *range,
+			    struct store_error *error) REQUIRES(file->lock)
+{
+	int code = staging_punch(&file->staging, range->offset, range->length,
+				 error);
+
+	if (code)
+		return code;
+	file->written = true;
+	file_dirty_locked(file);
+	file_stamp_locked(file);
+	return STORE_OK;
+}
+
+int file_allocate(struct op *op, struct file *file, int mode,
+		  const struct store_range *range)
+{
+	const int zeroing = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
+	uint64_t end = range->offset + range->length;
+	bool keep_size = mode & FALLOC_FL_KEEP_SIZE;
+	int code = STORE_OK;
+
+	if (mode & ~(zeroing | FALLOC_FL_KEEP_SIZE))
+		return store_error_set(&op->error, STORE_NOT_SUPPORTED,
+				       "fallocate mode 0x%x", (unsigned)mode);
+	if (!keep_size)
+		code = file_check_size(op, end);
+	if (code)
+		return code;
+	lock_take(&file->lock);
+	if (!keep_size && end > file->staging.size)
+		code = file_truncate_locked(file, end, &op->error);
+	if (!code && (mode & zeroing))
+		code = file_zero_locked(file, range, &op->error);
+	lock_drop(&file->lock);
+	return code;
+}
+
+/* The first data inside a piece; length 0 when it is all a hole. */
+static int piece_data(struct op *op, struct file *file,
+		      const struct staging_piece *piece,
+		      struct store_range *data)
+{
+	uint64_t end = piece->offset + piece->length;
+	struct base_reader *reader;
+	int code = STORE_OK;
+
+	*data = (struct store_range){ end, 0 };
+	if (piece->kind == PIECE_STAGED)
+		staging_piece_data(piece, data);
+	if (piece->kind != PIECE_BASE)
+		return STORE_OK;
+	code = file_base_reader(file, &op->context, &reader, &op->error);
+	if (code)
+		return code;
+	code = store_reader_data(reader->reader, piece->offset, data,
+				 &op->error);
+	reader_put(reader);
+	if (!code && (!data->length || data->offset >= end))
+		*data = (struct store_range){ end, 0 };
+	else if (!code && data->offset + data->length > end)
+		data->length = end - data->offset;
+	return code;
+}
+
+int file_seek(struct op *op, struct file *file, int whence,
+	      uint64_t offset, uint64_t *found)
+{
+	struct staging_piece piece;
+	struct store_range data;
+	int code;
+
+	file_piece(file, offset, UINT64_MAX - offset, &piece);
+	if (!piece.length)
+		return store_error_set(&op->error, STORE_NOT_FOUND,
+				       "an offset behind the end");
+	while (piece.length) {
+		uint64_t end = piece.offset + piece.length;
+
+		code = piece_data(op, file, &piece, &data);
+		staging_piece_release(&piece);
+		if (code)
+			return code;
+		if (whence == SEEK_DATA && data.length) {
+			*found = data.offset;
+			return STORE_OK;
+		}
+		if (whence == SEEK_HOLE &&
+		    (!data.length || data.offset > offset)) {
+			*found = offset;
+			return STORE_OK;
+		}
+		offset = whence == SEEK_HOLE ? data.offset + data.length : end;
+		file_piece(file, offset, UINT64_MAX - offset, &piece);
+	}
+	*found = offset;
+	if (whence == SEEK_HOLE)
+		return STORE_OK;
+	return store_error_set(&op->error, STORE_NOT_FOUND,
+			       "no data behind the offset");
+}
+
+/* ---- keeping what handles read ---- */
+
+/* Fetch what still stands in the base only. */
+static int file_fetch_all(struct op *op, struct file *file)
+{
+	CLEANUP_FREE char *chunk = malloc(HOLD_CHUNK);
+	struct staging_piece piece;
+	uint64_t offset = 0;
+
+	if (!chunk)
+		return store_error_set(&op->error, STORE_NO_MEMORY,
+				       "no memory for a copy");
+	for (;; offset += piece.length) {
+		int code = STORE_OK;
+
+		file_piece(file, offset, HOLD_CHUNK, &piece);
+		staging_piece_release(&piece);
+		if (!piece.length)
+			return STORE_OK;
+		if (piece.kind != PIECE_BASE)
+			continue;
+		code = file_read_base(file, &op->context, &piece, chunk,
+				      &op->error);
+		lock_take(&file->lock);
+		if (!code)
+			code = staging_fill(&file->staging, chunk,
+					    piece.offset, (size_t)piece.length,
+					    &op->error);
+		lock_drop(&file->lock);
+		if (code)
+			return code;
+	}
+}
+
+int file_hold_base(struct op *op, struct file *file)
+{
+	struct base_reader *reader;
+	bool needed;
+	int code;
+
+	lock_take(&file->lock);
+	needed = file->handles && file->base_exists;
+	lock_drop(&file->lock);
+	if (!needed)
+		return STORE_OK;
+	if (!fs_can(op->fs, STORE_CAP_PINNED_READ))
+		return file_fetch_all(op, file);
+	code = file_base_reader(file, &op->context, &reader, &op->error);
+	if (!code)
+		reader_put(reader);
+	return code;
+}

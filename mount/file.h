@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A node that is open or has bytes the store has not: base version, staged
+ * bytes, state of publishing, late errors.
+ *
+ * Life: file_get() makes it with the first user; it goes when nobody refers
+ * to it.  Handles, running calls and dirty content are references.
+ *
+ *	base	the version in the store that a publish would replace
+ *	dirty	there is something to publish: content, a new name, attributes
+ *
+ * While a file is dirty its node carries NODE_LOCAL: memory is right about
+ * size, times and mode, and the store is not asked.
+ */
+#ifndef STOREFS_MOUNT_FILE_H
+#define STOREFS_MOUNT_FILE_H
+
+#include <sys/types.h>
+
+#include "mount/op.h"
+
+/* A reader pinned to one version, shared by who is reading. */
+struct base_reader {
+	_Atomic unsigned int references;
+	struct store_reader *reader;
+};
+
+struct file_xattr {
+	struct file_xattr *next;
+	void *value;
+	size_t size;
+	char name[];
+};
+
+struct file {
+	struct fs *fs;
+	struct node *node; /* a reference */
+	unsigned int references; /* protected by the tree's lock */
+	struct lock lock;
+	struct condition changed; /* an attempt to publish ended */
+	/* protected by `lock` */
+	unsigned int handles, writers;
+	bool base_exists;
+	struct store_version base;
+	struct base_reader *reader; /* of the base, NULL until needed */
+	struct staging staging;
+	bool dirty;
+	bool created;	/* the name is not in the store yet */
+	bool replacing; /* truncated or renamed over what others may read */
+	bool written;	/* bytes were written since it was last clean */
+	bool doomed;	/* its writer was killed: never publish */
+	uint32_t attributes; /* STORE_ATTR_* set here, not in the store */
+	struct file_xattr *xattrs; /* of a created file */
+	/* publishing */
+	uint64_t change; /* counts changes */
+	uint64_t running_change; /* what the running attempt covers */
+	uint64_t started, finished; /* attempts */
+	bool queued; /* in the publisher's queue */
+	bool detached_error; /* an attempt failed and nobody was told */
+	unsigned int waiters;
+	int last_code; /* of the last attempt */
+	struct store_error last_error;
+	unsigned int failures; /* in a row */
+	int64_t retry_at_ns; /* 0: no retry is planned */
+	struct file *queue_next; /* protected by the publisher's lock */
+	struct file *all_next; /* of dirty files; publisher's lock */
+};
+
+struct handle {
+	struct file *file; /* a reference */
+	int flags; /* of open(2) */
+	bool writer;
+	pid_t opener; /* thread group, 0 unknown */
+	pid_t newest; /* last process id given out at open, 0 unknown */
+};
+
+/* The node's file, made if need be; a reference.  NULL: out of memory. */
+struct file *file_get(struct fs *fs, struct node *node);
+/* The same if there is one, else NULL. */
+struct file *file_find(struct fs *fs, struct node *node);
+void file_put(struct file *file);
+void file_ref(struct file *file);
+
+/*
+ * Prepare an open: look at the store where memory is not sure, take the
+ * version found as the base, and truncate with O_TRUNC.  CHANGED: another
+ * file has the name now (the kernel looks up again).  *fresh: the kernel's
+ * pages of this node may stay.
+ */
+int file_open(struct op *op, struct file *file, int flags, bool *fresh)
+	STORE_WARN_UNUSED;
+/* Read for any handle; *got is short only at the end of the file. */
+int file_read(struct file *file, struct store_context *context, void *data,
+	      const struct store_range *range, size_t *got,
+	      struct store_error *error) STORE_WARN_UNUSED;
+int file_write(struct op *op, struct file *file, const void *data,
+	       const struct store_range *range) STORE_WARN_UNUSED;
+int file_truncate(struct op *op, struct file *file, uint64_t size)
+	STORE_WARN_UNUSED;
+/* fallocate(2) without FALLOC_FL_COLLAPSE_RANGE and its kind. */
+int file_allocate(struct op *op, struct file *file, int mode,
+		  const struct store_range *range) STORE_WARN_UNUSED;
+/* lseek(2) with SEEK_DATA or SEEK_HOLE; NOT_FOUND is ENXIO. */
+int file_seek(struct op *op, struct file *file, int whence,
+	      uint64_t offset, uint64_t *found) STORE_WARN_UNUSED;
+/*
+ * Make sure that open handles can go on reading once the name is gone or
+ * has other content; to be called before the store is told.
+ */
+int file_hold_base(struct op *op, struct file *file) STORE_WARN_UNUSED;
+/* Set up a file that has just been created under its name. */
+void file_created(struct file *file);
+/* Take what is in the store at this moment as the base. */
+void file_rebase_locked(struct file *file, const struct store_info *info)
+	REQUIRES(file->lock);
+/* Something to publish came up. */
+void file_dirty_locked(struct file *file) REQUIRES(file->lock);
+/* Nothing is left to publish; drops the reference that dirt holds later. */
+void file_clean_locked(struct file *file) REQUIRES(file->lock);
+
+/* A reader of the base, opened on first use; release with reader_put(). */
+int file_base_reader(struct file *file, struct store_context *context,
+		     struct base_reader **reader, struct store_error *error)
+	STORE_WARN_UNUSED;
+void reader_put(struct base_reader *reader);
+void file_drop_reader_locked(struct file *file) REQUIRES(file->lock);
+
+#endif

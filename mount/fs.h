@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One mounted store, and the map of the driver.
+ *
+ *	read   ops_file -> file -> staging, or src/store
+ *	write  ops_file -> file -> staging ...close... publish -> src/store
+ *	names  ops_name, ops_dir -> node (what the kernel knows) -> src/store
+ *
+ * Lock ranks, taken downwards only, at most one of a rank:
+ *	1 struct dir.lock	a folder being listed
+ *	2 struct file.lock	the bytes and the state of one open file
+ *	3 struct publisher.lock	the queue of publishes
+ *	4 struct gate.lock	who moves and who publishes
+ *	5 struct tree.lock	names and attributes
+ * None is held across a store op, a FUSE reply or a notification.
+ */
+#ifndef STOREFS_MOUNT_FS_H
+#define STOREFS_MOUNT_FS_H
+
+#include <stdatomic.h>
+
+#include "mount/gate.h"
+#include "mount/node.h"
+#include "mount/options.h"
+#include "mount/staging.h"
+#include <storefs/store.h>
+
+struct fuse_session;
+struct publisher;
+
+struct fs_counters {
+	_Atomic uint64_t open_files; /* handles */
+	_Atomic uint64_t dirty_files;
+	_Atomic uint64_t failed_files;
+	_Atomic uint64_t unfinished; /* staged files kept for their owner */
+	_Atomic uint64_t publishes;
+};
+
+struct fs {
+	/* immutable while mounted */
+	struct store *store;
+	uint64_t capabilities;
+	uint64_t max_size; /* of a file, 0: no limit */
+	struct mount_options *options;
+	struct staging_area *area;
+	int staging_fd; /* the staging directory */
+	struct fuse_session *session;
+	struct publisher *publisher;
+	char *control_path; /* of the control socket, NULL: none */
+	char *source;	    /* as shown to people, masked */
+	char *mountpoint;
+	int64_t started_ns;
+	dev_t device;	  /* st_dev of the mount */
+	int ready_fd;	  /* tells the waiting parent; -1 none */
+	bool proc_usable; /* /proc shows the processes that use the mount */
+	/* with locks of their own */
+	struct tree tree;
+	struct gate gate;
+	struct fs_counters counters;
+};
+
+static inline bool fs_can(const struct fs *fs, enum store_capability one)
+{
+	return fs->capabilities & one;
+}
+
+#endif

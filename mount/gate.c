@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Passes of movers and publishers; see gate.h.  Called by ops_*.c and
+ * publish.c.  The list is short: one pass per running op.
+ */
+#include "config.h"
+
+#include "mount/gate.h"
+
+#include "mount/node.h"
+#include "src/base/clock.h"
+
+/* Cancelling does not signal the condition: look this often. */
+#define GATE_LOOK_NS (20 * NS_PER_MS)
+
+void gate_init(struct gate *gate, struct tree *tree)
+{
+	lock_init(&gate->lock);
+	condition_init(&gate->changed);
+	gate->passes = NULL;
+	gate->tree = tree;
+}
+
+void gate_release(struct gate *gate)
+{
+	condition_destroy(&gate->changed);
+	lock_destroy(&gate->lock);
+}
+
+static bool nodes_meet(const struct gate_pass *a, const struct gate_pass *b)
+{
+	for (int i = 0; i < 2; i++) {
+		for (int j = 0; j < 2; j++) {
+			if (!a->nodes[i] || !b->nodes[j])
+				continue;
+			if (a->exclusive &&
+			    node_is_below(b->nodes[j], a->nodes[i]))
+				return true;
+			if (b->exclusive &&
+			    node_is_below(a->nodes[i], b->nodes[j]))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool gate_is_free(struct gate *gate, const struct gate_pass *pass)
+	REQUIRES(gate->lock)
+{
+	const struct gate_pass *other = gate->passes;
+	bool meets = false;
+
+	lock_take(&gate->tree->lock);
+	for (; other && !meets; other = other->next)
+		meets = nodes_meet(pass, other);
+	lock_drop(&gate->tree->lock);
+	return !meets;
+}
+
+int gate_enter(struct gate *gate, struct gate_pass *pass,
+	       const struct store_context *context, struct store_error *error)
+{
+	int code = STORE_OK;
+
+	lock_take(&gate->lock);
+	while (!code && !gate_is_free(gate, pass)) {
+		code = store_context_check(context, error);
+		if (!code)
+			condition_wait_until(&gate->changed, &gate->lock,
+					     clock_monotonic_ns() +
+						     GATE_LOOK_NS);
+	}
+	if (!code) {
+		pass->next = gate->passes;
+		gate->passes = pass;
+		pass->held = true;
+	}
+	lock_drop(&gate->lock);
+	return code;
+}
+
+void gate_leave(struct gate *gate, struct gate_pass *pass)
+{
+	struct gate_pass **link = &gate->passes;
+
+	if (!pass->held)
+		return;
+	lock_take(&gate->lock);
+	while (*link != pass)
+		link = &(*link)->next;
+	*link = pass->next;
+	pass->held = false;
+	condition_broadcast(&gate->changed);
+	lock_drop(&gate->lock);
+}

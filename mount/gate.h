@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who may change a name while others rely on it.
+ *
+ * A call that sends a key to the store takes a shared pass on the node (or
+ * on the folder it makes a name in); a call that moves or removes a node
+ * takes an exclusive one, which keeps everybody out of that node and of
+ * everything below it.  Waiting ends with the context.  No pass is a lock:
+ * store calls run while it is held.
+ */
+#ifndef STOREFS_MOUNT_GATE_H
+#define STOREFS_MOUNT_GATE_H
+
+#include <stdbool.h>
+
+#include "src/base/sync.h"
+#include <storefs/context.h>
+
+struct node;
+
+struct gate_pass {
+	struct gate_pass *next;
+	const struct node *nodes[2]; /* the second may be NULL */
+	bool exclusive;
+	bool held;
+};
+
+struct tree;
+
+struct gate {
+	struct lock lock;
+	struct condition changed;
+	struct gate_pass *passes; /* protected by `lock` */
+	struct tree *tree;	  /* for the way up from a node */
+};
+
+void gate_init(struct gate *gate, struct tree *tree);
+void gate_release(struct gate *gate);
+/* The nodes are borrowed: referenced by the caller until it has left. */
+int gate_enter(struct gate *gate, struct gate_pass *pass,
+	       const struct store_context *context, struct store_error *error)
+	STORE_WARN_UNUSED;
+/* Leaving a pass that is not held is fine. */
+void gate_leave(struct gate *gate, struct gate_pass *pass);
+
+#endif

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Looking at descriptors through /proc; see holders.h.  Called by ops_file.c
+ * at a FLUSH of a dirty file, with no lock held.  Nothing here touches the
+ * mount itself: fdinfo is text of the kernel, and no path is followed.
+ */
+#include "config.h"
+
+#include "mount/holders.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "src/base/cleanup.h"
+
+/* Flags of /proc/PID/stat, from the kernel's include/linux/sched.h. */
+#define PF_EXITING 0x4UL
+#define PF_SIGNALED 0x400UL
+
+enum { PROC_TEXT = 4096 };
+
+/* Read a small file of /proc whole; false when it is not there. */
+static bool proc_read(const char *path, char text[PROC_TEXT])
+{
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got;
+
+	if (fd < 0)
+		return false;
+	got = read(fd, text, PROC_TEXT - 1);
+	if (got < 0)
+		return false;
+	text[got] = '\0';
+	return true;
+}
+
+/* The number behind "\nNAME:", or -1. */
+static long long proc_field(const char *text, const char *name, int base)
+{
+	size_t length = strlen(name);
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		if (*line == '\n')
+			line++;
+		if (!strncmp(line, name, length) && line[length] == ':')
+			return strtoll(line + length + 1, NULL, base);
+	}
+	return -1;
+}
+
+pid_t holders_group(pid_t thread)
+{
+	char path[64], text[PROC_TEXT];
+	long long group;
+
+	if (thread <= 0)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%ld/status", (long)thread);
+	if (!proc_read(path, text))
+		return 0;
+	group = proc_field(text, "Tgid", 10);
+	return group > 0 ? (pid_t)group : 0;
+}
+
+pid_t holders_newest(void)
+{
+	char text[PROC_TEXT];
+	const char *last;
+
+	if (!proc_read("/proc/loadavg", text))
+		return 0;
+	last = strrchr(text, ' ');
+	return last ? (pid_t)strtol(last, NULL, 10) : 0;
+}
+
+bool holders_usable(void)
+{
+	char path[64], text[PROC_TEXT];
+
+	snprintf(path, sizeof(path), "/proc/%ld/status", (long)getpid());
+	return proc_read(path, text) &&
+	       proc_field(text, "Tgid", 10) == getpid();
+}
+
+/* ---- one process ---- */
+
+/* Is mount `id`, as this process sees it, on our device? */
+static bool mount_is_ours(const char *group, long long id, dev_t device)
+{
+	char path[64], line[PROC_TEXT];
+	bool ours = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/mountinfo", group);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	while (!ours && fgets(line, sizeof(line), file)) {
+		unsigned int major_number, minor_number;
+		long long number;
+
+		if (sscanf(line, "%lld %*d %u:%u", &number, &major_number,
+			   &minor_number) == 3 &&
+		    number == id)
+			ours = makedev(major_number, minor_number) == device;
+	}
+	fclose(file);
+	return ours;
+}
+
+static bool descriptor_holds(const char *group, const char *text,
+			     const struct holders_question *question)
+{
+	long long flags = proc_field(text, "flags", 8);
+
+	if (proc_field(text, "ino", 10) != (long long)question->ino ||
+	    (flags & O_ACCMODE) == O_RDONLY)
+		return false;
+	return mount_is_ours(group, proc_field(text, "mnt_id", 10),
+			     question->device);
+}
+
+/*
+ * Does this process hold a descriptor for writing, or (thorough) one that is
+ * on its way through a socket?  The one being closed is no longer listed.
+ */
+static bool group_holds(const char *group,
+			const struct holders_question *question)
+{
+	char path[320], text[PROC_TEXT];
+	const struct dirent *entry;
+	bool holds = false;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/fdinfo", group);
+	dir = opendir(path);
+	if (!dir)
+		return false;
+	while (!holds && (entry = readdir(dir))) {
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%.20s/fdinfo/%s", group,
+			 entry->d_name);
+		if (!proc_read(path, text))
+			continue;
+		holds = descriptor_holds(group, text, question) ||
+			(question->thorough &&
+			 proc_field(text, "scm_fds", 10) > 0);
+	}
+	closedir(dir);
+	return holds;
+}
+
+static bool pid_holds(pid_t group, const struct holders_question *question)
+{
+	char text[24];
+
+	if (group <= 0)
+		return false;
+	snprintf(text, sizeof(text), "%ld", (long)group);
+	return group_holds(text, question);
+}
+
+/*
+ * Is the process on its way out because of a signal?  Threads of a process
+ * that simply exits carry PF_SIGNALED too; the exit code tells them apart.
+ */
+static bool dies_by_signal(pid_t thread)
+{
+	char path[64], text[PROC_TEXT];
+	unsigned long flags = 0;
+	int exit_code = 0, field = 3;
+	char *rest;
+
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)thread);
+	if (!proc_read(path, text))
+		return false;
+	/* The name in parentheses may hold anything. */
+	rest = strrchr(text, ')');
+	rest = rest ? strchr(rest, ' ') : NULL;
+	for (; rest; rest = strchr(rest + 1, ' '), field++) {
+		if (field == 9)
+			flags = strtoul(rest, NULL, 10);
+		if (field == 52)
+			exit_code = (int)strtol(rest, NULL, 10);
+	}
+	return (flags & PF_EXITING) && (flags & PF_SIGNALED) &&
+	       (exit_code & 0x7f);
+}
+
+/* ---- all that may hold it ---- */
+
+/* Was this id given out after `newest`?  Ids wrap around. */
+static bool pid_is_newer(pid_t pid, pid_t newest, pid_t now)
+{
+	if (now >= newest)
+		return pid > newest && pid <= now;
+	return pid > newest || pid <= now;
+}
+
+static bool others_hold(const struct holders_question *question, pid_t group)
+{
+	pid_t now = holders_newest();
+	const struct dirent *entry;
+	bool holds = false;
+	DIR *dir;
+
+	if (!question->thorough && question->newest &&
+	    now == question->newest)
+		return false;
+	dir = opendir("/proc");
+	if (!dir)
+		return false;
+	while (!holds && (entry = readdir(dir))) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (pid <= 0 || pid == group || pid == getpid())
+			continue;
+		if (!question->thorough &&
+		    !pid_is_newer(pid, question->newest, now))
+			continue;
+		holds = group_holds(entry->d_name, question);
+	}
+	closedir(dir);
+	return holds;
+}
+
+enum closing holders_ask(const struct holders_question *question)
+{
+	pid_t group = holders_group(question->closer);
+
+	if (!group)
+		return CLOSING_UNKNOWN;
+	if (pid_holds(group, question))
+		return CLOSING_KEEP;
+	if (group != question->opener && pid_holds(question->opener, question))
+		return CLOSING_KEEP;
+	if (others_hold(question, group))
+		return CLOSING_KEEP;
+	return dies_by_signal(question->closer) ? CLOSING_KILLED
+						: CLOSING_PUBLISH;
+}

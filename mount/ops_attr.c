@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Attributes: getattr, setattr, readlink, statfs.  Called by the kernel's
+ * requests; calls the node tree, file.c and the store.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "mount/file.h"
+#include "mount/ops.h"
+#include "mount/publish.h"
+#include "src/base/clock.h"
+
+/* statfs of stores without figures: room for whatever comes. */
+#define USAGE_UNKNOWN (UINT64_C(1) << 50)
+
+/* ---- getattr ---- */
+
+/* Memory is right about dirty files, and all there is of unlinked ones. */
+static bool node_is_memory(struct fs *fs, const struct node *node)
+{
+	bool memory;
+
+	lock_take(&fs->tree.lock);
+	memory = (node->flags & NODE_LOCAL) ||
+		 (!node->names && node != fs->tree.root);
+	lock_drop(&fs->tree.lock);
+	return memory;
+}
+
+static int node_ask(struct op *op, struct node *node)
+{
+	struct tree *tree = &op->fs->tree;
+	char key[STORE_KEY_MAX + 1];
+	struct store_info info;
+	uint64_t before, after;
+	bool taken;
+	int code;
+
+	do {
+		lock_take(&tree->lock);
+		before = tree->renames;
+		code = node_key(tree, node, NULL, key, &op->error);
+		lock_drop(&tree->lock);
+		if (!code)
+			code = store_stat(op->fs->store, &op->context, key,
+					  &info, &op->error);
+		lock_take(&tree->lock);
+		after = tree->renames;
+		lock_drop(&tree->lock);
+	} while (code == STORE_NOT_FOUND && before != after);
+	if (code)
+		return code;
+	lock_take(&tree->lock);
+	taken = node_update(tree, node, &info, op->started_ns);
+	lock_drop(&tree->lock);
+	if (taken || node->file)
+		return STORE_OK;
+	return store_error_set(&op->error, STORE_CHANGED,
+			       "%s: another kind of file now", key);
+}
+
+static void op_attributes(struct op *op, struct node *node)
+{
+	struct fs *fs = op->fs;
+	struct stat attributes;
+
+	lock_take(&fs->tree.lock);
+	fs_fill_stat(fs, node, &attributes);
+	lock_drop(&fs->tree.lock);
+	op_done(op);
+	fuse_reply_attr(op->request, &attributes,
+			(double)fs->options->attr_timeout_ns /
+				(double)NS_PER_SEC);
+}
+
+void fs_getattr(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct node *node;
+	struct op op;
+	int code = STORE_OK;
+
+	(void)fi;
+	op_begin(&op, request);
+	node = node_of(op.fs, ino);
+	if (!node_is_memory(op.fs, node))
+		code = node_ask(&op, node);
+	if (code)
+		op_error(&op, code);
+	else
+		op_attributes(&op, node);
+}
+
+/* ---- setattr ---- */
+
+static bool wants_times(int to_set)
+{
+	return to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME |
+			 FUSE_SET_ATTR_MTIME_NOW | FUSE_SET_ATTR_ATIME_NOW);
+}
+
+static void wanted_attributes(const struct stat *attr, int to_set,
+			      struct store_attributes *wanted)
+{
+	struct timespec now = clock_now();
+
+	*wanted = (struct store_attributes){ .mode = attr->st_mode & 07777,
+					     .uid = attr->st_uid,
+					     .gid = attr->st_gid,
+					     .mtime = attr->st_mtim,
+					     .atime = attr->st_atim };
+	if (to_set & FUSE_SET_ATTR_MODE)
+		wanted->mask |= STORE_ATTR_MODE;
+	if (to_set & FUSE_SET_ATTR_UID)
+		wanted->mask |= STORE_ATTR_UID;
+	if (to_set & FUSE_SET_ATTR_GID)
+		wanted->mask |= STORE_ATTR_GID;
+	if (!wants_times(to_set))
+		return;
+	if (to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW))
+		wanted->mask |= STORE_ATTR_MTIME;
+	if (to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW))
+		wanted->mask |= STORE_ATTR_ATIME;
+	if (to_set & FUSE_SET_ATTR_MTIME_NOW)
+		wanted->mtime = now;
+	if (to_set & FUSE_SET_ATTR_ATIME_NOW)
+		wanted->atime = now;
+}
+
+static void node_set(struct fs *fs, struct node *node,
+		     const struct store_attributes *wanted)
+{
+	lock_take(&fs->tree.lock);
+	if (wanted->mask & STORE_ATTR_MODE)
+		node->mode = (uint16_t)wanted->mode;
+	if (wanted->mask & STORE_ATTR_UID)
+		node->uid = wanted->uid;
+	if (wanted->mask & STORE_ATTR_GID)
+		node->gid = wanted->gid;
+	if (wanted->mask & STORE_ATTR_MTIME)
+		node->mtime = node_time_from(wanted->mtime);
+	if (wanted->mask & STORE_ATTR_ATIME)
+		node->atime = node_time_from(wanted->atime);
+	node->flags &= (uint8_t)~NODE_TOUCHED;
+	node->ctime = node_time_from(clock_now());
+	lock_drop(&fs->tree.lock);
+}
+
+/* Dirty and unlinked files keep it in memory; a publish takes it along. */
+static bool set_in_memory(struct op *op, struct node *node,
+			  const struct store_attributes *wanted)
+{
+	struct file *file = file_find(op->fs, node);
+	bool memory = node_is_memory(op->fs, node);
+
+	if (memory && file) {
+		lock_take(&file->lock);
+		memory = file->dirty;
+		if (memory) {
+			node_set(op->fs, node, wanted);
+			file->attributes |= wanted->mask;
+			file_dirty_locked(file);
+		}
+		lock_drop(&file->lock);
+		/* Clean by now, or unlinked and of no concern to a store. */
+		if (!memory && node_is_memory(op->fs, node)) {
+			node_set(op->fs, node, wanted);
+			memory = true;
+		}
+	} else if (memory) {
+		node_set(op->fs, node, wanted);
+	}
+	file_put(file);
+	return memory;
+}
+
+static int set_in_store(struct op *op, struct node *node,
+			const struct store_attributes *wanted)
+{
+	struct gate_pass pass = { .nodes = { node } };
+	struct fs *fs = op->fs;
+	char key[STORE_KEY_MAX + 1];
+	struct store_info info;
+	struct file *file;
+	int code;
+
+	code = gate_enter(&fs->gate, &pass, &op->context, &op->error);
+	if (!code)
+		code = op_key(op, node, NULL, key);
+	if (!code)
+		code = store_set_attributes(fs->store, &op->context, key,
+					    wanted, &info, &op->error);
+	gate_leave(&fs->gate, &pass);
+	if (code)
+		return code;
+	file = file_find(fs, node);
+	if (file) {
+		lock_take(&file->lock);
+		if (file->base_exists)
+			file->base = info.version;
+		lock_drop(&file->lock);
+		file_put(file);
+	}
+	lock_take(&fs->tree.lock);
+	if (node->flags & NODE_LOCAL)
+		node_set_version(node, &info.version);
+	else {
+		/* Our own change: the kernel's pages stay right. */
+		node->flags &= (uint8_t)~NODE_TOUCHED;
+		node_refresh(&fs->tree, node, &info);
+		node->flags &= (uint8_t)~NODE_STALE_PAGES;
+	}
+	lock_drop(&fs->tree.lock);
+	return STORE_OK;
+}
+
+static int set_attributes(struct op *op, struct node *node,
+			  const struct store_attributes *wanted)
+{
+	const struct mount_options *options = op->fs->options;
+
+	if (((wanted->mask & STORE_ATTR_UID) && options->have_uid) ||
+	    ((wanted->mask & STORE_ATTR_GID) && options->have_gid)) {
+		int code = store_error_set(&op->error, STORE_DENIED,
+					   "owners are set by uid= and gid=");
+
+		op->error.detail = EPERM;
+		return code;
+	}
+	if (set_in_memory(op, node, wanted))
+		return STORE_OK;
+	return set_in_store(op, node, wanted);
+}
+
+/* truncate(2) without a descriptor: open, truncate, close. */
+static int truncate_closed(struct op *op, struct node *node,
+			   uint64_t size)
+{
+	struct file *file = file_get(op->fs, node);
+	bool fresh, last;
+	int code;
+
+	if (!file)
+		return store_error_set(&op->error, STORE_NO_MEMORY,
+				       "no memory for a file");
+	code = file_open(op, file, O_WRONLY, &fresh);
+	if (code) {
+		file_put(file);
+		return code;
+	}
+	code = file_truncate(op, file, size);
+	lock_take(&file->lock);
+	file->handles--;
+	last = --file->writers == 0;
+	lock_drop(&file->lock);
+	if (!code && last)
+		code = publish_wait(file, &op->context, &op->error);
+	file_put(file);
+	return code;
+}
+
+static int set_size(struct op *op, struct node *node, uint64_t size,
+		    const struct fuse_file_info *fi)
+{
+	if (node->type != STORE_TYPE_FILE)
+		return store_error_set(&op->error, STORE_INVALID,
+				       "not a file");
+	if (fi && fi->fh) {
+		const struct handle *handle = (struct handle *)fi->fh;
+
+		return file_truncate(op, handle->file, size);
+	}
+	return truncate_closed(op, node, size);
+}
+
+void fs_setattr(fuse_req_t request, fuse_ino_t ino, struct stat *attr,
+		int to_set, struct fuse_file_info *fi)
+{
+	struct store_attributes wanted;
+	struct node *node;
+	struct op op;
+	int code = STORE_OK;
+
+	op_begin(&op, request);
+	node = node_of(op.fs, ino);
+	wanted_attributes(attr, to_set, &wanted);
+	if (to_set & FUSE_SET_ATTR_SIZE)
+		code = set_size(&op, node, (uint64_t)attr->st_size, fi);
+	if (!code && wanted.mask)
+		code = set_attributes(&op, node, &wanted);
+	if (code)
+		op_error(&op, code);
+	else
+		op_attributes(&op, node);
+}
+
+/* ---- readlink, statfs ---- */
+
+void fs_readlink(fuse_req_t request, fuse_ino_t ino)
+{
+	struct store_details details;
+	char key[STORE_KEY_MAX + 1];
+	struct store_info info;
+	struct op op;
+	int code;
+
+	op_begin(&op, request);
+	code = op_key(&op, node_of(op.fs, ino), NULL, key);
+	if (!code)
+		code = store_stat_details(op.fs->store, &op.context, key,
+					  &info, &details, &op.error);
+	if (code) {
+		op_error(&op, code);
+		return;
+	}
+	op_done(&op);
+	if (info.type == STORE_TYPE_SYMLINK && details.target)
+		fuse_reply_readlink(request, details.target);
+	else
+		fuse_reply_err(request, EINVAL);
+	store_details_release(&details);
+}
+
+void fs_statfs(fuse_req_t request, fuse_ino_t ino)
+{
+	struct store_usage usage = { .total = USAGE_UNKNOWN,
+				     .free = USAGE_UNKNOWN,
+				     .available = USAGE_UNKNOWN,
+				     .nodes = UINT32_MAX,
+				     .nodes_free = UINT32_MAX };
+	struct statvfs out = { .f_bsize = 4096,
+			       .f_frsize = 4096,
+			       .f_namemax = STORE_NAME_MAX };
+	struct op op;
+	int code = STORE_OK;
+
+	(void)ino;
+	op_begin(&op, request);
+	if (fs_can(op.fs, STORE_CAP_USAGE))
+		code = store_usage(op.fs->store, &op.context, &usage,
+				   &op.error);
+	if (code) {
+		op_error(&op, code);
+		return;
+	}
+	out.f_blocks = usage.total / out.f_frsize;
+	out.f_bfree = usage.free / out.f_frsize;
+	out.f_bavail = usage.available / out.f_frsize;
+	out.f_files = usage.nodes;
+	out.f_ffree = out.f_favail = usage.nodes_free;
+	op_done(&op);
+	fuse_reply_statfs(request, &out);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What unlink, rmdir and rename share: the node that loses a name, and the
+ * folder that must outlive its last entry.
+ */
+#ifndef STOREFS_MOUNT_OPS_CHANGE_H
+#define STOREFS_MOUNT_OPS_CHANGE_H
+
+#include "mount/file.h"
+#include "mount/ops.h"
+
+/* A node found under a name, referenced; `file` is NULL unless in use. */
+struct victim {
+	struct node *node;
+	struct file *file;
+};
+
+/* False (and all NULL) when memory knows nothing under this name. */
+bool victim_find(struct fs *fs, struct node *parent, const char *text,
+		 struct victim *victim);
+void victim_release(struct fs *fs, struct victim *victim);
+/* Only in memory so far, whether or not it will replace something? */
+bool victim_is_unpublished(struct fs *fs, const struct victim *victim);
+/* Does the store have something under its name? */
+bool victim_in_store(struct fs *fs, const struct victim *victim);
+/* Let open handles keep what they read, before the store is told. */
+int victim_prepare(struct op *op, const struct victim *victim)
+	STORE_WARN_UNUSED;
+/* It has lost a name. */
+void victim_gone(struct fs *fs, const struct victim *victim);
+/*
+ * A folder that exists by its children alone is made explicit before one of
+ * them goes: what a process has seen does not vanish under it.
+ */
+int keep_folder(struct op *op, struct node *folder) STORE_WARN_UNUSED;
+
+#endif

@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Names: lookup, and everything that makes an entry.  Called by the kernel's
+ * requests; calls the node tree and the store.
+ *
+ * The kernel holds the parent folder while a name is made, so one name is
+ * made by one request at a time in one mount.  Passes of the gate keep the
+ * folder's own key in place meanwhile.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "mount/file.h"
+#include "mount/ops.h"
+#include "mount/publish.h"
+#include "src/base/clock.h"
+
+/* ---- lookup ---- */
+
+/* What memory alone can answer: files the store does not know yet. */
+static bool lookup_local(struct op *op, struct node *parent,
+			 const char *text, struct fuse_entry_param *entry)
+{
+	struct fs *fs = op->fs;
+	struct name *name;
+	bool found;
+
+	lock_take(&fs->tree.lock);
+	name = tree_find(&fs->tree, parent, text);
+	found = name && (name->node->flags & NODE_LOCAL);
+	if (found)
+		fs_fill_entry(fs, name->node, entry);
+	lock_drop(&fs->tree.lock);
+	return found;
+}
+
+/* The store has no such name: memory forgets it, unless it is newer. */
+static void lookup_missing(struct op *op, struct node *parent,
+			   const char *text)
+{
+	struct tree *tree = &op->fs->tree;
+	struct name *name;
+
+	lock_take(&tree->lock);
+	name = tree_find(tree, parent, text);
+	if (name && !(name->node->flags & NODE_LOCAL) &&
+	    name->node->checked_ns < op->started_ns)
+		tree_drop_name(tree, name);
+	lock_drop(&tree->lock);
+}
+
+static int lookup_enter(struct op *op, struct node *parent,
+			const char *text, const struct store_info *info,
+			struct fuse_entry_param *entry)
+{
+	struct fs *fs = op->fs;
+	struct node *node;
+
+	lock_take(&fs->tree.lock);
+	node = tree_enter(&fs->tree, parent, text, info, op->started_ns);
+	if (node)
+		fs_fill_entry(fs, node, entry);
+	lock_drop(&fs->tree.lock);
+	if (node)
+		return STORE_OK;
+	return store_error_set(&op->error, STORE_NO_MEMORY,
+			       "%s: no memory for a node", text);
+}
+
+/*
+ * Ask the store; once more if a folder above was renamed while we asked, as
+ * the answer was about another name then.
+ */
+static int lookup_store(struct op *op, struct node *parent,
+			const char *text, struct store_info *info)
+{
+	struct tree *tree = &op->fs->tree;
+	char key[STORE_KEY_MAX + 1];
+	uint64_t before, after;
+	int code;
+
+	do {
+		lock_take(&tree->lock);
+		before = tree->renames;
+		code = node_key(tree, parent, text, key, &op->error);
+		lock_drop(&tree->lock);
+		if (!code)
+			code = store_stat(op->fs->store, &op->context, key,
+					  info, &op->error);
+		lock_take(&tree->lock);
+		after = tree->renames;
+		lock_drop(&tree->lock);
+	} while (code == STORE_NOT_FOUND && before != after);
+	return code;
+}
+
+void fs_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
+{
+	struct fuse_entry_param entry = { 0 };
+	struct store_info info;
+	struct node *folder;
+	struct op op;
+	int code;
+
+	op_begin(&op, request);
+	folder = node_of(op.fs, parent);
+	code = op_check_name(&op, name);
+	if (!code && !lookup_local(&op, folder, name, &entry)) {
+		code = lookup_store(&op, folder, name, &info);
+		if (!code)
+			code = lookup_enter(&op, folder, name, &info,
+					    &entry);
+	}
+	if (code == STORE_NOT_FOUND) {
+		lookup_missing(&op, folder, name);
+		entry.entry_timeout =
+			(double)op.fs->options->negative_timeout_ns /
+			(double)NS_PER_SEC;
+		op_entry(&op, &entry);
+	} else if (code) {
+		op_error(&op, code);
+	} else {
+		op_entry(&op, &entry);
+	}
+}
+
+void fs_forget(fuse_req_t request, fuse_ino_t ino, uint64_t count)
+{
+	struct fs *fs = fuse_req_userdata(request);
+
+	lock_take(&fs->tree.lock);
+	node_forget(&fs->tree, node_of(fs, ino), count);
+	lock_drop(&fs->tree.lock);
+	fuse_reply_none(request);
+}
+
+void fs_forget_multi(fuse_req_t request, size_t count,
+		     struct fuse_forget_data *forgets)
+{
+	struct fs *fs = fuse_req_userdata(request);
+
+	lock_take(&fs->tree.lock);
+	for (size_t i = 0; i < count; i++)
+		node_forget(&fs->tree, node_of(fs, forgets[i].ino),
+			    forgets[i].nlookup);
+	lock_drop(&fs->tree.lock);
+	fuse_reply_none(request);
+}
+
+/* ---- making ---- */
+
+void op_new_attributes(struct op *op, const struct node *parent,
+			 mode_t mode, struct store_attributes *attributes)
+{
+	struct timespec now = clock_now();
+
+	*attributes = (struct store_attributes){
+		.mask = STORE_ATTR_MODE | STORE_ATTR_UID | STORE_ATTR_GID |
+			STORE_ATTR_MTIME | STORE_ATTR_ATIME,
+		.mode = mode & 07777,
+		.uid = op->caller->uid,
+		.gid = op->caller->gid,
+		.mtime = now,
+		.atime = now,
+	};
+	lock_take(&op->fs->tree.lock);
+	if (parent->mode & S_ISGID) {
+		attributes->gid = parent->gid;
+		if (S_ISDIR(mode))
+			attributes->mode |= S_ISGID;
+	}
+	lock_drop(&op->fs->tree.lock);
+}
+
+void fs_touch_folder(struct fs *fs, struct node *folder)
+{
+	(void)fs;
+	folder->mtime = folder->ctime = node_time_from(clock_now());
+	folder->flags |= NODE_TOUCHED;
+}
+
+struct making {
+	struct node *parent;
+	const char *name;
+	mode_t mode;
+	dev_t rdev;
+	const char *target;
+};
+
+static enum store_type mode_type(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFDIR:
+		return STORE_TYPE_FOLDER;
+	case S_IFLNK:
+		return STORE_TYPE_SYMLINK;
+	case S_IFIFO:
+		return STORE_TYPE_FIFO;
+	case S_IFSOCK:
+		return STORE_TYPE_SOCKET;
+	case S_IFCHR:
+		return STORE_TYPE_CHAR;
+	case S_IFBLK:
+		return STORE_TYPE_BLOCK;
+	default:
+		return STORE_TYPE_FILE;
+	}
+}
+
+static int make_in_store(struct op *op, const struct making *making,
+			 const char *key,
+			 const struct store_attributes *attributes,
+			 struct store_info *info)
+{
+	struct store *store = op->fs->store;
+	struct store_memory_source empty;
+	struct store_write_options write = {
+		.precondition = { .condition = STORE_IF_ABSENT },
+		.attributes = attributes,
+	};
+	struct store_node node = {
+		.type = mode_type(making->mode),
+		.target = making->target,
+		.rdev = making->rdev,
+		.attributes = attributes,
+	};
+
+	switch (node.type) {
+	case STORE_TYPE_FOLDER:
+		return store_make_folder(store, &op->context, key,
+					 attributes, info, &op->error);
+	case STORE_TYPE_FILE:
+		return store_write(store, &op->context, key,
+				   store_memory_source_init(&empty, "", 0),
+				   &write, info, &op->error);
+	default:
+		return store_make_node(store, &op->context, key, &node, info,
+				       &op->error);
+	}
+}
+
+/* A missing capability is EPERM for mknod(2), link(2) and symlink(2). */
+static int refuse(struct op *op, int code)
+{
+	if (code == STORE_NOT_SUPPORTED) {
+		code = store_error_set(&op->error, STORE_DENIED,
+				       "the store cannot keep this");
+		op->error.detail = EPERM;
+	}
+	return code;
+}
+
+static void fs_make(fuse_req_t request, struct making *making,
+		    fuse_ino_t parent)
+{
+	struct store_attributes attributes;
+	struct fuse_entry_param entry;
+	char key[STORE_KEY_MAX + 1];
+	struct store_info info;
+	struct gate_pass pass;
+	struct op op;
+	int code;
+
+	op_begin(&op, request);
+	making->parent = node_of(op.fs, parent);
+	pass = (struct gate_pass){ .nodes = { making->parent } };
+	op_new_attributes(&op, making->parent, making->mode, &attributes);
+	code = op_check_name(&op, making->name);
+	if (!code)
+		code = gate_enter(&op.fs->gate, &pass, &op.context,
+				  &op.error);
+	if (!code)
+		code = op_key(&op, making->parent, making->name, key);
+	if (!code)
+		code = make_in_store(&op, making, key, &attributes, &info);
+	if (!code)
+		code = lookup_enter(&op, making->parent, making->name, &info,
+				    &entry);
+	gate_leave(&op.fs->gate, &pass);
+	if (code)
+		op_error(&op, refuse(&op, code));
+	else
+		op_entry(&op, &entry);
+}
+
+void fs_mknod(fuse_req_t request, fuse_ino_t parent, const char *name,
+	      mode_t mode, dev_t rdev)
+{
+	struct making making = { .name = name, .mode = mode, .rdev = rdev };
+
+	if (!(mode & S_IFMT))
+		making.mode |= S_IFREG;
+	fs_make(request, &making, parent);
+}
+
+void fs_mkdir(fuse_req_t request, fuse_ino_t parent, const char *name,
+	      mode_t mode)
+{
+	struct making making = { .name = name, .mode = mode | S_IFDIR };
+
+	fs_make(request, &making, parent);
+}
+
+void fs_symlink(fuse_req_t request, const char *target, fuse_ino_t parent,
+		const char *name)
+{
+	struct making making = { .name = name,
+				 .mode = S_IFLNK | 0777,
+				 .target = target };
+
+	fs_make(request, &making, parent);
+}
+
+/* ---- link ---- */
+
+static int link_in_store(struct op *op, struct node *node,
+			 struct node *parent, const char *name,
+			 struct store_info *info)
+{
+	char from[STORE_KEY_MAX + 1], to[STORE_KEY_MAX + 1];
+	struct gate_pass pass = { .nodes = { node, parent } };
+	int code = gate_enter(&op->fs->gate, &pass, &op->context,
+			      &op->error);
+
+	if (!code)
+		code = op_key(op, node, NULL, from);
+	if (!code)
+		code = op_key(op, parent, name, to);
+	if (!code)
+		code = store_link(op->fs->store, &op->context, from, to,
+				  info, &op->error);
+	gate_leave(&op->fs->gate, &pass);
+	return code;
+}
+
+static int link_enter(struct op *op, struct node *node,
+		      struct node *parent, const char *name,
+		      const struct store_info *info,
+		      struct fuse_entry_param *entry)
+{
+	struct fs *fs = op->fs;
+	int code;
+
+	lock_take(&fs->tree.lock);
+	code = tree_add_name(&fs->tree, parent, name, node);
+	if (!code && !(node->flags & NODE_LOCAL))
+		node_refresh(&fs->tree, node, info);
+	if (!code) {
+		node->links = info->links;
+		node->ctime = node_time_from(info->ctime);
+		node_set_identity(&fs->tree, node, info->node);
+		fs_fill_entry(fs, node, entry);
+	}
+	lock_drop(&fs->tree.lock);
+	if (code)
+		return store_error_set(&op->error, code,
+				       "%s: no memory for a name", name);
+	return STORE_OK;
+}
+
+void fs_link(fuse_req_t request, fuse_ino_t ino, fuse_ino_t parent,
+	     const char *name)
+{
+	struct fuse_entry_param entry;
+	struct node *node, *folder;
+	struct store_info info;
+	struct file *file;
+	struct op op;
+	int code;
+
+	op_begin(&op, request);
+	node = node_of(op.fs, ino);
+	folder = node_of(op.fs, parent);
+	code = op_check_name(&op, name);
+	file = file_find(op.fs, node);
+	/* A link needs something in the store to link to. */
+	if (!code && file && (node->flags & NODE_UNPUBLISHED))
+		code = publish_wait(file, &op.context, &op.error);
+	if (!code)
+		code = link_in_store(&op, node, folder, name, &info);
+	if (!code && file) {
+		lock_take(&file->lock);
+		if (!file->dirty)
+			file_rebase_locked(file, &info);
+		lock_drop(&file->lock);
+	}
+	if (!code)
+		code = link_enter(&op, node, folder, name, &info, &entry);
+	file_put(file);
+	if (code)
+		op_error(&op, refuse(&op, code));
+	else
+		op_entry(&op, &entry);
+}

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+/*
+ * unlink and rmdir.  Called by the kernel's requests; calls the node tree,
+ * file.c and the store.
+ *
+ * An exclusive pass on the node waits for a publish that runs and keeps the
+ * next one out, so a removed file never comes back by a late upload.
+ */
+#include "config.h"
+
+#include <errno.h>
+
+#include "mount/ops_change.h"
+#include "mount/publish.h"
+#include "src/base/clock.h"
+
+bool victim_find(struct fs *fs, struct node *parent, const char *text,
+		 struct victim *victim)
+{
+	struct name *name;
+
+	*victim = (struct victim){ 0 };
+	lock_take(&fs->tree.lock);
+	name = tree_find(&fs->tree, parent, text);
+	if (name) {
+		victim->node = name->node;
+		node_ref(&fs->tree, victim->node);
+	}
+	lock_drop(&fs->tree.lock);
+	if (victim->node)
+		victim->file = file_find(fs, victim->node);
+	return victim->node;
+}
+
+void victim_release(struct fs *fs, struct victim *victim)
+{
+	file_put(victim->file);
+	if (!victim->node)
+		return;
+	lock_take(&fs->tree.lock);
+	node_unref(&fs->tree, victim->node);
+	lock_drop(&fs->tree.lock);
+}
+
+bool victim_is_unpublished(struct fs *fs, const struct victim *victim)
+{
+	bool unpublished;
+
+	if (!victim->node)
+		return false;
+	lock_take(&fs->tree.lock);
+	unpublished = victim->node->flags & NODE_UNPUBLISHED;
+	lock_drop(&fs->tree.lock);
+	return unpublished;
+}
+
+bool victim_in_store(struct fs *fs, const struct victim *victim)
+{
+	bool exists;
+
+	if (!victim_is_unpublished(fs, victim) || !victim->file)
+		return true;
+	lock_take(&victim->file->lock);
+	exists = victim->file->base_exists;
+	lock_drop(&victim->file->lock);
+	return exists;
+}
+
+int victim_prepare(struct op *op, const struct victim *victim)
+{
+	if (!victim->file || victim_is_unpublished(op->fs, victim))
+		return STORE_OK;
+	return file_hold_base(op, victim->file);
+}
+
+void victim_gone(struct fs *fs, const struct victim *victim)
+{
+	struct node *node = victim->node;
+	bool unlinked;
+
+	lock_take(&fs->tree.lock);
+	if (node->links)
+		node->links--;
+	node->ctime = node_time_from(clock_now());
+	node->checked_ns = 0;
+	unlinked = !node->names;
+	lock_drop(&fs->tree.lock);
+	if (!victim->file || !unlinked)
+		return;
+	/* Handles go on with what is staged; nothing is to be published. */
+	lock_take(&victim->file->lock);
+	file_clean_locked(victim->file);
+	lock_drop(&victim->file->lock);
+}
+
+int keep_folder(struct op *op, struct node *folder)
+{
+	char key[STORE_KEY_MAX + 1];
+	bool implicit;
+	int code;
+
+	lock_take(&op->fs->tree.lock);
+	implicit = folder->flags & NODE_IMPLICIT;
+	lock_drop(&op->fs->tree.lock);
+	if (!implicit || folder == op->fs->tree.root)
+		return STORE_OK;
+	code = op_key(op, folder, NULL, key);
+	if (!code)
+		code = store_make_folder(op->fs->store, &op->context, key,
+					 NULL, NULL, &op->error);
+	if (code == STORE_EXISTS)
+		code = STORE_OK;
+	if (code)
+		return code;
+	lock_take(&op->fs->tree.lock);
+	folder->flags &= (uint8_t)~NODE_IMPLICIT;
+	lock_drop(&op->fs->tree.lock);
+	return STORE_OK;
+}
+
+/* ---- unlink ---- */
+
+/* Other names of a dirty file shall have its bytes. */
+static int publish_for_links(struct op *op, const struct victim *victim)
+{
+	bool linked;
+
+	if (!victim->file)
+		return STORE_OK;
+	lock_take(&op->fs->tree.lock);
+	linked = victim->node->links > 1;
+	lock_drop(&op->fs->tree.lock);
+	if (!linked)
+		return STORE_OK;
+	return publish_wait(victim->file, &op->context, &op->error);
+}
+
+static int unlink_in_store(struct op *op, struct node *parent,
+			   const char *name, const struct victim *victim)
+{
+	char key[STORE_KEY_MAX + 1];
+	int code = victim_prepare(op, victim);
+
+	if (!code)
+		code = keep_folder(op, parent);
+	if (!code)
+		code = op_key(op, parent, name, key);
+	if (!code)
+		code = store_delete(op->fs->store, &op->context, key,
+				    false, &op->error);
+	return code;
+}
+
+static void unlink_in_memory(struct fs *fs, struct node *parent,
+			     const char *text, const struct victim *victim,
+			     bool touched)
+{
+	struct name *name;
+
+	lock_take(&fs->tree.lock);
+	name = tree_find(&fs->tree, parent, text);
+	if (name && name->node == victim->node)
+		tree_drop_name(&fs->tree, name);
+	if (touched)
+		fs_touch_folder(fs, parent);
+	lock_drop(&fs->tree.lock);
+	if (victim->node)
+		victim_gone(fs, victim);
+}
+
+void fs_unlink(fuse_req_t request, fuse_ino_t parent, const char *name)
+{
+	struct victim victim;
+	struct gate_pass pass;
+	struct node *folder;
+	struct op op;
+	bool stored = true;
+	int code;
+
+	op_begin(&op, request);
+	folder = node_of(op.fs, parent);
+	pass = (struct gate_pass){ .nodes = { folder } };
+	if (victim_find(op.fs, folder, name, &victim))
+		pass = (struct gate_pass){ .nodes = { victim.node },
+					   .exclusive = true };
+	code = publish_for_links(&op, &victim);
+	if (!code)
+		code = gate_enter(&op.fs->gate, &pass, &op.context,
+				  &op.error);
+	if (!code) {
+		stored = victim_in_store(op.fs, &victim);
+		if (stored)
+			code = unlink_in_store(&op, folder, name, &victim);
+	}
+	if (!code)
+		unlink_in_memory(op.fs, folder, name, &victim, !stored);
+	gate_leave(&op.fs->gate, &pass);
+	victim_release(op.fs, &victim);
+	op_error(&op, code);
+}
+
+/* ---- rmdir ---- */
+
+struct child_search {
+	const struct node *folder;
+	bool found;
+};
+
+static void child_check(void *arg, struct file *file)
+{
+	struct child_search *search = arg;
+	struct tree *tree = &file->fs->tree;
+	const struct name *name;
+
+	lock_take(&tree->lock);
+	for (name = file->node->names; name; name = name->alias)
+		if (name->parent == search->folder)
+			search->found = true;
+	lock_drop(&tree->lock);
+}
+
+/* Files below that only memory knows. */
+static bool has_local_children(struct fs *fs, const struct node *folder)
+{
+	struct child_search search = { .folder = folder };
+
+	if (atomic_load(&fs->counters.dirty_files))
+		publish_each(fs, child_check, &search);
+	return search.found;
+}
+
+static int rmdir_in_store(struct op *op, struct node *parent,
+			  const char *name, const struct victim *victim)
+{
+	struct store_delete_folder_options options = { .recursive = false };
+	char key[STORE_KEY_MAX + 1];
+	int code;
+
+	if (victim->node && has_local_children(op->fs, victim->node))
+		return store_error_set(&op->error, STORE_NOT_EMPTY,
+				       "%s: files in it are being written",
+				       name);
+	code = keep_folder(op, parent);
+	if (!code)
+		code = op_key(op, parent, name, key);
+	if (!code)
+		code = store_delete_folder(op->fs->store, &op->context,
+					   key, &options, &op->error);
+	return code;
+}
+
+void fs_rmdir(fuse_req_t request, fuse_ino_t parent, const char *name)
+{
+	struct victim victim;
+	struct gate_pass pass;
+	struct node *folder;
+	struct op op;
+	int code;
+
+	op_begin(&op, request);
+	folder = node_of(op.fs, parent);
+	pass = (struct gate_pass){ .nodes = { folder } };
+	if (victim_find(op.fs, folder, name, &victim))
+		pass = (struct gate_pass){ .nodes = { victim.node },
+					   .exclusive = true };
+	code = gate_enter(&op.fs->gate, &pass, &op.context, &op.error);
+	if (!code)
+		code = rmdir_in_store(&op, folder, name, &victim);
+	if (!code)
+		unlink_in_memory(op.fs, folder, name, &victim, false);
+	gate_leave(&op.fs->gate, &pass);
+	victim_release(op.fs, &victim);
+	op_error(&op, code);
+}

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: MIT
+/*
+ * rename(2).  Called by the kernel's requests; calls the node tree, file.c
+ * and the store.
+ *
+ * A file the store does not know yet is renamed in memory: its publish goes
+ * to the new name, on condition of what stands there.  All others move in
+ * the store; what is staged for them follows the node.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+
+#include "mount/ops_change.h"
+#include "mount/publish.h"
+#include "src/base/cleanup.h"
+#include "src/base/clock.h"
+
+struct renaming {
+	struct node *parent, *new_parent;
+	const char *name, *new_name;
+	unsigned int flags;
+	struct victim source, target; /* target.node may be NULL */
+	char from[STORE_KEY_MAX + 1], to[STORE_KEY_MAX + 1];
+	struct name *spare; /* owned until the tree takes it */
+};
+
+static int rename_refused(struct op *op, int code, int errnum,
+			  const char *text)
+{
+	code = store_error_set(&op->error, code, "%s", text);
+	op->error.detail = errnum;
+	return code;
+}
+
+/* What this store cannot move in one step, mv(1) copies and deletes. */
+static int rename_check(struct op *op, const struct renaming *renaming)
+{
+	bool folder = renaming->source.node->type == STORE_TYPE_FOLDER;
+	struct fs *fs = op->fs;
+
+	if (renaming->flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE))
+		return rename_refused(op, STORE_INVALID, EINVAL,
+				      "unknown rename flags");
+	if (folder && !fs_can(fs, STORE_CAP_MOVE_FOLDER))
+		return rename_refused(op, STORE_INVALID, EXDEV,
+				      "the store cannot move folders");
+	if (!folder && fs->options->rename_atomic &&
+	    !fs_can(fs, STORE_CAP_ATOMIC_MOVE))
+		return rename_refused(op, STORE_INVALID, EXDEV,
+				      "the store cannot move atomically");
+	return STORE_OK;
+}
+
+static int rename_keys(struct op *op, struct renaming *renaming)
+{
+	int code = op_key(op, renaming->parent, renaming->name,
+			    renaming->from);
+
+	if (!code)
+		code = op_key(op, renaming->new_parent, renaming->new_name,
+				renaming->to);
+	return code;
+}
+
+/* ---- a file that only memory knows ---- */
+
+/* What its publish will replace from now on. */
+static int retarget(struct op *op, struct renaming *renaming)
+{
+	struct file *file = renaming->source.file;
+	struct store_info info;
+	bool stale, replaces;
+	int code = STORE_OK;
+
+	lock_take(&file->lock);
+	stale = file->base_exists;
+	lock_drop(&file->lock);
+	/* It stands for an object that its old name still has. */
+	if (stale)
+		code = store_delete(op->fs->store, &op->context,
+				    renaming->from, true, &op->error);
+	if (code)
+		return code;
+	replaces = renaming->target.node &&
+		   victim_in_store(op->fs, &renaming->target);
+	if (replaces)
+		code = victim_prepare(op, &renaming->target);
+	if (!code && replaces)
+		code = store_stat(op->fs->store, &op->context,
+				  renaming->to, &info, &op->error);
+	if (code)
+		return code;
+	lock_take(&file->lock);
+	file->base_exists = replaces;
+	file->replacing = replaces;
+	if (replaces)
+		file->base = info.version;
+	lock_drop(&file->lock);
+	return STORE_OK;
+}
+
+/* ---- a file or folder of the store ---- */
+
+static int move_in_store(struct op *op, struct renaming *renaming,
+			 struct store_info *info)
+{
+	unsigned int flags = renaming->flags & RENAME_NOREPLACE
+				     ? 0
+				     : STORE_MOVE_OVERWRITE;
+	int code = STORE_OK;
+
+	if (renaming->flags & RENAME_EXCHANGE)
+		flags = STORE_MOVE_EXCHANGE;
+	else if (renaming->target.node)
+		code = victim_prepare(op, &renaming->target);
+	if (!code)
+		code = keep_folder(op, renaming->parent);
+	if (!code)
+		code = store_move(op->fs->store, &op->context,
+				  renaming->from, renaming->to, flags, NULL,
+				  info, &op->error);
+	return code;
+}
+
+/* The bytes are the same; the token may not be. */
+static void follow(struct fs *fs, const struct victim *moved,
+		   const struct store_info *info)
+{
+	struct file *file = moved->file;
+	bool local;
+
+	if (file) {
+		lock_take(&file->lock);
+		if (file->base_exists)
+			file->base = info->version;
+		lock_drop(&file->lock);
+	}
+	lock_take(&fs->tree.lock);
+	local = moved->node->flags & NODE_LOCAL;
+	if (local)
+		node_set_version(moved->node, &info->version);
+	else if (moved->node->type == info->type)
+		node_refresh(&fs->tree, moved->node, info);
+	moved->node->flags &= (uint8_t)~NODE_STALE_PAGES;
+	lock_drop(&fs->tree.lock);
+}
+
+/* ---- memory ---- */
+
+static void rename_in_memory(struct op *op, struct renaming *renaming)
+{
+	struct fs *fs = op->fs;
+	struct name *name;
+
+	lock_take(&fs->tree.lock);
+	name = tree_find(&fs->tree, renaming->parent, renaming->name);
+	if (name)
+		tree_move_name(&fs->tree, name, renaming->new_parent,
+			       steal_pointer(&renaming->spare));
+	renaming->source.node->ctime = node_time_from(clock_now());
+	lock_drop(&fs->tree.lock);
+	if (renaming->target.node &&
+	    renaming->target.node != renaming->source.node)
+		victim_gone(fs, &renaming->target);
+}
+
+static void exchange_in_memory(struct op *op, struct renaming *renaming)
+{
+	struct tree *tree = &op->fs->tree;
+	struct name *a, *b;
+
+	lock_take(&tree->lock);
+	a = tree_find(tree, renaming->parent, renaming->name);
+	b = tree_find(tree, renaming->new_parent, renaming->new_name);
+	if (a && b)
+		tree_exchange(tree, a, b);
+	/* The other one's token may have changed as well. */
+	renaming->target.node->checked_ns = 0;
+	lock_drop(&tree->lock);
+}
+
+/* ---- the whole ---- */
+
+static int rename_unpublished(struct op *op, struct renaming *renaming)
+{
+	int code;
+
+	if (renaming->target.node && (renaming->flags & RENAME_NOREPLACE))
+		return store_error_set(&op->error, STORE_EXISTS,
+				       "%s: exists", renaming->new_name);
+	code = retarget(op, renaming);
+	if (code)
+		return code;
+	rename_in_memory(op, renaming);
+	lock_take(&op->fs->tree.lock);
+	fs_touch_folder(op->fs, renaming->parent);
+	fs_touch_folder(op->fs, renaming->new_parent);
+	lock_drop(&op->fs->tree.lock);
+	return STORE_OK;
+}
+
+static int rename_published(struct op *op, struct renaming *renaming)
+{
+	struct store_info info;
+	int code = move_in_store(op, renaming, &info);
+
+	if (code)
+		return code;
+	if (renaming->flags & RENAME_EXCHANGE)
+		exchange_in_memory(op, renaming);
+	else
+		rename_in_memory(op, renaming);
+	follow(op->fs, &renaming->source, &info);
+	return STORE_OK;
+}
+
+/* An exchange needs both names in the store. */
+static int rename_publish_both(struct op *op, struct renaming *renaming)
+{
+	const struct victim *both[] = { &renaming->source, &renaming->target };
+
+	for (int i = 0; i < 2; i++) {
+		int code;
+
+		if (!victim_is_unpublished(op->fs, both[i]) ||
+		    !both[i]->file)
+			continue;
+		code = publish_wait(both[i]->file, &op->context,
+				    &op->error);
+		if (code)
+			return code;
+	}
+	return STORE_OK;
+}
+
+static int rename_held(struct op *op, struct renaming *renaming)
+{
+	int code = rename_keys(op, renaming);
+
+	if (code)
+		return code;
+	renaming->spare = tree_new_name(renaming->new_name);
+	if (!renaming->spare)
+		return store_error_set(&op->error, STORE_NO_MEMORY,
+				       "no memory for a name");
+	if (victim_is_unpublished(op->fs, &renaming->source) &&
+	    renaming->source.file)
+		return rename_unpublished(op, renaming);
+	return rename_published(op, renaming);
+}
+
+static int rename_run(struct op *op, struct renaming *renaming)
+{
+	struct gate_pass movers = {
+		.nodes = { renaming->source.node, renaming->target.node },
+		.exclusive = true
+	};
+	struct gate_pass folders = { .nodes = { renaming->parent,
+						renaming->new_parent } };
+	int code = rename_check(op, renaming);
+
+	if (!code && (renaming->flags & RENAME_EXCHANGE))
+		code = renaming->target.node
+			       ? rename_publish_both(op, renaming)
+			       : store_error_set(&op->error, STORE_NOT_FOUND,
+						 "nothing to exchange with");
+	if (!code)
+		code = gate_enter(&op->fs->gate, &movers, &op->context,
+				  &op->error);
+	if (!code)
+		code = gate_enter(&op->fs->gate, &folders, &op->context,
+				  &op->error);
+	if (!code)
+		code = rename_held(op, renaming);
+	gate_leave(&op->fs->gate, &folders);
+	gate_leave(&op->fs->gate, &movers);
+	return code;
+}
+
+void fs_rename(fuse_req_t request, fuse_ino_t parent, const char *name,
+	       fuse_ino_t new_parent, const char *new_name,
+	       unsigned int flags)
+{
+	struct renaming *renaming;
+	struct op op;
+	int code;
+
+	op_begin(&op, request);
+	renaming = calloc(1, sizeof(*renaming));
+	if (!renaming) {
+		op_error(&op, STORE_NO_MEMORY);
+		return;
+	}
+	renaming->parent = node_of(op.fs, parent);
+	renaming->new_parent = node_of(op.fs, new_parent);
+	renaming->name = name;
+	renaming->new_name = new_name;
+	renaming->flags = flags;
+	code = op_check_name(&op, new_name);
+	if (!code && !victim_find(op.fs, renaming->parent, name,
+				  &renaming->source))
+		code = store_error_set(&op.error, STORE_CHANGED,
+				       "%s: no longer known", name);
+	if (!code) {
+		victim_find(op.fs, renaming->new_parent, new_name,
+			    &renaming->target);
+		code = rename_run(&op, renaming);
+	}
+	victim_release(op.fs, &renaming->source);
+	victim_release(op.fs, &renaming->target);
+	free(renaming->spare);
+	free(renaming);
+	op_error(&op, code);
+}

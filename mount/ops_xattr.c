@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Extended attributes.  Those of the store pass through; `user.storefs.*`
+ * is ours and tells about the mount: it can be read, not written, and is not
+ * listed.  Files the store does not know yet keep theirs in memory until
+ * they are published.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/limits.h>
+#include <sys/xattr.h>
+
+#include "mount/file.h"
+#include "mount/ops.h"
+#include "src/base/buf.h"
+
+#define OURS "user.storefs."
+
+static bool name_is_ours(const char *name)
+{
+	return !strncmp(name, OURS, strlen(OURS));
+}
+
+static int no_such_attribute(struct op *op)
+{
+	int code = store_error_set(&op->error, STORE_NOT_FOUND,
+				   "no such attribute");
+
+	op->error.detail = ENODATA;
+	return code;
+}
+
+/*
+ * Namespaces that only a kernel's own file systems serve.  The kernel asks
+ * for security.capability at every write: that must not cost a request.
+ */
+static int check_namespace(struct op *op, const char *name, bool get)
+{
+	if (!strncmp(name, "user.", 5))
+		return STORE_OK;
+	if (get && !strncmp(name, "security.", 9))
+		return no_such_attribute(op);
+	return store_error_set(&op->error, STORE_NOT_SUPPORTED,
+			       "only user attributes are kept");
+}
+
+/* ---- what we tell ---- */
+
+static void tell_capabilities(const struct fs *fs, struct buf *text)
+{
+	for (int bit = 0; bit < 63; bit++) {
+		const char *name = store_capability_name(UINT64_C(1) << bit);
+
+		if (!name || !(fs->capabilities & (UINT64_C(1) << bit)))
+			continue;
+		if (text->length)
+			buf_add_char(text, ' ');
+		buf_add_text(text, name);
+	}
+}
+
+static void tell_error(struct fs *fs, struct node *node, struct buf *text)
+{
+	struct file *file = file_find(fs, node);
+
+	if (!file)
+		return;
+	lock_take(&file->lock);
+	if (file->dirty && file->last_code)
+		buf_addf(text, "%s: %s", store_code_name(file->last_code),
+			 file->last_error.message);
+	lock_drop(&file->lock);
+	file_put(file);
+}
+
+static void tell_version(struct fs *fs, struct node *node, struct buf *text)
+{
+	lock_take(&fs->tree.lock);
+	if (node->version)
+		buf_add_text(text, node->version);
+	lock_drop(&fs->tree.lock);
+}
+
+static int tell(struct op *op, struct node *node, const char *name,
+		struct buf *text)
+{
+	struct fs *fs = op->fs;
+
+	name += strlen(OURS);
+	if (!strcmp(name, "control") && fs->control_path)
+		buf_add_text(text, fs->control_path);
+	else if (!strcmp(name, "capabilities"))
+		tell_capabilities(fs, text);
+	else if (!strcmp(name, "commit"))
+		buf_add_text(text, fs->options->commit == COMMIT_CLOSE
+					   ? "close"
+					   : "background");
+	else if (!strcmp(name, "error"))
+		tell_error(fs, node, text);
+	else if (!strcmp(name, "version"))
+		tell_version(fs, node, text);
+	if (!text->length)
+		return no_such_attribute(op);
+	return buf_error(text, name, &op->error);
+}
+
+/* ---- files of memory ---- */
+
+/* The file of an unpublished node, referenced and locked; else NULL. */
+static struct file *pending_file(struct op *op, struct node *node)
+	NO_THREAD_SAFETY
+{
+	struct file *file = file_find(op->fs, node);
+
+	if (!file)
+		return NULL;
+	lock_take(&file->lock);
+	if (file->created)
+		return file;
+	lock_drop(&file->lock);
+	file_put(file);
+	return NULL;
+}
+
+static void pending_done(struct file *file) NO_THREAD_SAFETY
+{
+	lock_drop(&file->lock);
+	file_put(file);
+}
+
+static struct file_xattr **pending_find(struct file *file, const char *name)
+{
+	struct file_xattr **link = &file->xattrs;
+
+	while (*link && strcmp((*link)->name, name))
+		link = &(*link)->next;
+	return link;
+}
+
+static struct file_xattr *pending_new(const struct store_xattr *xattr)
+{
+	size_t length = strlen(xattr->name) + 1;
+	struct file_xattr *made = calloc(1, sizeof(*made) + length);
+
+	if (!made)
+		return NULL;
+	made->value = malloc(xattr->size + 1);
+	if (!made->value) {
+		free(made);
+		return NULL;
+	}
+	memcpy(made->value, xattr->value, xattr->size);
+	memcpy(made->name, xattr->name, length);
+	made->size = xattr->size;
+	return made;
+}
+
+static void pending_drop(struct file_xattr **link)
+{
+	struct file_xattr *gone = *link;
+
+	*link = gone->next;
+	free(gone->value);
+	free(gone);
+}
+
+static int pending_set(struct op *op, struct file *file,
+		       const struct store_xattr *xattr, int flags)
+{
+	struct file_xattr **link = pending_find(file, xattr->name);
+	struct file_xattr *made;
+
+	if (*link && (flags & XATTR_CREATE))
+		return store_error_set(&op->error, STORE_EXISTS,
+				       "the attribute exists");
+	if (!*link && (flags & XATTR_REPLACE))
+		return no_such_attribute(op);
+	made = pending_new(xattr);
+	if (!made)
+		return store_error_set(&op->error, STORE_NO_MEMORY,
+				       "no memory for an attribute");
+	if (*link)
+		pending_drop(link);
+	made->next = file->xattrs;
+	file->xattrs = made;
+	return STORE_OK;
+}
+
+static int pending_get(struct op *op, struct file *file, const char *name,
+		       struct buf *value)
+{
+	const struct file_xattr *found = *pending_find(file, name);
+
+	if (!found)
+		return no_such_attribute(op);
+	buf_add(value, found->value, found->size);
+	return buf_error(value, name, &op->error);
+}
+
+/* ---- requests ---- */
+
+/* The two-step protocol of getxattr(2): size first, then the bytes. */
+static void reply_value(struct op *op, const void *value, size_t length,
+			size_t size)
+{
+	op_done(op);
+	if (!size)
+		fuse_reply_xattr(op->request, length);
+	else if (length > size)
+		fuse_reply_err(op->request, ERANGE);
+	else
+		fuse_reply_buf(op->request, value, length);
+}
+
+static int get_stored(struct op *op, struct node *node, const char *name,
+		      struct buf *value)
+{
+	char key[STORE_KEY_MAX + 1];
+	void *data = NULL;
+	size_t size = 0;
+	int code = op_key(op, node, NULL, key);
+
+	if (!code)
+		code = store_get_xattr(op->fs->store, &op->context, key,
+				       name, &data, &size, &op->error);
+	if (code)
+		return code;
+	buf_add(value, data, size);
+	free(data);
+	return buf_error(value, name, &op->error);
+}
+
+void fs_getxattr(fuse_req_t request, fuse_ino_t ino, const char *name,
+		 size_t size)
+{
+	struct buf value = BUF_INIT(XATTR_SIZE_MAX);
+	struct node *node;
+	struct file *file;
+	struct op op;
+	int code;
+
+	op_begin(&op, request);
+	node = node_of(op.fs, ino);
+	code = check_namespace(&op, name, true);
+	if (!code && name_is_ours(name)) {
+		code = tell(&op, node, name, &value);
+	} else if (!code && (file = pending_file(&op, node))) {
+		code = pending_get(&op, file, name, &value);
+		pending_done(file);
+	} else if (!code) {
+		code = get_stored(&op, node, name, &value);
+	}
+	if (code)
+		op_error(&op, code);
+	else
+		reply_value(&op, buf_text(&value), value.length, size);
+	buf_release(&value);
+}
+
+static int list_stored(struct op *op, struct node *node, struct buf *names)
+{
+	char key[STORE_KEY_MAX + 1];
+	char *text = NULL;
+	size_t size = 0;
+	int code;
+
+	if (!fs_can(op->fs, STORE_CAP_XATTR))
+		return STORE_OK;
+	code = op_key(op, node, NULL, key);
+	if (!code)
+		code = store_list_xattrs(op->fs->store, &op->context, key,
+					 &text, &size, &op->error);
+	if (code)
+		return code;
+	buf_add(names, text, size);
+	free(text);
+	return buf_error(names, key, &op->error);
+}
+
+void fs_listxattr(fuse_req_t request, fuse_ino_t ino, size_t size)
+{
+	struct buf names = BUF_INIT(XATTR_LIST_MAX);
+	struct node *node;
+	struct file *file;
+	struct op op;
+	int code = STORE_OK;
+
+	op_begin(&op, request);
+	node = node_of(op.fs, ino);
+	file = pending_file(&op, node);
+	if (file) {
+		for (const struct file_xattr *one = file->xattrs; one;
+		     one = one->next)
+			buf_add(&names, one->name, strlen(one->name) + 1);
+		pending_done(file);
+		code = buf_error(&names, "attributes", &op.error);
+	} else {
+		code = list_stored(&op, node, &names);
+	}
+	if (code)
+		op_error(&op, code);
+	else
+		reply_value(&op, buf_text(&names), names.length, size);
+	buf_release(&names);
+}
+
+/* After a change in the store: the node's ctime is another one. */
+static void node_forget_attributes(struct op *op, struct node *node)
+{
+	lock_take(&op->fs->tree.lock);
+	node->checked_ns = 0;
+	lock_drop(&op->fs->tree.lock);
+}
+
+static int check_writable(struct op *op, const char *name)
+{
+	int code = check_namespace(op, name, false);
+
+	if (!code && name_is_ours(name)) {
+		code = store_error_set(&op->error, STORE_DENIED,
+				       "%s* cannot be set", OURS);
+		op->error.detail = EPERM;
+	}
+	return code;
+}
+
+void fs_setxattr(fuse_req_t request, fuse_ino_t ino, const char *name,
+		 const char *value, size_t size, int flags)
+{
+	struct store_xattr xattr = { .name = name,
+				     .value = value,
+				     .size = size };
+	char key[STORE_KEY_MAX + 1];
+	struct node *node;
+	struct file *file;
+	struct op op;
+	int code;
+
+	op_begin(&op, request);
+	node = node_of(op.fs, ino);
+	code = check_writable(&op, name);
+	if (!code && (file = pending_file(&op, node))) {
+		code = pending_set(&op, file, &xattr, flags);
+		pending_done(file);
+	} else if (!code) {
+		code = op_key(&op, node, NULL, key);
+		if (!code)
+			code = store_set_xattr(op.fs->store, &op.context,
+					       key, &xattr, flags,
+					       &op.error);
+		if (!code)
+			node_forget_attributes(&op, node);
+	}
+	op_error(&op, code);
+}
+
+void fs_removexattr(fuse_req_t request, fuse_ino_t ino, const char *name)
+{
+	char key[STORE_KEY_MAX + 1];
+	struct node *node;
+	struct file *file;
+	struct op op;
+	int code;
+
+	op_begin(&op, request);
+	node = node_of(op.fs, ino);
+	code = check_writable(&op, name);
+	if (!code && (file = pending_file(&op, node))) {
+		struct file_xattr **link = pending_find(file, name);
+
+		if (*link)
+			pending_drop(link);
+		else
+			code = no_such_attribute(&op);
+		pending_done(file);
+	} else if (!code) {
+		code = op_key(&op, node, NULL, key);
+		if (!code)
+			code = store_remove_xattr(op.fs->store,
+						  &op.context, key, name,
+						  &op.error);
+		if (!code)
+			node_forget_attributes(&op, node);
+	}
+	op_error(&op, code);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Options of a mount: one table (options.c) drives -o, [mounts.NAME], --help
+ * and the manual.
+ */
+#ifndef STOREFS_MOUNT_OPTIONS_H
+#define STOREFS_MOUNT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "src/option.h"
+
+enum commit_mode { COMMIT_CLOSE, COMMIT_BACKGROUND };
+enum metadata_mode { METADATA_FULL, METADATA_LIST };
+enum conflict_mode { CONFLICT_FAIL, CONFLICT_RENAME, CONFLICT_OVERWRITE };
+
+struct mount_options {
+	enum commit_mode commit;
+	enum metadata_mode metadata;
+	enum conflict_mode conflict;
+	bool rename_atomic;   /* rename=atomic: never copy and delete */
+	bool exclusive_open;  /* exclusive=open: reserve names at open */
+	bool read_only;
+	bool allow_other;
+	bool staging_volatile;
+	bool have_uid, have_gid; /* uid= and gid= were given */
+	uid_t uid;
+	gid_t gid;
+	mode_t umask;	  /* bits cleared from every mode */
+	mode_t file_mode; /* where none is stored */
+	mode_t dir_mode;
+	int64_t op_timeout_ns;	  /* 0: none */
+	int64_t drain_timeout_ns;
+	int64_t publish_interval_ns;
+	int64_t attr_timeout_ns;
+	int64_t entry_timeout_ns;
+	int64_t negative_timeout_ns;
+	uint64_t staging_size; /* bytes, 0: no limit */
+	uint64_t cache_size;
+	uint64_t memory;
+	char *staging_dir; /* owned, NULL: the default place */
+	char *cache_dir;   /* owned, NULL: none */
+};
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From staged bytes to a new version in the store: the one attempt
+ * (publish.c) and the threads that run attempts (publisher.c), so that a
+ * waiting close() can be interrupted while its upload goes on.
+ *
+ *	seal -> put on condition of the base -> settle -> wake the waiters
+ *
+ * One attempt per file at a time.  A failed attempt leaves everything
+ * staged.  Codes that may go away by themselves are tried again with
+ * full-jitter backoff; others wait for the next write, fsync or close.
+ */
+#ifndef STOREFS_MOUNT_PUBLISH_H
+#define STOREFS_MOUNT_PUBLISH_H
+
+#include "mount/file.h"
+
+int publisher_start(struct fs *fs, unsigned int threads,
+		    struct store_error *error) STORE_WARN_UNUSED;
+/* Ends the threads; attempts that run are cancelled.  NULL is fine. */
+void publisher_stop(struct publisher *publisher);
+
+/*
+ * Publish what is there now and wait for the outcome; CANCELLED when the
+ * call was interrupted (the attempt goes on).  Clean files cost nothing.
+ */
+int publish_wait(struct file *file, const struct store_context *context,
+		 struct store_error *error) STORE_WARN_UNUSED;
+/* The same without waiting; a failure is kept for the next caller. */
+void publish_later(struct file *file);
+/* Take the error nobody was told yet; STORE_OK when there is none. */
+int publish_take_late_error(struct file *file, struct store_error *error)
+	STORE_WARN_UNUSED;
+/*
+ * Publish every dirty file that is closed; how many are left undone.  Ends
+ * early with the context.
+ */
+unsigned int publish_drain(struct fs *fs, const struct store_context *context);
+/* Keep what is still staged, at the end of a mount; the number of files. */
+unsigned int publish_abandon_all(struct fs *fs);
+
+/* Call fn for every dirty file, without any lock held (status). */
+typedef void publish_each_fn(void *arg, struct file *file);
+void publish_each(struct fs *fs, publish_each_fn *fn, void *arg);
+
+/* Files with something to publish are listed; used by file.c. */
+void publisher_add(struct publisher *publisher, struct file *file);
+void publisher_remove(struct publisher *publisher, struct file *file);
+
+/* ---- between publisher.c and publish.c ---- */
+
+/* Run attempts until nothing new was asked for meanwhile. */
+void publish_attempt(struct file *file, struct store_cancel *cancel);
+/*
+ * Keep the staged bytes for their owner in the staging directory, and go
+ * back to what the store has.
+ */
+void publish_abandon(struct file *file, const char *reason);
+/* Put the file in the queue (again). */
+void publisher_queue(struct publisher *publisher, struct file *file);
+/* Queue it at a time (CLOCK_MONOTONIC). */
+void publisher_retry(struct publisher *publisher, struct file *file,
+		     int64_t at_ns);
+
+#endif

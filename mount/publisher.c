@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The publisher: queue, threads, retries; see publish.h.  Called by
+ * ops_file.c (close, fsync) and session.c (drain); calls publish_attempt().
+ *
+ * `queued`, `queue_next`, `all_next` and `retry_at_ns` of a file are
+ * protected by the publisher's lock.  A queued file has a reference.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mount/publish.h"
+#include "src/base/clock.h"
+#include "src/base/log.h"
+
+/* Cancelling does not signal the condition: look this often. */
+#define WAIT_LOOK_NS (20 * NS_PER_MS)
+
+struct publisher {
+	struct fs *fs;
+	struct store_cancel *cancel;
+	struct lock lock;
+	struct condition work;
+	/* protected by `lock` */
+	struct file *queue_head, *queue_tail;
+	struct file *all; /* dirty files */
+	bool stopping;
+	/* immutable after the start */
+	unsigned int thread_count;
+	pthread_t threads[];
+};
+
+/* ---- queue ---- */
+
+void publisher_add(struct publisher *publisher, struct file *file)
+{
+	lock_take(&publisher->lock);
+	file->all_next = publisher->all;
+	publisher->all = file;
+	lock_drop(&publisher->lock);
+}
+
+void publisher_remove(struct publisher *publisher, struct file *file)
+{
+	struct file **link = &publisher->all;
+
+	lock_take(&publisher->lock);
+	while (*link && *link != file)
+		link = &(*link)->all_next;
+	if (*link)
+		*link = file->all_next;
+	file->retry_at_ns = 0;
+	lock_drop(&publisher->lock);
+}
+
+static void queue_locked(struct publisher *publisher, struct file *file)
+	REQUIRES(publisher->lock)
+{
+	file->retry_at_ns = 0;
+	if (file->queued || publisher->stopping)
+		return;
+	file_ref(file);
+	file->queued = true;
+	file->queue_next = NULL;
+	if (publisher->queue_tail)
+		publisher->queue_tail->queue_next = file;
+	else
+		publisher->queue_head = file;
+	publisher->queue_tail = file;
+}
+
+void publisher_queue(struct publisher *publisher, struct file *file)
+{
+	lock_take(&publisher->lock);
+	queue_locked(publisher, file);
+	condition_broadcast(&publisher->work);
+	lock_drop(&publisher->lock);
+}
+
+void publisher_retry(struct publisher *publisher, struct file *file,
+		     int64_t at_ns)
+{
+	lock_take(&publisher->lock);
+	file->retry_at_ns = at_ns;
+	condition_broadcast(&publisher->work);
+	lock_drop(&publisher->lock);
+}
+
+/* Queue what is due; when the next one is. */
+static int64_t queue_due_locked(struct publisher *publisher)
+	REQUIRES(publisher->lock)
+{
+	int64_t now = clock_monotonic_ns(), next = INT64_MAX;
+
+	for (struct file *file = publisher->all; file; file = file->all_next) {
+		if (file->retry_at_ns && file->retry_at_ns <= now)
+			queue_locked(publisher, file);
+		else if (file->retry_at_ns && file->retry_at_ns < next)
+			next = file->retry_at_ns;
+	}
+	return next;
+}
+
+static struct file *queue_pop(struct publisher *publisher)
+{
+	struct file *file = NULL;
+
+	lock_take(&publisher->lock);
+	while (!publisher->stopping) {
+		int64_t next = queue_due_locked(publisher);
+
+		if (publisher->queue_head)
+			break;
+		if (next == INT64_MAX)
+			condition_wait(&publisher->work, &publisher->lock);
+		else
+			condition_wait_until(&publisher->work,
+					     &publisher->lock, next);
+	}
+	file = publisher->queue_head;
+	if (file) {
+		publisher->queue_head = file->queue_next;
+		if (!publisher->queue_head)
+			publisher->queue_tail = NULL;
+		file->queued = false;
+	}
+	lock_drop(&publisher->lock);
+	return file;
+}
+
+static void *publisher_thread(void *arg)
+{
+	struct publisher *publisher = arg;
+	struct file *file;
+
+	while ((file = queue_pop(publisher))) {
+		publish_attempt(file, publisher->cancel);
+		file_put(file);
+	}
+	return NULL;
+}
+
+/* ---- life ---- */
+
+int publisher_start(struct fs *fs, unsigned int threads,
+		    struct store_error *error)
+{
+	struct publisher *publisher =
+		calloc(1, sizeof(*publisher) + threads * sizeof(pthread_t));
+	int result = 0;
+
+	if (!publisher)
+		return store_error_set(error, STORE_NO_MEMORY,
+				       "no memory for the publisher");
+	lock_init(&publisher->lock);
+	condition_init(&publisher->work);
+	publisher->fs = fs;
+	publisher->cancel = store_cancel_new();
+	fs->publisher = publisher;
+	while (!result && publisher->thread_count < threads) {
+		result = pthread_create(
+			&publisher->threads[publisher->thread_count], NULL,
+			publisher_thread, publisher);
+		publisher->thread_count += !result;
+	}
+	if (!result && publisher->cancel)
+		return STORE_OK;
+	publisher_stop(publisher);
+	fs->publisher = NULL;
+	return store_error_errno(error, result ? result : ENOMEM,
+				 "publisher threads");
+}
+
+void publisher_stop(struct publisher *publisher)
+{
+	if (!publisher)
+		return;
+	lock_take(&publisher->lock);
+	publisher->stopping = true;
+	condition_broadcast(&publisher->work);
+	lock_drop(&publisher->lock);
+	if (publisher->cancel)
+		store_cancel_trigger(publisher->cancel);
+	for (unsigned int i = 0; i < publisher->thread_count; i++)
+		pthread_join(publisher->threads[i], NULL);
+	store_cancel_free(publisher->cancel);
+	condition_destroy(&publisher->work);
+	lock_destroy(&publisher->lock);
+	free(publisher);
+}
+
+/* ---- waiting ---- */
+
+/*
+ * Which attempt covers the present state: the running one, if it began
+ * after the last change, else one that has to be asked for.
+ */
+static uint64_t wait_target_locked(struct file *file, bool *ask)
+	REQUIRES(file->lock)
+{
+	bool running = file->started > file->finished;
+
+	*ask = !running || file->running_change != file->change;
+	return *ask ? file->started + 1 : file->started;
+}
+
+static int wait_locked(struct file *file, uint64_t target,
+		       const struct store_context *context,
+		       struct store_error *error) REQUIRES(file->lock)
+{
+	file->waiters++;
+	while (file->finished < target) {
+		condition_wait_until(&file->changed, &file->lock,
+				     clock_monotonic_ns() + WAIT_LOOK_NS);
+		if (file->finished >= target || !context || !context->cancel)
+			continue;
+		if (store_cancel_is_set(context->cancel)) {
+			file->waiters--;
+			return store_error_set(error, STORE_CANCELLED,
+					       "interrupted; the bytes are "
+					       "kept and go on");
+		}
+	}
+	file->waiters--;
+	file->detached_error = false;
+	if (file->last_code && error)
+		*error = file->last_error;
+	return file->last_code;
+}
+
+int publish_wait(struct file *file, const struct store_context *context,
+		 struct store_error *error)
+{
+	bool ask = false;
+	uint64_t target = 0;
+	int code;
+
+	lock_take(&file->lock);
+	if (!file->dirty) {
+		lock_drop(&file->lock);
+		return publish_take_late_error(file, error);
+	}
+	target = wait_target_locked(file, &ask);
+	if (ask)
+		publisher_queue(file->fs->publisher, file);
+	code = wait_locked(file, target, context, error);
+	lock_drop(&file->lock);
+	return code;
+}
+
+void publish_later(struct file *file)
+{
+	bool dirty;
+
+	lock_take(&file->lock);
+	dirty = file->dirty;
+	lock_drop(&file->lock);
+	if (dirty)
+		publisher_queue(file->fs->publisher, file);
+}
+
+int publish_take_late_error(struct file *file, struct store_error *error)
+{
+	int code = STORE_OK;
+
+	lock_take(&file->lock);
+	if (file->detached_error) {
+		code = file->last_code;
+		if (error)
+			*error = file->last_error;
+		file->detached_error = false;
+	}
+	lock_drop(&file->lock);
+	return code;
+}
+
+/* ---- all files ---- */
+
+struct file_list {
+	struct file **files;
+	size_t count;
+};
+
+/* The dirty files at this moment, each with a reference. */
+static struct file_list list_dirty(struct publisher *publisher)
+{
+	struct file_list list = { 0 };
+	size_t count = 0;
+
+	lock_take(&publisher->lock);
+	for (struct file *file = publisher->all; file; file = file->all_next)
+		count++;
+	if (count)
+		list.files = calloc(count, sizeof(struct file *));
+	for (struct file *file = publisher->all; list.files && file;
+	     file = file->all_next) {
+		file_ref(file);
+		list.files[list.count++] = file;
+	}
+	lock_drop(&publisher->lock);
+	return list;
+}
+
+void publish_each(struct fs *fs, publish_each_fn *fn, void *arg)
+{
+	struct file_list list = list_dirty(fs->publisher);
+
+	for (size_t i = 0; i < list.count; i++) {
+		fn(arg, list.files[i]);
+		file_put(list.files[i]);
+	}
+	free(list.files);
+}
+
+struct drain {
+	const struct store_context *context;
+	unsigned int undone;
+};
+
+static void drain_one(void *arg, struct file *file)
+{
+	struct drain *drain = arg;
+	struct store_error error = STORE_ERROR_INIT;
+	bool open, doomed;
+
+	lock_take(&file->lock);
+	open = file->writers;
+	doomed = file->doomed;
+	lock_drop(&file->lock);
+	if (doomed)
+		return;
+	if (open || store_context_check(drain->context, NULL) ||
+	    publish_wait(file, drain->context, &error))
+		drain->undone++;
+}
+
+unsigned int publish_drain(struct fs *fs, const struct store_context *context)
+{
+	struct drain drain = { .context = context };
+
+	publish_each(fs, drain_one, &drain);
+	return drain.undone;
+}
+
+static void abandon_one(void *arg, struct file *file)
+{
+	unsigned int *count = arg;
+
+	publish_abandon(file, "unmounted");
+	++*count;
+}
+
+unsigned int publish_abandon_all(struct fs *fs)
+{
+	unsigned int count = 0;
+
+	publish_each(fs, abandon_one, &count);
+	return count;
+}
