@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "src/base/json.h"
+#include "tests/unit/unit.h"
 
 static struct store_error error;
 
@@ -183,10 +184,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("json");
 	TCase *test = tcase_create("values");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(test, members_print_in_the_order_they_were_set);
 	tcase_add_test(test, text_that_is_not_utf8_is_refused);
@@ -197,10 +195,5 @@ int main(void)
 	tcase_add_test(test, deep_nesting_is_an_error_and_no_crash);
 	tcase_add_test(test, metadata_survives_both_ways);
 	tcase_add_test(test, metadata_that_is_not_flat_text_is_refused);
-	suite_add_tcase(suite, test);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return unit_run("json", test);
 }

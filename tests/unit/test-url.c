@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "src/url.h"
+#include "tests/unit/unit.h"
 
 static struct store_url url;
 static struct store_error error;
@@ -193,10 +194,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("url");
 	TCase *test = tcase_create("parse");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(test, NULL, end);
 	tcase_add_test(test, all_parts_are_found);
@@ -208,10 +206,5 @@ int main(void)
 	tcase_add_test(test, no_message_quotes_a_malformed_url);
 	tcase_add_test(test, options_are_decoded_one_by_one);
 	tcase_add_test(test, a_scheme_makes_a_url);
-	suite_add_tcase(suite, test);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return unit_run("url", test);
 }

@@ -13,6 +13,7 @@
 #include "src/base/secret.h"
 #include "src/base/text.h"
 #include "src/option.h"
+#include "tests/unit/unit.h"
 
 static const struct store_option table[] = {
 	{ .name = "root", .type = OPTION_PATH, .flags = OPTION_REQUIRED },
@@ -446,10 +447,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("option");
 	TCase *test = tcase_create("table");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(test, begin, end);
 	tcase_add_test(test, defaults_stand_until_a_value_is_set);
@@ -472,10 +470,5 @@ int main(void)
 	tcase_add_test(test, distances_count_swaps_as_one);
 	tcase_add_test(test, urls_are_masked_even_when_malformed);
 	tcase_add_test(test, secrets_are_known_by_name);
-	suite_add_tcase(suite, test);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return unit_run("option", test);
 }
