@@ -52,6 +52,20 @@ static const char *spool_folder(void)
 	return folder && *folder ? folder : "/tmp";
 }
 
+/* What went wrong here must not look like a missing or refused key. */
+static int spool_error(struct store_error *error, int errnum)
+{
+	int code = store_error_errno(error, errnum, "temporary file in %s",
+				     spool_folder());
+
+	if (code == STORE_NO_SPACE || code == STORE_TOO_LARGE ||
+	    code == STORE_NO_MEMORY)
+		return code;
+	if (error)
+		error->code = STORE_INTERNAL;
+	return STORE_INTERNAL;
+}
+
 /* A nameless file: nothing to clean up after a crash. */
 static int open_nameless(const char *folder)
 {
@@ -83,9 +97,7 @@ static int write_file(int fd, const unsigned char *data, size_t length,
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done < 0)
-			return store_error_errno(error, errno,
-						 "temporary file in %s",
-						 spool_folder());
+			return spool_error(error, errno);
 		data += done;
 		offset += (uint64_t)done;
 		length -= (size_t)done;
@@ -100,8 +112,7 @@ static int spool_spill(struct spool *spool, struct store_error *error)
 	int code;
 
 	if (fd < 0)
-		return store_error_errno(error, errno, "temporary file in %s",
-					 spool_folder());
+		return spool_error(error, errno);
 	code = write_file(fd, spool->data, (size_t)spool->size, 0, error);
 	if (code)
 		return code;
