@@ -18,12 +18,14 @@ echo text >file
 mkdir dir
 printf '[backends.m]\ntype = memory\n' >c.ini
 
+# No word may name anything outside of the sandbox: mv, rm and cp are among
+# them, and do as they are told (`mv / dir`).
 words=(ls tree glob stat cat cp mv rm mkdir rmdir sum du ping caps resolve
 	config status -l -R -r -p -n -d -o -a -c -f -h -s -v -m --json --depth
 	--offset --length --pattern --sort --config --timeout --help --version
-	-- - -1 0 1 007 999999999999999999999999 0x10 1K '' ' ' . .. / // ./ file
+	-- - -1 0 1 007 999999999999999999999999 0x10 1K '' ' ' . ./ file
 	dir dir/ ./file dir/new memory: 'memory:!/' 'memory:!/a' 'memory://n!/a'
-	m: m:a 'm:a/../b' :x x:y a:b:c c.ini '!/' 'file:' 'file:/' 'file://'
+	m: m:a 'm:a/../b' :x x:y a:b:c c.ini '!/'
 	"file://$PWD" "file://$PWD/" "file://$PWD!/file" "file://$PWD!/%"
 	"file://$PWD!/%2e%2e" 'file://host/x' 'memory:?x=y' 'memory:!/k?name=z'
 	'sqlite:' 'sqlite:///x.db' 'sqlite:///x.db!/a/b' 'x://y!/z' '%' '%00' '*' '**' '**/*'
