@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Runs a fuzz target without libFuzzer: over every file named on the command
- * line, or in a folder named there, and over variations of each. Links to one
- * fuzz-*.c. The variations are the same in every run with one $SEED.
+ * line, or in a folder named there, and over variations of each. Without any,
+ * over its seeds below $SRCDIR. Links to one fuzz-*.c. The variations are the
+ * same in every run with one $SEED.
  *
  * Exits 1 when nothing was read, so that an empty corpus cannot pass.
  */
@@ -122,6 +123,18 @@ static int run_path(const char *path)
 	return result < 0 ? -1 : done;
 }
 
+/* The number of files run, or -1. */
+static int run_own_seeds(const char *program)
+{
+	const char *top = getenv("SRCDIR");
+	const char *slash = strrchr(program, '/');
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/tests/fuzz/seeds/%s", top ? top : ".",
+		 slash ? slash + 1 : program);
+	return run_path(path);
+}
+
 int main(int argc, char **argv)
 {
 	const char *seed = getenv("SEED");
@@ -135,6 +148,8 @@ int main(int argc, char **argv)
 			return 1;
 		done += result;
 	}
+	if (argc == 1)
+		done = run_own_seeds(argv[0]);
 	printf("%d inputs, each with %d variations\n", done, VARIATIONS);
 	return done > 0 ? 0 : 1;
 }
