@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Connections and transactions of the SQLite store: see database.h.  Called
+ * by every operation; calls connection.c and schema.c.
+ *
+ * `lock` protects the hand-out of connections only, and is never held while
+ * SQLite is called.
+ */
+#include "config.h"
+
+#include "backends/sqlite/database.h"
+
+#include <stdlib.h>
+
+#include "src/base/cleanup.h"
+#include "src/base/clock.h"
+
+/* How often a waiter looks whether its call was cancelled. */
+#define WAIT_SLICE_NS (20 * NS_PER_MS)
+
+enum {
+	/* An index is made over a table that was there up to this size. */
+	INDEX_SIZE_MAX = 64 * 1024 * 1024,
+	VACUUM_COMMITS = 256,
+	VACUUM_FREED = 16 * 1024 * 1024,
+};
+
+struct sqlite_database *
+sqlite_database_new(const struct sqlite_settings *settings)
+{
+	struct sqlite_database *database = calloc(1, sizeof(*database));
+
+	if (!database)
+		return NULL;
+	database->settings = *settings;
+	atomic_init(&database->ready, false);
+	lock_init(&database->lock);
+	condition_init(&database->changed);
+	return database;
+}
+
+/* Nobody uses it any more, so nothing is locked. */
+void sqlite_database_free(struct sqlite_database *database)
+	NO_THREAD_SAFETY
+{
+	if (!database)
+		return;
+	while (database->idle) {
+		struct sqlite_connection *next = database->idle->next;
+
+		sqlite_connection_close(database->idle);
+		database->idle = next;
+	}
+	sqlite_connection_close(database->snapshot);
+	/* Last: it may copy the log into the database. */
+	sqlite_connection_close(database->writer);
+	condition_destroy(&database->changed);
+	lock_destroy(&database->lock);
+	free(database->settings.path);
+	free(database->settings.table);
+	free(database);
+}
+
+/* ---- who may ---- */
+
+/* Wait for a release; the time is up at the latest with the context. */
+static int wait_locked(struct sqlite_database *database,
+		       struct store_context *context, struct store_error *error)
+	REQUIRES(database->lock)
+{
+	int64_t slice = store_context_remaining(context);
+	int code = store_context_check(context, error);
+
+	if (code)
+		return code;
+	if (slice > WAIT_SLICE_NS)
+		slice = WAIT_SLICE_NS;
+	condition_wait_until(&database->changed, &database->lock,
+			     clock_monotonic_ns() + slice);
+	return STORE_OK;
+}
+
+static int writer_take(struct sqlite_database *database,
+		       struct store_context *context, struct store_error *error)
+{
+	int code = STORE_OK;
+
+	lock_take(&database->lock);
+	while (!code && database->writing)
+		code = wait_locked(database, context, error);
+	if (!code)
+		database->writing = true;
+	lock_drop(&database->lock);
+	return code;
+}
+
+static void writer_drop(struct sqlite_database *database)
+{
+	lock_take(&database->lock);
+	database->writing = false;
+	condition_broadcast(&database->changed);
+	lock_drop(&database->lock);
+}
+
+/* An idle reader, or the right to open one (*connection is NULL then). */
+static int reader_wait(struct sqlite_database *database,
+		       struct store_context *context,
+		       struct sqlite_connection **connection,
+		       struct store_error *error)
+{
+	int code = STORE_OK;
+
+	lock_take(&database->lock);
+	while (!code && !database->idle && database->readers == SQLITE_READERS)
+		code = wait_locked(database, context, error);
+	if (!code) {
+		*connection = database->idle;
+		if (database->idle)
+			database->idle = database->idle->next;
+		else
+			database->readers++;
+	}
+	lock_drop(&database->lock);
+	return code;
+}
+
+/* NULL: it could not be opened, or is broken. */
+static void reader_drop(struct sqlite_database *database,
+			struct sqlite_connection *connection)
+{
+	lock_take(&database->lock);
+	if (connection) {
+		connection->next = database->idle;
+		database->idle = connection;
+	} else {
+		database->readers--;
+	}
+	condition_broadcast(&database->changed);
+	lock_drop(&database->lock);
+}
+
+static int reader_take(struct sqlite_database *database,
+		       struct store_context *context,
+		       struct sqlite_connection **connection,
+		       struct store_error *error)
+{
+	int code = reader_wait(database, context, connection, error);
+
+	if (code || *connection)
+		return code;
+	code = sqlite_connection_open(&database->settings, SQLITE_READER,
+				      context, connection, error);
+	if (code)
+		reader_drop(database, NULL);
+	return code;
+}
+
+/* ---- transactions ---- */
+
+static int run(struct sqlite_connection *connection, enum sqlite_sql which,
+	       struct store_error *error)
+{
+	sqlite3_stmt *statement = sqlite_prepare(connection, which, error);
+
+	return statement ? sqlite_run(connection, statement, error) :
+			   error->code;
+}
+
+/* Away with whatever is open; the error that led here stays. */
+static void roll_back(struct sqlite_connection *connection)
+{
+	struct store_error ignored = STORE_ERROR_INIT;
+	struct store_context *context = connection->context;
+	int code UNUSED;
+
+	if (sqlite3_get_autocommit(connection->db))
+		return;
+	/* Not to be interrupted. */
+	connection->context = NULL;
+	code = run(connection, SQL_ROLLBACK, &ignored);
+	connection->context = context;
+}
+
+/*
+ * Tables of ours may have been made by another process since.  That they go
+ * away is nobody's business but an administrator's.
+ */
+static int refresh_shape(struct sqlite_connection *connection,
+			 struct store_error *error)
+{
+	if (connection->shape.table && connection->shape.side)
+		return STORE_OK;
+	return sqlite_schema_detect(connection, error);
+}
+
+static int no_table(const struct sqlite_connection *connection,
+		    struct store_error *error)
+{
+	return store_error_set(error, STORE_NOT_FOUND, "%s: no table %s",
+			       connection->path, connection->table);
+}
+
+static int make_tables(struct sqlite_txn *txn)
+{
+	struct sqlite_connection *connection = txn->connection;
+	int64_t pages = 0;
+	int64_t page_size = 0;
+	int code;
+
+	code = sqlite_ask(connection, "PRAGMA page_count", &pages, txn->error);
+	if (!code)
+		code = sqlite_ask(connection, "PRAGMA page_size", &page_size,
+				  txn->error);
+	if (code)
+		return code;
+	return sqlite_schema_create(connection,
+				    pages <= INDEX_SIZE_MAX / page_size,
+				    txn->error);
+}
+
+/* Inside the write transaction, where nobody else makes tables. */
+static int complete_tables(struct sqlite_txn *txn)
+{
+	struct sqlite_connection *connection = txn->connection;
+	int code = refresh_shape(connection, txn->error);
+
+	if (code)
+		return code;
+	if (txn->database->settings.create &&
+	    (!connection->shape.table || !connection->shape.side))
+		return make_tables(txn);
+	return connection->shape.table ? STORE_OK :
+					 no_table(connection, txn->error);
+}
+
+/* Give back a bit of what removals left, now and then. */
+static void vacuum_step(struct sqlite_database *database,
+			struct sqlite_connection *connection)
+{
+	struct store_error ignored = STORE_ERROR_INIT;
+	int64_t unused = 0;
+	int64_t pages = 0;
+	int code;
+
+	if (++database->commits % VACUUM_COMMITS &&
+	    database->freed < VACUUM_FREED)
+		return;
+	database->freed = 0;
+	code = sqlite_ask(connection, "PRAGMA freelist_count", &unused,
+			  &ignored);
+	if (!code)
+		code = sqlite_ask(connection, "PRAGMA page_count", &pages,
+				  &ignored);
+	if (!code && unused > 1024 && unused > pages / 4)
+		code = sqlite_execute(connection,
+				      "PRAGMA incremental_vacuum(1024)",
+				      &ignored);
+	/* Whatever came of it, the write itself is done. */
+	(void)code;
+}
+
+static int64_t timespec_to_ns(struct timespec time)
+{
+	return (int64_t)time.tv_sec * NS_PER_SEC + time.tv_nsec;
+}
+
+static int write_transaction(struct sqlite_txn *txn, sqlite_body_fn *body,
+			     void *arg)
+{
+	struct sqlite_connection *connection = txn->connection;
+	int code = run(connection, SQL_BEGIN_IMMEDIATE, txn->error);
+
+	if (!code)
+		code = complete_tables(txn);
+	/* Taken as the writer, so that times follow the order of writes. */
+	txn->now = timespec_to_ns(clock_now());
+	if (!code && body)
+		code = body(txn, arg);
+	if (!code)
+		code = run(connection, SQL_COMMIT, txn->error);
+	if (code)
+		roll_back(connection);
+	/* What a failed transaction made of the tables is gone with it. */
+	if (code)
+		connection->shape.side = false;
+	else
+		vacuum_step(txn->database, connection);
+	return code;
+}
+
+static int write_as_writer(struct sqlite_txn *txn, sqlite_body_fn *body,
+			   void *arg)
+{
+	struct sqlite_database *database = txn->database;
+	int code = STORE_OK;
+
+	if (!database->writer)
+		code = sqlite_connection_open(&database->settings,
+					      SQLITE_WRITER, txn->context,
+					      &database->writer, txn->error);
+	if (code)
+		return code;
+	txn->connection = database->writer;
+	txn->connection->context = txn->context;
+	txn->connection->key_too_long = false;
+	code = write_transaction(txn, body, arg);
+	txn->connection->context = NULL;
+	return code;
+}
+
+int sqlite_write(struct sqlite_database *database,
+		 struct store_context *context, sqlite_body_fn *body, void *arg,
+		 struct store_error *error)
+{
+	struct sqlite_txn txn = { .database = database,
+				  .context = context,
+				  .error = error };
+	int code = writer_take(database, context, error);
+
+	if (code)
+		return code;
+	code = write_as_writer(&txn, body, arg);
+	writer_drop(database);
+	return code;
+}
+
+static int read_transaction(struct sqlite_txn *txn, sqlite_body_fn *body,
+			    void *arg)
+{
+	struct sqlite_connection *connection = txn->connection;
+	int code = run(connection, SQL_BEGIN, txn->error);
+
+	if (!code)
+		code = refresh_shape(connection, txn->error);
+	if (!code && !connection->shape.table)
+		code = no_table(connection, txn->error);
+	if (!code)
+		code = body(txn, arg);
+	roll_back(connection);
+	return code;
+}
+
+int sqlite_read(struct sqlite_database *database, struct store_context *context,
+		sqlite_body_fn *body, void *arg, struct store_error *error)
+{
+	struct sqlite_txn txn = { .database = database,
+				  .context = context,
+				  .error = error };
+	int code = STORE_OK;
+
+	if (!atomic_load(&database->ready))
+		code = sqlite_database_open(database, context, error);
+	if (!code)
+		code = reader_take(database, context, &txn.connection, error);
+	if (code)
+		return code;
+	txn.connection->context = context;
+	code = read_transaction(&txn, body, arg);
+	txn.connection->context = NULL;
+	reader_drop(database, txn.connection);
+	return code;
+}
+
+/* ---- opening ---- */
+
+/* Does the file have what reading needs? */
+static int open_body(struct sqlite_database *database,
+		     struct store_context *context, struct store_error *error)
+{
+	struct sqlite_connection *writer = database->writer;
+	int code = STORE_OK;
+
+	if (!writer) {
+		code = sqlite_connection_open(&database->settings,
+					      SQLITE_WRITER, context, &writer,
+					      error);
+		if (code)
+			return code;
+		database->writer = writer;
+	}
+	writer->context = context;
+	code = sqlite_schema_detect(writer, error);
+	writer->context = NULL;
+	return code;
+}
+
+int sqlite_database_open(struct sqlite_database *database,
+			 struct store_context *context,
+			 struct store_error *error)
+{
+	bool table = false;
+	int code = writer_take(database, context, error);
+
+	if (code)
+		return code;
+	code = open_body(database, context, error);
+	if (!code)
+		table = database->writer->shape.table;
+	if (!code && !table && !database->settings.create)
+		code = no_table(database->writer, error);
+	writer_drop(database);
+	/* A table that is there is left alone until something is written. */
+	if (!code && !table)
+		code = sqlite_write(database, context, NULL, NULL, error);
+	if (!code)
+		atomic_store(&database->ready, true);
+	return code;
+}
+
+/* ---- the state before ---- */
+
+int sqlite_snapshot_begin(struct sqlite_txn *txn,
+			  struct sqlite_connection **snapshot)
+{
+	struct sqlite_database *database = txn->database;
+	int64_t ignored;
+	int code = STORE_OK;
+
+	if (!database->snapshot)
+		code = sqlite_connection_open(&database->settings,
+					      SQLITE_READER, txn->context,
+					      &database->snapshot, txn->error);
+	if (code)
+		return code;
+	database->snapshot->context = txn->context;
+	code = run(database->snapshot, SQL_BEGIN, txn->error);
+	/* The first look is what fixes the state. */
+	if (!code)
+		code = sqlite_ask(database->snapshot, "PRAGMA schema_version",
+				  &ignored, txn->error);
+	if (code)
+		sqlite_snapshot_end(txn);
+	else
+		*snapshot = database->snapshot;
+	return code;
+}
+
+void sqlite_snapshot_end(struct sqlite_txn *txn)
+{
+	struct sqlite_connection *snapshot = txn->database->snapshot;
+
+	if (!snapshot)
+		return;
+	roll_back(snapshot);
+	snapshot->context = NULL;
+}
