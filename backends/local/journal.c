@@ -10,11 +10,13 @@
 
 #include "backends/local/journal.h"
 
+#include <dirent.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "backends/local/attribute.h"
@@ -234,8 +236,8 @@ static void folder_close(struct local *self, int fd)
 
 	close(fd);
 	/* Another journal may stand in it: then it stays. */
-	if (root >= 0 && unlinkat(root, JOURNAL_FOLDER, AT_REMOVEDIR))
-		return;
+	if (root >= 0)
+		unlinkat(root, JOURNAL_FOLDER, AT_REMOVEDIR);
 }
 
 static int give_name(const struct local_in_place *job, int dir,
@@ -293,8 +295,8 @@ static void stand_down(struct local *self, struct standing *standing,
 	int saved = errno;
 
 	/* A journal that stays does no harm: it is finished once more. */
-	if (remove && unlinkat(standing->dir, standing->name, 0))
-		remove = false;
+	if (remove)
+		unlinkat(standing->dir, standing->name, 0);
 	if (standing->in_folder)
 		folder_close(self, standing->dir);
 	else
@@ -385,23 +387,80 @@ bool local_journal_is_name(const char *name)
 	return strncmp(name, prefix, sizeof(prefix) - 1) == 0;
 }
 
-void local_journal_recover(struct local *self, int dir, const char *name,
-			   int fd)
+static int open_journal(int dir, const char *name)
 {
+	return openat(dir, name,
+		      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+}
+
+void local_journal_recover(struct local *self, int dir, const char *name)
+{
+	CLEANUP_FD int fd = open_journal(dir, name);
+	CLEANUP_FD int target = -1;
 	char key[STORE_KEY_MAX + 1];
 	struct trailer trailer;
-	CLEANUP_FD int target = -1;
 	struct local_stat st;
+	bool locks = !atomic_load(&self->lacks_locks);
 
-	if (!trailer_read(fd, &trailer, key))
+	if (fd < 0 || !trailer_read(fd, &trailer, key))
 		return;
 	target = local_open_path(self, key, O_RDWR | O_NONBLOCK | O_NOCTTY);
 	if (target < 0 || local_stat_at(target, "", &st) || !S_ISREG(st.mode) ||
 	    local_own_id(self, &st) != trailer.target)
 		return;
-	if (overwrite(self, fd, target, &trailer, NULL) == STORE_OK &&
-	    unlinkat(dir, name, 0))
+	if (locks ? flock(target, LOCK_EX | LOCK_NB) != 0
+		  : !local_is_forgotten(fd))
+		return; /* its writer lives */
+	if (faccessat(dir, name, F_OK, 0))
+		return; /* and was done before the flock was ours */
+	if (overwrite(self, fd, target, &trailer, NULL) == STORE_OK)
+		unlinkat(dir, name, 0);
+}
+
+/* Finish the journals of this target in a folder. */
+static void settle_in(struct local *self, int dir, int target, uint64_t id)
+{
+	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *stream = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *entry;
+
+	if (!stream && copy >= 0)
+		close(copy);
+	while (stream && (entry = readdir(stream))) {
+		char key[STORE_KEY_MAX + 1];
+		struct trailer trailer;
+		int fd;
+
+		if (!local_journal_is_name(entry->d_name))
+			continue;
+		fd = open_journal(dir, entry->d_name);
+		if (fd >= 0 && trailer_read(fd, &trailer, key) &&
+		    trailer.target == id &&
+		    overwrite(self, fd, target, &trailer, NULL) == STORE_OK)
+			unlinkat(dir, entry->d_name, 0);
+		if (fd >= 0)
+			close(fd);
+	}
+	if (stream)
+		closedir(stream);
+}
+
+void local_journal_settle(struct local *self, const struct local_place *place,
+			  int target)
+{
+	int root = atomic_load(&self->root_fd);
+	struct local_stat st;
+	int fd;
+
+	if (local_stat_at(target, "", &st))
 		return;
+	fd = local_open_path(self, JOURNAL_FOLDER, O_RDONLY | O_DIRECTORY);
+	if (fd >= 0) {
+		settle_in(self, fd, target, local_own_id(self, &st));
+		folder_close(self, fd);
+	} else if (faccessat(root, ".", W_OK, AT_EACCESS)) {
+		settle_in(self, place->dir, target, local_own_id(self, &st));
+	}
 }
 
 void local_journal_recover_all(struct local *self)

@@ -14,8 +14,10 @@
  *	3. attributes and bytes are copied over the target, which is fsynced;
  *	4. the journal is removed, and with the last one its folder.
  *
- * Opening a store finds the folder, if there is one, and finishes step 3.  A
- * journal whose target cannot be found stays where it is.
+ * The writer holds the flock of its target from before 2 to after 4, so a
+ * journal whose target can be flocked was left behind.  Opening a store finds
+ * the folder, if there is one, and finishes step 3; so does the next write
+ * to that target.  A journal whose target cannot be found stays where it is.
  *
  * Trailer, at the end of the journal, integers little-endian:
  *	key			bytes of the target's key
@@ -53,11 +55,16 @@ int local_write_in_place(struct local *self, struct store_context *context,
 			 const struct local_stat *old,
 			 struct store_error *error) STORE_WARN_UNUSED;
 
+/*
+ * Finish what a crash left for this target, whose flock the caller holds:
+ * else it would come over what the caller is going to write.
+ */
+void local_journal_settle(struct local *self, const struct local_place *place,
+			  int target);
 /* The journals a crash left in the root's folder, at open. */
 void local_journal_recover_all(struct local *self);
 bool local_journal_is_name(const char *name);
-/* Finish one; `fd` is open for reading and flocked. */
-void local_journal_recover(struct local *self, int dir, const char *name,
-			   int fd);
+/* Finish one, unless its writer lives. */
+void local_journal_recover(struct local *self, int dir, const char *name);
 
 #endif

@@ -311,6 +311,13 @@ static char *local_to_key(void *self, const char *native)
 	return rest ? strdup(rest) : NULL;
 }
 
+static char *local_path(void *self)
+{
+	const struct local *local = self;
+
+	return strdup(local->real_root ? local->real_root : local->root);
+}
+
 static char *local_identity(void *self)
 {
 	static const char plain[] = "/-._~";
@@ -394,4 +401,5 @@ const struct store_backend local_backend = {
 	.native_path = local_native_path,
 	.to_key = local_to_key,
 	.identity = local_identity,
+	.local_path = local_path,
 };

@@ -68,8 +68,7 @@ static int finish_node(struct local *self, const struct local_place *place,
 	if (dress_node(self, place, attributes, info) == 0)
 		return 0;
 	saved = errno;
-	if (unlinkat(place->dir, place->name, is_folder ? AT_REMOVEDIR : 0))
-		saved = errno == ENOENT ? ENOENT : saved;
+	unlinkat(place->dir, place->name, is_folder ? AT_REMOVEDIR : 0);
 	errno = saved;
 	return -1;
 }

@@ -185,8 +185,7 @@ void local_take_id(struct local *self, int fd, uint64_t id)
 	taken.id = htole64(id);
 	taken.own = htole64(local_own_id(self, &st));
 	/* A full attribute block costs a stable number, not the put. */
-	if (fsetxattr(fd, LOCAL_XATTR_ID, &taken, sizeof(taken), 0))
-		return;
+	fsetxattr(fd, LOCAL_XATTR_ID, &taken, sizeof(taken), 0);
 }
 
 /* ---- what a stat tells ---- */

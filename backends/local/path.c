@@ -475,7 +475,7 @@ void local_unlock(int fd)
 {
 	int saved = errno;
 
-	if (flock(fd, LOCK_UN))
-		errno = saved; /* closing the descriptor releases it as well */
+	/* Closing the descriptor releases it as well. */
+	flock(fd, LOCK_UN);
 	errno = saved;
 }

@@ -114,6 +114,8 @@ static int put_in_place_locked(struct put *put, struct store_info *info,
 	struct local_stat old;
 	int code = open_in_place(put, &target, &old, error);
 
+	if (!code)
+		local_journal_settle(publish->self, &publish->place, target);
 	/* Another link may have been written before the flock was ours. */
 	if (!code && local_stat_at(target, "", &old))
 		code = local_fail(error, errno, "write");

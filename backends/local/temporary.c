@@ -58,26 +58,56 @@ static int make_nameless(struct local *self, const struct local_place *place,
 	return fd;
 }
 
-int local_temporary_make(struct local *self, const struct local_place *place,
-			 mode_t mode, struct local_temporary *temporary)
+/* Does the name still lead to this file? */
+static bool has_name(const struct local_place *place,
+		     const struct local_temporary *temporary)
+{
+	struct local_stat file;
+	struct local_stat name;
+
+	return local_stat_at(temporary->fd, "", &file) == 0 &&
+	       local_stat_at(place->dir, temporary->name, &name) == 0 &&
+	       local_stat_same_node(&file, &name);
+}
+
+static int make_named(struct local *self, const struct local_place *place,
+		      mode_t mode, struct local_temporary *temporary)
 {
 	const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 
-	temporary->named = false;
-	temporary->fd = make_nameless(self, place, mode);
-	if (temporary->fd < 0 && !tmpfile_is_missing(errno))
-		return -1;
-	while (temporary->fd < 0) {
+	for (int tries = 0; tries < 100; tries++) {
 		local_hidden_name(self, "", temporary->name);
 		temporary->fd =
 			openat(place->dir, temporary->name, flags, mode);
-		temporary->named = temporary->fd >= 0;
-		if (temporary->fd < 0 && errno != EEXIST)
+		if (temporary->fd < 0 && errno == EEXIST)
+			continue;
+		if (temporary->fd < 0)
 			return -1;
+		temporary->named = true;
+		/* A sweeper may have come between: then once more. */
+		if (!(flock(temporary->fd, LOCK_EX | LOCK_NB) &&
+		      errno == EWOULDBLOCK) &&
+		    has_name(place, temporary))
+			return 0;
+		close(temporary->fd);
+		temporary->fd = -1;
+		temporary->named = false;
 	}
-	/* Nobody else can hold it; without flocks age alone tells. */
-	if (flock(temporary->fd, LOCK_EX | LOCK_NB))
-		return 0;
+	errno = EEXIST;
+	return -1;
+}
+
+int local_temporary_make(struct local *self, const struct local_place *place,
+			 mode_t mode, struct local_temporary *temporary)
+{
+	temporary->named = false;
+	temporary->fd = make_nameless(self, place, mode);
+	if (temporary->fd < 0)
+		return tmpfile_is_missing(errno)
+			       ? make_named(self, place, mode, temporary)
+			       : -1;
+	/* Nobody else can hold it; where there are no flocks age tells. */
+	flock(temporary->fd, LOCK_EX | LOCK_NB);
 	return 0;
 }
 
@@ -132,7 +162,8 @@ static int publish_named(const struct local_place *place,
 	if (linkat(place->dir, temporary->name, place->dir, name, 0))
 		return -1;
 	/* It has its name: a second one that stays is swept one day. */
-	return unlinkat(place->dir, temporary->name, 0) ? 0 : 0;
+	unlinkat(place->dir, temporary->name, 0);
+	return 0;
 }
 
 int local_temporary_publish(const struct local_place *place,
@@ -152,9 +183,8 @@ void local_temporary_drop(const struct local_place *place,
 {
 	int saved = errno;
 
-	if (temporary->named && unlinkat(place->dir, temporary->name, 0) &&
-	    errno == EIO)
-		temporary->named = false; /* stays, and is swept one day */
+	if (temporary->named)
+		unlinkat(place->dir, temporary->name, 0);
 	temporary->named = false;
 	if (temporary->fd >= 0)
 		close(temporary->fd);
@@ -174,35 +204,29 @@ static bool is_plain_temporary(const char *name)
 	       strlen(name + prefix) == 16;
 }
 
-/*
- * Did its creator have the time to take the flock, or, where there are no
- * flocks, to write on it?
- */
-static bool is_old(const struct local *self, int fd)
+/* Where there are no flocks: has nobody written on it for an hour? */
+bool local_is_forgotten(int fd)
 {
-	time_t age = atomic_load(&self->lacks_locks) ? 3600 : 60;
 	struct local_stat st;
 
-	if (local_stat_at(fd, "", &st) || !S_ISREG(st.mode))
-		return false;
-	return clock_now().tv_sec - st.ctime.tv_sec > age;
+	return local_stat_at(fd, "", &st) == 0 &&
+	       clock_now().tv_sec - st.ctime.tv_sec > 3600;
 }
 
 void local_sweep_name(struct local *self, int dir, const char *name)
 {
+	bool locks = !atomic_load(&self->lacks_locks);
 	CLEANUP_FD int fd = -1;
-	bool journal = local_journal_is_name(name);
 
-	if (!journal && !is_plain_temporary(name))
+	if (local_journal_is_name(name))
+		local_journal_recover(self, dir, name);
+	if (!is_plain_temporary(name))
 		return;
 	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0 ||
-	    (flock(fd, LOCK_EX | LOCK_NB) && !atomic_load(&self->lacks_locks)))
-		return;
-	if (journal)
-		local_journal_recover(self, dir, name, fd);
-	else if (is_old(self, fd) && unlinkat(dir, name, 0))
-		return;
+	if (fd < 0 || (locks ? flock(fd, LOCK_EX | LOCK_NB) != 0
+			     : !local_is_forgotten(fd)))
+		return; /* its creator lives */
+	unlinkat(dir, name, 0);
 }
 
 bool local_sweep_folder(struct local *self, int dir)

@@ -41,6 +41,8 @@ int local_temporary_publish(const struct local_place *place,
 void local_temporary_drop(const struct local_place *place,
 			  struct local_temporary *temporary);
 
+/* Has nobody written on it for an hour?  For systems without flocks. */
+bool local_is_forgotten(int fd);
 /*
  * Remove a hidden name that a crash left behind, or finish the journal it
  * is; leaves those alone whose creator lives.
