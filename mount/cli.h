@@ -11,7 +11,7 @@
 enum cli_action {
 	CLI_MOUNT,
 	CLI_CHECK, /* --check: everything short of mounting */
-	CLI_FAKE,  /* mount.storefs -f */
+	CLI_FAKE,  /* mount.storefs -f: as CLI_CHECK, quietly */
 	CLI_UMOUNT,
 	CLI_HELP,
 	CLI_VERSION,
@@ -19,13 +19,22 @@ enum cli_action {
 
 struct cli {
 	enum cli_action action;
+	const char *program; /* last component of argv[0] */
 	const char *source;
 	const char *mountpoint;
-	const char *config; /* NULL: the usual places */
 	bool foreground;
 	bool debug;
 	bool lazy, force; /* umount -l, -f */
-	struct mount_options *options; /* owned */
+	struct mount_words words;
 };
+
+/* Exit statuses of mount(8). */
+enum { CLI_EXIT_USAGE = 1, CLI_EXIT_FAILED = 32 };
+
+/* INVALID is a usage error.  Release it in any case. */
+int cli_parse(struct cli *cli, int argc, char **argv,
+	      struct store_error *error) STORE_WARN_UNUSED;
+void cli_release(struct cli *cli);
+void cli_print_help(const struct cli *cli);
 
 #endif

@@ -37,11 +37,40 @@ struct mount_options {
 	int64_t attr_timeout_ns;
 	int64_t entry_timeout_ns;
 	int64_t negative_timeout_ns;
-	uint64_t staging_size; /* bytes, 0: no limit */
+	uint64_t staging_size; /* bytes or percent, 0: no limit */
+	bool staging_percent;
 	uint64_t cache_size;
 	uint64_t memory;
+	char *config;	   /* owned, NULL: the usual places */
 	char *staging_dir; /* owned, NULL: the default place */
 	char *cache_dir;   /* owned, NULL: none */
+	char *kernel;	   /* owned: "nosuid,noexec" and so on, "" none */
 };
+
+/* The table, ended by a NULL name. */
+extern const struct store_option mount_option_table[];
+
+/*
+ * What -o strings and a section of the configuration say, in the order of
+ * set: option_words() for "a,b=c,d\,e", option_values_set() of `values` for
+ * single ones.
+ */
+struct mount_words {
+	struct option_values *values;
+	char *kernel; /* words the kernel's mount takes */
+};
+int mount_words_new(struct mount_words *words, struct store_error *error)
+	STORE_WARN_UNUSED;
+void mount_words_release(struct mount_words *words);
+/* A whole -o string; INVALID names the word and the nearest known one. */
+int mount_words_parse(struct mount_words *words, const char *text,
+		      struct store_error *error) STORE_WARN_UNUSED;
+/* One option; generic words of mount(8) are accepted and dropped. */
+int mount_words_set(struct mount_words *words, const char *name,
+		    const char *value, const char *source,
+		    struct store_error *error) STORE_WARN_UNUSED;
+/* Typed options; NULL when out of memory. */
+struct mount_options *mount_options_new(const struct mount_words *words);
+void mount_options_free(struct mount_options *options);
 
 #endif

@@ -169,6 +169,7 @@ int publisher_start(struct fs *fs, unsigned int threads,
 	if (!result && publisher->cancel)
 		return STORE_OK;
 	publisher_stop(publisher);
+	publisher_free(publisher);
 	fs->publisher = NULL;
 	return store_error_errno(error, result ? result : ENOMEM,
 				 "publisher threads");
@@ -186,6 +187,19 @@ void publisher_stop(struct publisher *publisher)
 		store_cancel_trigger(publisher->cancel);
 	for (unsigned int i = 0; i < publisher->thread_count; i++)
 		pthread_join(publisher->threads[i], NULL);
+	publisher->thread_count = 0;
+}
+
+void publisher_free(struct publisher *publisher)
+{
+	if (!publisher)
+		return;
+	while (publisher->queue_head) {
+		struct file *file = publisher->queue_head;
+
+		publisher->queue_head = file->queue_next;
+		file_put(file);
+	}
 	store_cancel_free(publisher->cancel);
 	condition_destroy(&publisher->work);
 	lock_destroy(&publisher->lock);

@@ -8,14 +8,28 @@
 
 #include "mount/cli.h"
 #include "mount/fs.h"
+#include "mount/source.h"
 
 /*
- * Mount and serve.  In the foreground this returns the exit status when the
- * mount has ended; otherwise the calling process returns as soon as the
- * mount is usable (0) or has failed (32), and a child serves it.
+ * Serve a mount until it ends; the exit status.  `ready_fd` (-1: none) gets
+ * a byte once the mount is usable, and is closed.
  */
-int session_run(const struct cli *cli);
+int session_run(const struct cli *cli, const struct source *source,
+		const char *mountpoint, int ready_fd);
 /* The kernel has greeted: the mount is usable (called from ops.c). */
 void session_ready(struct fs *fs);
+
+/* ---- ending.c: signals ---- */
+
+struct ending;
+
+/*
+ * Before any other thread exists: from now on SIGTERM, SIGINT and SIGHUP
+ * drain and unmount; a second one does not wait.
+ */
+int ending_start(struct fs *fs, struct ending **ending,
+		 struct store_error *error) STORE_WARN_UNUSED;
+/* Once requests are no longer served.  NULL is fine. */
+void ending_stop(struct ending *ending);
 
 #endif

@@ -71,6 +71,11 @@ struct backend_put_request {
 	const struct store_xattr *xattrs;
 	size_t xattr_count;
 	/*
+	 * The `id` of a file that is new (store_info.id), 0: the store's own
+	 * choice.  A store that cannot keep it ignores it.
+	 */
+	uint64_t id;
+	/*
 	 * With STORE_CAP_COMPOSE and STORE_IF_VERSION: ranges, ascending and
 	 * disjoint, whose bytes are those of the old version at the same
 	 * offsets; `source` is not read there.  They end within both sizes.
@@ -322,6 +327,13 @@ struct store_backend {
 	 * the staging directory: "file:///data".  malloc'd, NULL: no memory.
 	 */
 	char *(*identity)(void *self);
+	/*
+	 * Optional: the absolute path of the folder or file of this machine
+	 * the store lives in; malloc'd, NULL when there is none.
+	 */
+	char *(*local_path)(void *self);
+	/* Optional: bytes of the largest file, 0 for no limit. */
+	uint64_t (*max_size)(void *self);
 };
 
 /* An instance of a backend or of a layer. */

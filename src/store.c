@@ -182,6 +182,24 @@ char *store_identity(const struct store *store)
 	return store->backend.ops->identity(store->backend.self);
 }
 
+char *store_local_path(const struct store *store)
+{
+	const struct backend *backend = &store->backend;
+
+	if (!backend->ops->local_path)
+		return NULL;
+	return backend->ops->local_path(backend->self);
+}
+
+uint64_t store_max_size(const struct store *store)
+{
+	const struct backend *backend = &store->backend;
+
+	if (!backend->ops->max_size)
+		return 0;
+	return backend->ops->max_size(backend->self);
+}
+
 int store_ping(struct store *store, struct store_context *context,
 	       struct store_error *error)
 {

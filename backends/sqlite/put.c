@@ -280,13 +280,18 @@ static int too_large(uint64_t size, uint64_t limit, struct store_error *error)
 			       size, limit);
 }
 
-static int check_size(const struct sqlite_database *database, uint64_t size,
-		      struct store_error *error)
+uint64_t sqlite_body_limit(const struct sqlite_database *database)
 {
 	uint64_t limit = database->settings.max_size;
 
-	if (!limit || limit > SQLITE_BODY_MAX)
-		limit = SQLITE_BODY_MAX;
+	return limit && limit < SQLITE_BODY_MAX ? limit : SQLITE_BODY_MAX;
+}
+
+static int check_size(const struct sqlite_database *database, uint64_t size,
+		      struct store_error *error)
+{
+	uint64_t limit = sqlite_body_limit(database);
+
 	return size > limit ? too_large(size, limit, error) : STORE_OK;
 }
 

@@ -298,6 +298,20 @@ static char *sqlite_identity(void *self)
 	return buf_steal(&buf);
 }
 
+static char *sqlite_local_path(void *self)
+{
+	const struct sqlite_database *database = self;
+
+	return strdup(database->settings.path);
+}
+
+static uint64_t sqlite_max_size(void *self)
+{
+	const struct sqlite_database *database = self;
+
+	return sqlite_body_limit(database);
+}
+
 /* ---- table ---- */
 
 static const char *const sqlite_schemes[] = { "sqlite", NULL };
@@ -347,4 +361,6 @@ const struct store_backend sqlite_backend = {
 	.totals = sqlite_totals,
 	.usage = sqlite_usage,
 	.identity = sqlite_identity,
+	.local_path = sqlite_local_path,
+	.max_size = sqlite_max_size,
 };

@@ -605,6 +605,20 @@ static char *layer_identity(void *self)
 	return layer->next.ops->identity(layer->next.self);
 }
 
+static char *layer_local_path(void *self)
+{
+	struct layer *layer = self;
+
+	return layer->next.ops->local_path(layer->next.self);
+}
+
+static uint64_t layer_max_size(void *self)
+{
+	struct layer *layer = self;
+
+	return layer->next.ops->max_size(layer->next.self);
+}
+
 static const struct store_backend layer_all = {
 	.open = layer_open,
 	.close = layer_close,
@@ -640,6 +654,8 @@ static const struct store_backend layer_all = {
 	.native_path = layer_native_path,
 	.to_key = layer_to_key,
 	.identity = layer_identity,
+	.local_path = layer_local_path,
+	.max_size = layer_max_size,
 };
 
 int layer_wrap(const struct layer_hooks *hooks, void *hook,

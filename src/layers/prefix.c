@@ -525,6 +525,20 @@ static char *prefix_identity(void *self)
 	return buf_steal(&whole);
 }
 
+static char *prefix_local_path(void *self)
+{
+	struct prefix *prefix = self;
+
+	return prefix->next.ops->local_path(prefix->next.self);
+}
+
+static uint64_t prefix_max_size(void *self)
+{
+	struct prefix *prefix = self;
+
+	return prefix->next.ops->max_size(prefix->next.self);
+}
+
 static const struct store_backend prefix_all = {
 	.close = prefix_close,
 	.has = prefix_has,
@@ -557,6 +571,8 @@ static const struct store_backend prefix_all = {
 	.upload_commit = prefix_upload_commit,
 	.upload_abort = prefix_upload_abort,
 	.identity = prefix_identity,
+	.local_path = prefix_local_path,
+	.max_size = prefix_max_size,
 };
 
 int layer_prefix(const char *folder, struct backend *backend,

@@ -78,6 +78,8 @@ static void cut_reads(struct store_backend *table, const struct backend *next)
 	LAYER_CUT(table, next, usage);
 	LAYER_CUT(table, next, native_path);
 	LAYER_CUT(table, next, to_key);
+	LAYER_CUT(table, next, local_path);
+	LAYER_CUT(table, next, max_size);
 }
 
 static void cut_writes(struct store_backend *table, const struct backend *next)

@@ -78,6 +78,13 @@ bool store_supports(const struct store *store, enum store_capability one);
 const char *store_backend_name(const struct store *store);
 /* Canonical URL without secrets; malloc'd, NULL when out of memory. */
 char *store_identity(const struct store *store);
+/*
+ * The folder or file of this machine the store lives in, malloc'd; NULL for
+ * stores that live elsewhere.
+ */
+char *store_local_path(const struct store *store);
+/* Bytes of the largest file it holds, 0 for no limit. */
+uint64_t store_max_size(const struct store *store);
 /* Is it there and usable?  DENIED, NOT_FOUND or UNAVAILABLE if not. */
 int store_ping(struct store *store, struct store_context *context,
 	       struct store_error *error) STORE_WARN_UNUSED;
@@ -239,6 +246,8 @@ struct store_write_options {
 	const struct store_xattr *xattrs;
 	size_t xattr_count;
 	bool keep; /* carry over from the old version what is not named */
+	/* store_info.id of a new file where the store keeps it, 0: any. */
+	uint64_t id;
 	/* Ranges kept from the old version, see STORE_CAP_COMPOSE. */
 	const struct store_range *ranges;
 	size_t range_count;

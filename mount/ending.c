@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Ending a mount by signal; see session.h.  One thread waits for signals,
+ * another drains, so that a second signal can cut the drain short.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "mount/fuse_api.h"
+#include "mount/mountpoint.h"
+#include "mount/publish.h"
+#include "mount/session.h"
+#include "src/base/clock.h"
+#include "src/base/log.h"
+
+/* Wakes the main thread out of libfuse's wait. */
+#define SIGNAL_WAKE SIGUSR2
+/* Ends the thread that waits for signals. */
+#define SIGNAL_STOP SIGUSR1
+#define WAKE_AGAIN_NS (100 * NS_PER_MS)
+
+struct ending {
+	struct fs *fs;
+	pthread_t main, watcher, drainer;
+	bool draining;
+	struct store_cancel *cancel; /* of the drain */
+	struct store_cancel *done;   /* requests are no longer served */
+	sigset_t signals;
+};
+
+static void ignore(int number)
+{
+	(void)number;
+}
+
+/* libfuse looks at its exit flag when its wait is interrupted. */
+static void wake_main(struct ending *ending)
+{
+	struct store_context context;
+
+	store_context_init(&context, 0, ending->done);
+	do {
+		pthread_kill(ending->main, SIGNAL_WAKE);
+	} while (!store_context_sleep(&context, WAKE_AGAIN_NS, NULL));
+}
+
+static void *drain_thread(void *arg)
+{
+	struct ending *ending = arg;
+	struct fs *fs = ending->fs;
+	struct store_error error = STORE_ERROR_INIT;
+	struct store_context context;
+	unsigned int undone;
+
+	store_context_init(&context, 0, ending->cancel);
+	context.deadline_ns =
+		clock_monotonic_ns() + fs->options->drain_timeout_ns;
+	undone = publish_drain(fs, &context);
+	if (undone)
+		log_warn("%u files stay in the staging directory", undone);
+	if (mountpoint_unmount(fs->mountpoint, true, &error))
+		log_warn("unmounting: %s", error.message);
+	fuse_session_exit(fs->session);
+	wake_main(ending);
+	return NULL;
+}
+
+static void *watch_thread(void *arg)
+{
+	struct ending *ending = arg;
+	int number;
+
+	while (!sigwait(&ending->signals, &number)) {
+		if (number == SIGNAL_STOP)
+			break;
+		if (ending->draining)
+			store_cancel_trigger(ending->cancel);
+		else if (!pthread_create(&ending->drainer, NULL, drain_thread,
+					 ending))
+			ending->draining = true;
+	}
+	return NULL;
+}
+
+static void set_up_signals(struct ending *ending)
+{
+	struct sigaction action = { .sa_handler = ignore };
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGNAL_WAKE, &action, NULL);
+	action.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &action, NULL);
+	sigemptyset(&ending->signals);
+	sigaddset(&ending->signals, SIGTERM);
+	sigaddset(&ending->signals, SIGINT);
+	sigaddset(&ending->signals, SIGHUP);
+	sigaddset(&ending->signals, SIGNAL_STOP);
+	pthread_sigmask(SIG_BLOCK, &ending->signals, NULL);
+}
+
+int ending_start(struct fs *fs, struct ending **out, struct store_error *error)
+{
+	struct ending *ending = calloc(1, sizeof(*ending));
+	int result = ENOMEM;
+
+	if (ending) {
+		ending->fs = fs;
+		ending->main = pthread_self();
+		ending->cancel = store_cancel_new();
+		ending->done = store_cancel_new();
+		set_up_signals(ending);
+		if (ending->cancel && ending->done)
+			result = pthread_create(&ending->watcher, NULL,
+						watch_thread, ending);
+	}
+	if (!result) {
+		*out = ending;
+		return STORE_OK;
+	}
+	if (ending) {
+		store_cancel_free(ending->cancel);
+		store_cancel_free(ending->done);
+	}
+	free(ending);
+	return store_error_errno(error, result, "signal thread");
+}
+
+void ending_stop(struct ending *ending)
+{
+	if (!ending)
+		return;
+	store_cancel_trigger(ending->done);
+	store_cancel_trigger(ending->cancel);
+	pthread_kill(ending->watcher, SIGNAL_STOP);
+	pthread_join(ending->watcher, NULL);
+	if (ending->draining)
+		pthread_join(ending->drainer, NULL);
+	store_cancel_free(ending->cancel);
+	store_cancel_free(ending->done);
+	free(ending);
+}

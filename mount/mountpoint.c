@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Mount points; see mountpoint.h.  Called by session.c and umount.c.  Reads
+ * /proc/self/mountinfo rather than asking a file system that may be dead.
+ */
+#include "config.h"
+
+#include "mount/mountpoint.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "src/base/cleanup.h"
+
+extern char **environ;
+
+/* ---- mountinfo ---- */
+
+struct mounted {
+	dev_t device;
+	bool ours;
+};
+
+/* "\040" and friends, in place. */
+static void unescape(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; to++) {
+		unsigned int code;
+
+		if (*from == '\\' && sscanf(from + 1, "%3o", &code) == 1) {
+			*to = (char)code;
+			from += 4;
+		} else {
+			*to = *from++;
+		}
+	}
+	*to = '\0';
+}
+
+/* One line of mountinfo, if it is of `path`. */
+static bool mountinfo_line(char *line, const char *path, struct mounted *out)
+{
+	unsigned int major_number, minor_number;
+	char *type = strstr(line, " - ");
+	char *point = NULL;
+	bool same;
+
+	if (!type || sscanf(line, "%*d %*d %u:%u %*s %ms", &major_number,
+			    &minor_number, &point) != 3)
+		return false;
+	unescape(point);
+	same = !strcmp(point, path);
+	free(point);
+	if (!same)
+		return false;
+	out->device = makedev(major_number, minor_number);
+	out->ours = !strncmp(type + 3, "fuse.storefs ", 13);
+	return true;
+}
+
+/* The topmost mount on exactly this path. */
+static bool find_mounted(const char *path, struct mounted *out)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	bool found = false;
+	char *line = NULL;
+	size_t room = 0;
+
+	if (!file)
+		return false;
+	while (getline(&line, &room, file) > 0)
+		found |= mountinfo_line(line, path, out);
+	free(line);
+	fclose(file);
+	return found;
+}
+
+dev_t mountpoint_device(const char *path)
+{
+	struct mounted mounted;
+
+	return find_mounted(path, &mounted) ? mounted.device : 0;
+}
+
+/* ---- unmounting ---- */
+
+static int fusermount(const char *path, bool lazy, struct store_error *error)
+{
+	char *const argv[] = { (char[]){ "fusermount3" },
+			       (char[]){ "-u" },
+			       (char[]){ "-q" },
+			       lazy ? (char[]){ "-z" } : (char[]){ "--" },
+			       strdup(path),
+			       NULL };
+	int status = -1, result;
+	pid_t pid;
+
+	result = argv[4] ? posix_spawnp(&pid, argv[0], NULL, NULL, argv,
+					environ)
+			 : ENOMEM;
+	free(argv[4]);
+	if (result)
+		return store_error_errno(error, result, "fusermount3");
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return STORE_OK;
+	return store_error_set(error, STORE_LOCKED,
+			       "%s: could not be unmounted (busy, or not "
+			       "yours)", path);
+}
+
+int mountpoint_unmount(const char *path, bool lazy, struct store_error *error)
+{
+	if (!umount2(path, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)))
+		return STORE_OK;
+	if (errno == EPERM)
+		return fusermount(path, lazy, error);
+	return store_error_errno(error, errno, "%s", path);
+}
+
+/* ---- preparing ---- */
+
+/* realpath(3) of the parent, and the last component as given. */
+static char *resolve_dead(const char *given)
+{
+	CLEANUP_FREE char *copy = strdup(given);
+	char parent[PATH_MAX], *made = NULL;
+	const char *name;
+	char *slash;
+
+	if (!copy)
+		return NULL;
+	for (size_t end = strlen(copy); end > 1 && copy[end - 1] == '/';)
+		copy[--end] = '\0';
+	slash = strrchr(copy, '/');
+	name = slash ? slash + 1 : copy;
+	if (slash)
+		*slash = '\0';
+	if (!realpath(slash ? (*copy ? copy : "/") : ".", parent))
+		return NULL;
+	if (asprintf(&made, "%s/%s", strcmp(parent, "/") ? parent : "",
+		     name) < 0)
+		return NULL;
+	return made;
+}
+
+/* Our own mount whose driver has died: take it away. */
+static int detach_dead(const char *given, bool look_only,
+		       struct store_error *error)
+{
+	CLEANUP_FREE char *path = resolve_dead(given);
+	struct mounted mounted;
+
+	if (!path || !find_mounted(path, &mounted) || !mounted.ours)
+		return store_error_errno(error, ENOTCONN, "%s", given);
+	if (look_only)
+		return STORE_OK;
+	return mountpoint_unmount(path, true, error);
+}
+
+int mountpoint_prepare(const char *given, bool look_only, char **path,
+		       struct store_error *error)
+{
+	CLEANUP_FREE char *resolved = NULL;
+	struct mounted mounted;
+	struct stat found;
+	int code;
+
+	if (stat(given, &found) && errno == ENOTCONN) {
+		code = detach_dead(given, look_only, error);
+		if (code)
+			return code;
+		if (look_only) {
+			*path = resolve_dead(given);
+			return *path ? STORE_OK
+				     : store_error_errno(error, ENOMEM, "%s",
+							 given);
+		}
+	}
+	resolved = realpath(given, NULL);
+	if (!resolved || stat(resolved, &found))
+		return store_error_errno(error, errno, "%s", given);
+	if (!S_ISDIR(found.st_mode))
+		return store_error_set(error, STORE_NOT_DIR,
+				       "%s: not a directory", given);
+	if (find_mounted(resolved, &mounted) && mounted.ours)
+		return store_error_set(error, STORE_LOCKED,
+				       "%s: a store is mounted there already",
+				       resolved);
+	*path = steal_pointer(&resolved);
+	return STORE_OK;
+}
+
+/* ---- apart ---- */
+
+static bool path_holds(const char *outer, const char *inner)
+{
+	size_t length = strlen(outer);
+
+	if (!strcmp(outer, "/"))
+		return true;
+	return !strncmp(outer, inner, length) &&
+	       (inner[length] == '/' || !inner[length]);
+}
+
+/* realpath(3) of the longest part that exists. */
+static char *resolve_existing(const char *path)
+{
+	CLEANUP_FREE char *copy = strdup(path);
+
+	while (copy && *copy) {
+		char *resolved = realpath(copy, NULL);
+		char *slash;
+
+		if (resolved)
+			return resolved;
+		slash = strrchr(copy, '/');
+		if (!slash)
+			return NULL;
+		*slash = '\0';
+	}
+	return strdup("/");
+}
+
+int mountpoint_check_apart(const char *mountpoint, const char *other,
+			   const char *what, struct store_error *error)
+{
+	CLEANUP_FREE char *resolved = realpath(other, NULL);
+	bool exists = resolved;
+
+	if (!resolved)
+		resolved = resolve_existing(other);
+	if (!resolved)
+		return STORE_OK;
+	if (path_holds(mountpoint, resolved) && strcmp(mountpoint, "/"))
+		return store_error_set(error, STORE_INVALID,
+				       "%s %s is inside the mount point %s",
+				       what, other, mountpoint);
+	if (exists && path_holds(resolved, mountpoint))
+		return store_error_set(error, STORE_INVALID,
+				       "the mount point %s is inside the %s %s",
+				       mountpoint, what, other);
+	return STORE_OK;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The place where a store appears: what stands there now, and taking it
+ * away.
+ */
+#ifndef STOREFS_MOUNT_MOUNTPOINT_H
+#define STOREFS_MOUNT_MOUNTPOINT_H
+
+#include <sys/types.h>
+
+#include <storefs/error.h>
+
+/*
+ * Resolve to an absolute path (malloc'd into *path).  A dead mount of ours
+ * there (its driver has gone) is detached first; a live one is LOCKED;
+ * anything but a folder is NOT_DIR.  With `look_only` nothing is detached.
+ */
+int mountpoint_prepare(const char *given, bool look_only, char **path,
+		       struct store_error *error) STORE_WARN_UNUSED;
+/*
+ * INVALID when one of the two holds the other (or is it); `what` names
+ * `other` in the message.  A missing `other` is judged by its nearest
+ * existing parent.
+ */
+int mountpoint_check_apart(const char *mountpoint, const char *other,
+			   const char *what, struct store_error *error)
+	STORE_WARN_UNUSED;
+/* st_dev of what is mounted there, without asking it; 0 when nothing is. */
+dev_t mountpoint_device(const char *path);
+/*
+ * Unmount; `lazy` detaches and never waits.  As an ordinary user through
+ * fusermount3.
+ */
+int mountpoint_unmount(const char *path, bool lazy, struct store_error *error)
+	STORE_WARN_UNUSED;
+
+#endif

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Staging directories; see statedir.h.  Called by session.c and control
+ * tools; calls only the local disk.
+ */
+#include "config.h"
+
+#include "mount/statedir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "src/base/buf.h"
+#include "src/base/crypto.h"
+
+enum { PATH_LENGTH_MAX = 4096, HASH_LENGTH = 16, IDENTITY_MAX = 16384 };
+
+/* ---- where ---- */
+
+static int base_folder(struct buf *path, struct store_error *error)
+{
+	const char *state = getenv("XDG_STATE_HOME");
+	const char *home = getenv("HOME");
+
+	if (geteuid() == 0)
+		buf_add_text(path, "/var/lib/storefs");
+	else if (state && *state == '/')
+		buf_addf(path, "%s/storefs", state);
+	else if (home && *home == '/')
+		buf_addf(path, "%s/.local/state/storefs", home);
+	else
+		return store_error_set(error, STORE_INVALID,
+				       "no place for the staging directory: "
+				       "set HOME, or give staging_dir=");
+	return buf_error(path, "staging directory", error);
+}
+
+static int identity_text(const char *identity, const char *mountpoint,
+			 char **text, struct store_error *error)
+{
+	struct buf made = BUF_INIT(IDENTITY_MAX);
+	int code;
+
+	buf_addf(&made, "storefs 1\nstore %s\nmountpoint %s\n", identity,
+		 mountpoint);
+	code = buf_error(&made, "identity", error);
+	if (!code)
+		*text = buf_steal(&made);
+	buf_release(&made);
+	return code;
+}
+
+static int hash_text(const char *text, char hex[DIGEST_HEX_MAX],
+		     struct store_error *error)
+{
+	struct digest *digest = NULL;
+	int code = digest_new("sha256", &digest, error);
+
+	if (!code)
+		code = digest_update(digest, text, strlen(text), error);
+	if (!code)
+		code = digest_finish(digest, hex, error);
+	digest_free(digest);
+	return code;
+}
+
+int statedir_path(const struct mount_options *options, const char *identity,
+		  const char *mountpoint, char **path,
+		  struct store_error *error)
+{
+	CLEANUP_BUF struct buf made = BUF_INIT(PATH_LENGTH_MAX);
+	CLEANUP_FREE char *text = NULL;
+	char hex[DIGEST_HEX_MAX];
+	int code;
+
+	if (options->staging_dir) {
+		*path = strdup(options->staging_dir);
+		return *path ? STORE_OK
+			     : store_error_set(error, STORE_NO_MEMORY,
+					       "no memory for a path");
+	}
+	code = identity_text(identity, mountpoint, &text, error);
+	if (!code)
+		code = hash_text(text, hex, error);
+	if (!code)
+		code = base_folder(&made, error);
+	if (code)
+		return code;
+	buf_addf(&made, "/%.*s", HASH_LENGTH, hex);
+	code = buf_error(&made, "staging directory", error);
+	if (!code)
+		*path = buf_steal(&made);
+	return code;
+}
+
+/* ---- making and checking ---- */
+
+static int make_parents(char *path, struct store_error *error)
+{
+	for (char *slash = path + 1; (slash = strchr(slash, '/')); slash++) {
+		int failed;
+
+		*slash = '\0';
+		failed = mkdir(path, 0700) && errno != EEXIST;
+		*slash = '/';
+		if (failed)
+			return store_error_errno(error, errno,
+						 "staging directory %s", path);
+	}
+	return STORE_OK;
+}
+
+static int open_folder(struct statedir *dir, struct store_error *error)
+{
+	struct stat found;
+
+	if (make_parents(dir->path, error))
+		return error ? error->code : STORE_DENIED;
+	if (mkdir(dir->path, 0700) && errno != EEXIST)
+		return store_error_errno(error, errno, "staging directory %s",
+					 dir->path);
+	dir->fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir->fd < 0 || fstat(dir->fd, &found))
+		return store_error_errno(error, errno, "staging directory %s",
+					 dir->path);
+	if (found.st_uid != geteuid())
+		return store_error_set(error, STORE_DENIED,
+				       "staging directory %s belongs to "
+				       "somebody else", dir->path);
+	if ((found.st_mode & 077) && fchmod(dir->fd, 0700))
+		return store_error_errno(error, errno, "staging directory %s",
+					 dir->path);
+	return STORE_OK;
+}
+
+static int lock_folder(struct statedir *dir, struct store_error *error)
+{
+	char holder[32] = "";
+	int length;
+
+	dir->lock_fd = openat(dir->fd, "lock",
+			      O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (dir->lock_fd < 0)
+		return store_error_errno(error, errno, "%s/lock", dir->path);
+	if (flock(dir->lock_fd, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK)
+			return store_error_errno(error, errno, "%s/lock",
+						 dir->path);
+		if (pread(dir->lock_fd, holder, sizeof(holder) - 1, 0) > 0)
+			holder[strcspn(holder, "\n")] = '\0';
+		return store_error_set(error, STORE_LOCKED,
+				       "staging directory %s is used by "
+				       "another mount (process %s)",
+				       dir->path, *holder ? holder : "?");
+	}
+	length = snprintf(holder, sizeof(holder), "%ld\n", (long)getpid());
+	if (ftruncate(dir->lock_fd, 0) ||
+	    pwrite(dir->lock_fd, holder, (size_t)length, 0) != length)
+		return store_error_errno(error, errno, "%s/lock", dir->path);
+	return STORE_OK;
+}
+
+/* Written once; a directory that has served another mount is refused. */
+static int check_identity(struct statedir *dir, const char *text,
+			  struct store_error *error)
+{
+	CLEANUP_FREE char *known = calloc(1, IDENTITY_MAX + 1);
+	CLEANUP_FD int fd = openat(dir->fd, "identity", O_RDONLY | O_CLOEXEC);
+	size_t length = strlen(text);
+	ssize_t got;
+
+	if (!known)
+		return store_error_set(error, STORE_NO_MEMORY,
+				       "no memory for an identity");
+	if (fd >= 0) {
+		got = read(fd, known, IDENTITY_MAX);
+		if (got == (ssize_t)length && !memcmp(known, text, length))
+			return STORE_OK;
+		return store_error_set(error, STORE_INVALID,
+				       "staging directory %s belongs to "
+				       "another mount; its identity file "
+				       "tells which", dir->path);
+	}
+	if (errno != ENOENT)
+		return store_error_errno(error, errno, "%s/identity",
+					 dir->path);
+	fd = openat(dir->fd, "identity.new",
+		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, text, length) != (ssize_t)length ||
+	    fsync(fd) || renameat(dir->fd, "identity.new", dir->fd,
+				  "identity") || fsync(dir->fd))
+		return store_error_errno(error, errno, "%s/identity",
+					 dir->path);
+	return STORE_OK;
+}
+
+static int check_file_system(const struct statedir *dir,
+			     const struct mount_options *options,
+			     struct store_error *error)
+{
+	struct statfs found;
+
+	if (options->commit != COMMIT_BACKGROUND || options->staging_volatile)
+		return STORE_OK;
+	if (fstatfs(dir->fd, &found))
+		return store_error_errno(error, errno, "%s", dir->path);
+	if (found.f_type != TMPFS_MAGIC)
+		return STORE_OK;
+	return store_error_set(error, STORE_INVALID,
+			       "staging directory %s is on a tmpfs, which a "
+			       "reboot empties: choose another, or give "
+			       "staging_volatile", dir->path);
+}
+
+static void count_left_over(struct statedir *dir)
+{
+	int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *listing = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!listing)
+		return;
+	while ((entry = readdir(listing)))
+		if (!strncmp(entry->d_name, "data-", 5) &&
+		    !strstr(entry->d_name, ".json"))
+			dir->left_over++;
+	closedir(listing);
+}
+
+static int limit_size(struct statedir *dir,
+		      const struct mount_options *options,
+		      struct store_error *error)
+{
+	struct statvfs found;
+
+	dir->size_limit = options->staging_size;
+	if (!options->staging_percent)
+		return STORE_OK;
+	if (fstatvfs(dir->fd, &found))
+		return store_error_errno(error, errno, "%s", dir->path);
+	dir->size_limit = (uint64_t)found.f_blocks * found.f_frsize / 100 *
+			  options->staging_size;
+	return STORE_OK;
+}
+
+int statedir_open(const struct mount_options *options, const char *identity,
+		  const char *mountpoint, struct statedir *dir,
+		  struct store_error *error)
+{
+	CLEANUP_FREE char *text = NULL;
+	int code;
+
+	*dir = (struct statedir){ .fd = -1, .lock_fd = -1 };
+	code = identity_text(identity, mountpoint, &text, error);
+	if (!code)
+		code = statedir_path(options, identity, mountpoint, &dir->path,
+				     error);
+	if (!code)
+		code = open_folder(dir, error);
+	if (!code)
+		code = check_file_system(dir, options, error);
+	if (!code)
+		code = lock_folder(dir, error);
+	if (!code)
+		code = check_identity(dir, text, error);
+	if (!code)
+		code = limit_size(dir, options, error);
+	if (code) {
+		statedir_close(dir);
+		return code;
+	}
+	count_left_over(dir);
+	return STORE_OK;
+}
+
+void statedir_close(struct statedir *dir)
+{
+	free(dir->path);
+	if (dir->fd >= 0)
+		close(dir->fd);
+	if (dir->lock_fd >= 0)
+		close(dir->lock_fd);
+	*dir = (struct statedir){ .fd = -1, .lock_fd = -1 };
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The staging directory of one mount: where it is, whose it is, and that
+ * only one mount uses it.
+ *
+ *	DIR/identity	the store and mount point it belongs to
+ *	DIR/lock	locked while mounted; holds the process id
+ *	DIR/control	the control socket
+ *	DIR/data-*	staged bytes, DIR/data-*.json what they were for
+ *
+ * Staged files of an earlier run are never removed here.
+ */
+#ifndef STOREFS_MOUNT_STATEDIR_H
+#define STOREFS_MOUNT_STATEDIR_H
+
+#include "mount/options.h"
+
+struct statedir {
+	char *path; /* owned */
+	int fd;
+	int lock_fd;
+	unsigned int left_over; /* staged files of earlier runs */
+	uint64_t size_limit;	/* bytes, 0: none */
+};
+
+/*
+ * Find or make it, check it and lock it.  `identity` names the store without
+ * secrets, `mountpoint` is absolute.  LOCKED: another mount has it.
+ */
+int statedir_open(const struct mount_options *options, const char *identity,
+		  const char *mountpoint, struct statedir *dir,
+		  struct store_error *error) STORE_WARN_UNUSED;
+void statedir_close(struct statedir *dir);
+/* Where it would be; malloc'd into *path, nothing is made. */
+int statedir_path(const struct mount_options *options, const char *identity,
+		  const char *mountpoint, char **path,
+		  struct store_error *error) STORE_WARN_UNUSED;
+
+#endif
