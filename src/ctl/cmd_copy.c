@@ -122,6 +122,9 @@ static void run_one(struct ctl *ctl, const char *operand,
 	else if (move && from.itself)
 		store_error_set(&error, STORE_INVALID,
 				"where we are, or above, is not moved");
+	else if (move && place_is_root(&from))
+		store_error_set(&error, STORE_INVALID,
+				"the root of a store is not moved");
 	if (error.code) {
 		ctl_fail_place(ctl, &from, &error);
 		return;

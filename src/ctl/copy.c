@@ -344,7 +344,7 @@ static int copy_finish_folder(struct copy *copy, const char *from,
 	struct store_error error = STORE_ERROR_INIT;
 	struct copy_attributes attributes;
 
-	if (copy->preserve && !key_is_root(to)) {
+	if ((copy->preserve || copy->move) && !key_is_root(to)) {
 		int code = copy_attributes_gather(&attributes, copy, from, info,
 						  &error);
 

@@ -155,10 +155,13 @@ static const char *ctl_message(const struct store_error *error, const char *key)
 
 	if (!message[0])
 		return store_code_text(error->code);
-	if (length > 0 && quote && !strncmp(quote + 1, key, length) &&
-	    !strncmp(quote + 1 + length, "': ", 3))
-		return quote + 1 + length + 3;
-	return message;
+	if (length == 0 || !quote || strncmp(quote + 1, key, length) ||
+	    strncmp(quote + 1 + length, "': ", 3))
+		return message;
+	/* More words in front than the name of an operation: they matter. */
+	if (memchr(message, ':', (size_t)(quote - message)))
+		return message;
+	return quote + 1 + length + 3;
 }
 
 static void ctl_fail_json(const char *label, const char *key,
