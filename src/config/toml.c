@@ -157,7 +157,9 @@ static const char *prefixed(const char *p, const char *end, struct buf *out)
 
 	p += 2;
 	problem = digits(&p, end, base, &raw);
-	if (problem || p != end || raw.failed)
+	if (raw.failed)
+		out->failed = raw.failed;
+	if (problem || p != end)
 		return "a malformed number";
 	if (base == 8) {
 		buf_addf(out, "0o%s", buf_text(&raw));
@@ -264,7 +266,8 @@ static const char *key(const char **text, struct buf *out)
 	       (**text >= 'A' && **text <= 'Z') || **text == '_' ||
 	       **text == '-')
 		buf_add_char(out, *(*text)++);
-	return out->length ? NULL : "a table needs name = value";
+	/* Out of memory it is empty for another reason, which sticks. */
+	return out->length || out->failed ? NULL : "a table needs name = value";
 }
 
 static const char *pair(const char **text, toml_pair_fn *fn, void *arg,
