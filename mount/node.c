@@ -222,7 +222,7 @@ void tree_release(struct tree *tree)
 	lock_destroy(&tree->lock);
 }
 
-struct name *tree_find(struct tree *tree, const struct node *parent,
+struct name *tree_find_name(struct tree *tree, const struct node *parent,
 		       const char *text)
 {
 	struct name *name = tree->names[name_slot(tree, parent, text)];
@@ -293,7 +293,7 @@ void tree_drop_name(struct tree *tree, struct name *name)
 int tree_add_name(struct tree *tree, struct node *parent, const char *text,
 		  struct node *node)
 {
-	struct name *known = tree_find(tree, parent, text);
+	struct name *known = tree_find_name(tree, parent, text);
 	struct name *name;
 
 	if (known && known->node == node)
@@ -311,7 +311,7 @@ void tree_move_name(struct tree *tree, struct name *name, struct node *parent,
 		    struct name *spare)
 {
 	struct node *node = name->node;
-	struct name *target = tree_find(tree, parent, spare->text);
+	struct name *target = tree_find_name(tree, parent, spare->text);
 
 	if (target == name) {
 		free(spare);
@@ -325,7 +325,7 @@ void tree_move_name(struct tree *tree, struct name *name, struct node *parent,
 		tree->renames++;
 }
 
-void tree_exchange(struct tree *tree, struct name *a, struct name *b)
+void tree_exchange_names(struct tree *tree, struct name *a, struct name *b)
 {
 	struct node *a_node = a->node, *b_node = b->node;
 	struct node *a_parent = a->parent, *b_parent = b->parent;
@@ -552,7 +552,7 @@ struct node *tree_enter(struct tree *tree, struct node *parent,
 			const char *text, const struct store_info *info,
 			int64_t asked_ns)
 {
-	struct name *known = tree_find(tree, parent, text);
+	struct name *known = tree_find_name(tree, parent, text);
 	struct node *node = NULL;
 
 	if (known && node_take(tree, known->node, info, asked_ns))

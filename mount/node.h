@@ -87,7 +87,7 @@ int tree_init(struct tree *tree, struct store_error *error) STORE_WARN_UNUSED;
 void tree_release(struct tree *tree);
 
 /* The name below a folder that is in memory, or NULL. */
-struct name *tree_find(struct tree *tree, const struct node *parent,
+struct name *tree_find_name(struct tree *tree, const struct node *parent,
 		       const char *text) REQUIRES(tree->lock);
 /*
  * The node that `info` describes under this name: the known one refreshed,
@@ -121,7 +121,7 @@ void tree_move_name(struct tree *tree, struct name *name,
 		    struct node *parent, struct name *spare)
 	REQUIRES(tree->lock);
 /* Let two names change their nodes. */
-void tree_exchange(struct tree *tree, struct name *a, struct name *b)
+void tree_exchange_names(struct tree *tree, struct name *a, struct name *b)
 	REQUIRES(tree->lock);
 
 void node_ref(struct tree *tree, struct node *node) REQUIRES(tree->lock);

@@ -231,7 +231,7 @@ static bool add_local(struct listing *listing, const char *text,
 	const struct name *name;
 
 	lock_take(&fs->tree.lock);
-	name = tree_find(&fs->tree, listing->dir->node, text);
+	name = tree_find_name(&fs->tree, listing->dir->node, text);
 	if (name)
 		fs_fill_entry(fs, name->node, &entry);
 	lock_drop(&fs->tree.lock);
@@ -259,7 +259,7 @@ static void plain_entry(struct listing *listing,
 	entry->attr.st_mode = fs_type_bits(stored->info.type);
 	entry->attr.st_ino = (ino_t)stored->info.id;
 	lock_take(&fs->tree.lock);
-	name = tree_find(&fs->tree, listing->dir->node, stored->name);
+	name = tree_find_name(&fs->tree, listing->dir->node, stored->name);
 	if (name)
 		entry->attr.st_ino = (ino_t)name->node->number;
 	lock_drop(&fs->tree.lock);

@@ -171,7 +171,7 @@ static int create_enter(struct op *op, struct creation *creation,
 	int code = STORE_OK;
 
 	lock_take(&fs->tree.lock);
-	if (tree_find(&fs->tree, creation->parent, creation->name) &&
+	if (tree_find_name(&fs->tree, creation->parent, creation->name) &&
 	    !reserved) {
 		code = STORE_EXISTS;
 	} else {

@@ -29,7 +29,7 @@ static bool lookup_local(struct op *op, struct node *parent,
 	bool found;
 
 	lock_take(&fs->tree.lock);
-	name = tree_find(&fs->tree, parent, text);
+	name = tree_find_name(&fs->tree, parent, text);
 	found = name && (name->node->flags & NODE_LOCAL);
 	if (found)
 		fs_fill_entry(fs, name->node, entry);
@@ -45,7 +45,7 @@ static void lookup_missing(struct op *op, struct node *parent,
 	struct name *name;
 
 	lock_take(&tree->lock);
-	name = tree_find(tree, parent, text);
+	name = tree_find_name(tree, parent, text);
 	if (name && !(name->node->flags & NODE_LOCAL) &&
 	    name->node->checked_ns < op->started_ns)
 		tree_drop_name(tree, name);

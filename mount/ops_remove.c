@@ -21,7 +21,7 @@ bool victim_find(struct fs *fs, struct node *parent, const char *text,
 
 	*victim = (struct victim){ 0 };
 	lock_take(&fs->tree.lock);
-	name = tree_find(&fs->tree, parent, text);
+	name = tree_find_name(&fs->tree, parent, text);
 	if (name) {
 		victim->node = name->node;
 		node_ref(&fs->tree, victim->node);
@@ -158,7 +158,7 @@ static void unlink_in_memory(struct fs *fs, struct node *parent,
 	struct name *name;
 
 	lock_take(&fs->tree.lock);
-	name = tree_find(&fs->tree, parent, text);
+	name = tree_find_name(&fs->tree, parent, text);
 	if (name && name->node == victim->node)
 		tree_drop_name(&fs->tree, name);
 	if (touched)

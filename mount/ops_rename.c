@@ -156,7 +156,7 @@ static void rename_in_memory(struct op *op, struct renaming *renaming)
 	struct name *name;
 
 	lock_take(&fs->tree.lock);
-	name = tree_find(&fs->tree, renaming->parent, renaming->name);
+	name = tree_find_name(&fs->tree, renaming->parent, renaming->name);
 	if (name)
 		tree_move_name(&fs->tree, name, renaming->new_parent,
 			       steal_pointer(&renaming->spare));
@@ -173,10 +173,10 @@ static void exchange_in_memory(struct op *op, struct renaming *renaming)
 	struct name *a, *b;
 
 	lock_take(&tree->lock);
-	a = tree_find(tree, renaming->parent, renaming->name);
-	b = tree_find(tree, renaming->new_parent, renaming->new_name);
+	a = tree_find_name(tree, renaming->parent, renaming->name);
+	b = tree_find_name(tree, renaming->new_parent, renaming->new_name);
 	if (a && b)
-		tree_exchange(tree, a, b);
+		tree_exchange_names(tree, a, b);
 	/* The other one's token may have changed as well. */
 	renaming->target.node->checked_ns = 0;
 	lock_drop(&tree->lock);
