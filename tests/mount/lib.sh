@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# What the tests of the driver share; sourced by bash. Each runs in its own
+# $WORK. Mounts made with mount_store are gone when the script ends, however.
+: "${STOREFS:?}" "${STORECTL:?}" "${BUILDDIR:?}" "${WORK:?}"
+set -u
+
+posix=$BUILDDIR/tests/posix
+fileop=$BUILDDIR/tests/mount/fileop
+seed=${SEED:-1}
+full=${FULL:-0}
+mounted=() # mount points, the last one last
+drivers=() # processes to be gone at the end
+# Everybody's view of a mount made by root, judged by the kernel.
+shared=allow_other,default_permissions
+failures=0
+
+note() {
+	printf -- '-- %s\n' "$*"
+}
+
+fail() {
+	printf 'FAIL: %s\n' "$*"
+	exit 1
+}
+
+# wrong TEXT: counted; the test goes on. finish tells.
+wrong() {
+	printf 'WRONG: %s\n' "$*"
+	failures=$((failures + 1))
+}
+
+finish() {
+	[ "$failures" -eq 0 ] || fail "$failures findings"
+	exit 0
+}
+
+# is TEXT WANTED WHAT
+is() {
+	[ "$1" = "$2" ] || wrong "${3:-value}: '$1' instead of '$2'"
+}
+
+# same FILE FILE
+same() {
+	cmp "$1" "$2" || wrong "$1 and $2 differ"
+}
+
+# says FILE TEXT: the text stands in the file.
+says() {
+	grep -qF -- "$2" "$1" && return 0
+	cat "$1"
+	wrong "no '$2' in ${1##*/}"
+}
+
+# expect STATUS COMMAND...: what it prints is in $WORK/out and $WORK/err.
+expect() {
+	local want=$1 got
+	shift
+
+	"$@" >"$WORK/out" 2>"$WORK/err" </dev/null
+	got=$?
+	[ "$got" -eq "$want" ] && return 0
+	cat "$WORK/out" "$WORK/err"
+	wrong "exit status $got instead of $want: $*"
+	return 1
+}
+
+milliseconds() {
+	local now=$EPOCHREALTIME
+
+	echo "${now%???}" | tr -d .
+}
+
+# wait_until SECONDS COMMAND...: false when it did not come true in time.
+wait_until() {
+	local end=$(($(milliseconds) + $1 * 1000))
+	shift
+
+	until "$@"; do
+		[ "$(milliseconds)" -lt "$end" ] || return 1
+		sleep 0.02
+	done
+}
+
+need_root() {
+	[ "$(id -u)" -eq 0 ] && return 0
+	echo "skip: needs root"
+	exit 77
+}
+
+# ---- another user ----
+
+user=nobody
+user_home=$WORK/user
+
+user_setup() {
+	mkdir -p "$user_home"
+	chown "$user": "$user_home"
+}
+
+as_user() {
+	setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups \
+		env -u XDG_STATE_HOME HOME="$user_home" USER="$user" \
+		TMPDIR="$user_home" "$@"
+}
+
+gone() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+# user_may_mount "$@": udev opens /dev/fuse to everybody. Where that has not
+# happened (containers), the script starts again with a device of its own, in
+# a mount namespace of its own.
+user_may_mount() {
+	user_setup
+	# shellcheck disable=SC2016
+	as_user sh -c '[ -r /dev/fuse ] && [ -w /dev/fuse ]' && return 0
+	[ -z "${OWN_FUSE-}" ] || fail "no use of /dev/fuse"
+	rm -f "$WORK/fuse"
+	mknod -m 666 "$WORK/fuse" c 10 229 || fail "no device node"
+	# shellcheck disable=SC2016
+	OWN_FUSE=1 exec unshare --mount sh -c \
+		'mount --bind "$WORK/fuse" /dev/fuse && exec "$@"' sh "$0" "$@"
+}
+
+# ---- mounts ----
+
+# status_of MOUNTPOINT NAME: one number of its status.
+status_of() {
+	"$STORECTL" status --json "$1" 2>/dev/null |
+		sed -n "s/.*\"$2\": *\([0-9]*\).*/\1/p"
+}
+
+# puts_of MOUNTPOINT: bodies sent to the store so far.
+puts_of() {
+	status_of "$1" put
+}
+
+settled() {
+	[ "$(status_of "$1" open_files)" = 0 ] &&
+		[ "$(status_of "$1" dirty_files)" = 0 ]
+}
+
+# wait_settled MOUNTPOINT: nothing open, nothing unpublished. The kernel tells
+# the driver of a last close when close() has returned already.
+wait_settled() {
+	wait_until 10 settled "$1" || wrong "$1 does not settle"
+}
+
+is_mounted() {
+	awk -v point="$1" '$5 == point { found = 1 } END { exit !found }' \
+		/proc/self/mountinfo
+}
+
+not_mounted() {
+	! is_mounted "$1"
+}
+
+staging_of() {
+	printf '%s/st-%s' "${staging_base:-$WORK}" "${1##*/}"
+}
+
+# mount_store SOURCE MOUNTPOINT [OPTION,...]: by the words in `starter`, else
+# by the caller. With DRIVER_LOG=1 in the environment the driver stays in the
+# foreground and its messages go to $WORK/driver.log.
+mount_store() {
+	local options
+	options=staging_dir=$(staging_of "$2")${3:+,$3}
+
+	mounted+=("$2")
+	if [ -n "${DRIVER_LOG-}" ]; then
+		"${starter[@]}" "$STOREFS" "$1" "$2" -f -o "$options" \
+			>>"$WORK/driver.log" 2>&1 &
+		wait_until 5 is_mounted "$2" || return 1
+	else
+		"${starter[@]}" "$STOREFS" "$1" "$2" -o "$options" ||
+			return
+	fi
+	driver=$(status_of "$2" pid)
+	[ -n "$driver" ] || fail "$2: no status"
+	drivers+=("$driver")
+}
+starter=()
+driver=
+
+# unmount MOUNTPOINT: and wait for its driver, which may still be storing.
+unmount() {
+	local pid
+
+	pid=$(status_of "$1" pid)
+	wait_until 10 umount_now "$1" || fail "$1 cannot be unmounted"
+	[ -z "$pid" ] || wait_until 20 gone "$pid" ||
+		fail "the driver of $1 does not end"
+}
+
+umount_now() {
+	"${starter[@]}" umount "$1" 2>"$WORK/umount.err" ||
+		"${starter[@]}" fusermount3 -u "$1" 2>>"$WORK/umount.err"
+}
+
+clean_up() {
+	local status=$? i
+
+	trap - EXIT
+	for ((i = ${#mounted[@]} - 1; i >= 0; i--)); do
+		while is_mounted "${mounted[i]}"; do
+			umount -l "${mounted[i]}" 2>/dev/null ||
+				fusermount3 -uz "${mounted[i]}" || break
+		done
+	done
+	for i in "${drivers[@]}"; do
+		wait_until 2 gone "$i" || kill -KILL "$i" 2>/dev/null
+	done
+	exit "$status"
+}
+trap clean_up EXIT
+
+# ---- stores ----
+
+# store_new KIND [DIR]: an empty one, as kind and url; backing is the folder
+# of a local store.
+store_new() {
+	local dir=${2:-$WORK}
+
+	kind=$1
+	backing=
+	case $1 in
+	local)
+		backing=$dir/store
+		rm -rf "$backing"
+		"${starter[@]}" mkdir "$backing" || fail "no $backing"
+		url=file://$backing
+		;;
+	sqlite)
+		rm -f "$dir/store.db"*
+		url=sqlite:///$dir/store.db
+		;;
+	memory) url=memory: ;;
+	esac
+}
+
+# each_store "KIND..." FUNCTION [OPTION,...]: mounts a fresh store of each kind
+# on mnt, calls the function and unmounts.
+each_store() {
+	local each
+
+	for each in $1; do
+		note "$each"
+		mnt=${mount_base:-$WORK}/mnt-$each
+		store_new "$each" "${mount_base:-$WORK}"
+		"${starter[@]}" mkdir -p "$mnt"
+		mount_store "$url" "$mnt" "${3-$shared}" ||
+			fail "no mount of $url"
+		"$2"
+		cd "$WORK" || exit 1
+		unmount "$mnt"
+	done
+}
+
+# remount: the same store again.
+remount() {
+	unmount "$mnt"
+	mount_store "$url" "$mnt" "${1-$shared}" || fail "no mount of $url"
+}
+
+# stored NAME: the bytes of a file as the store has them.
+stored() {
+	"$STORECTL" cat "$url!/$1"
+}
+
+cd "$WORK" || exit 1
