@@ -8,7 +8,6 @@
 
 #include "src/store_core.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,12 +102,24 @@ static void add_place(struct call *call)
 		store_error_prefix(&call->error, "%s", call->what);
 }
 
+/*
+ * A source is the caller's code and may fail without a word, or with a
+ * number of its own; nobody above has to live with that.
+ */
+static int known_failure(struct call *call, int code)
+{
+	if (code > 0 || code < STORE_INTERNAL)
+		code = STORE_INTERNAL;
+	if (call->error.code != code)
+		store_error_set(&call->error, code, "%s",
+				store_code_text(code));
+	return code;
+}
+
 int call_end(struct call *call, int code, struct store_error *error)
 {
 	if (code) {
-		/* A backend that fails without a word has a bug. */
-		assert(call->error.code == code);
-		call->error.code = code;
+		code = known_failure(call, code);
 		add_place(call);
 		if (error)
 			*error = call->error;

@@ -262,6 +262,19 @@ static int check_folder(struct call *call)
 	return code;
 }
 
+/* All or nothing: what could not be removed is the folder. */
+static int delete_at_once(struct call *call,
+			  const struct store_delete_folder_options *options)
+{
+	int code = call->ops->remove_tree(call->self, call->context, call->key,
+					  &call->error);
+
+	if (code && code != STORE_NOT_FOUND && code != STORE_NOT_DIR &&
+	    options->failed)
+		options->failed(options->arg, call->key, &call->error);
+	return code;
+}
+
 static int delete_tree(struct call *call,
 		       const struct store_delete_folder_options *options)
 {
@@ -269,8 +282,7 @@ static int delete_tree(struct call *call,
 	int code;
 
 	if (call->ops->remove_tree)
-		return call->ops->remove_tree(call->self, call->context,
-					      call->key, &call->error);
+		return delete_at_once(call, options);
 	code = check_folder(call);
 	if (!code)
 		code = call_needs(call, STORE_CAP_LIST);

@@ -27,7 +27,6 @@ struct retry {
 static bool op_repeatable(const struct layer_call *call)
 {
 	switch (call->op) {
-	case LAYER_OPEN:
 	case LAYER_PING:
 	case LAYER_STAT:
 	case LAYER_LIST:

@@ -169,6 +169,39 @@ START_TEST(writing_without_options_never_replaces)
 }
 END_TEST
 
+static int mute_read(struct store_source *source, uint64_t offset, void *data,
+		     size_t length, struct store_error *failure)
+{
+	(void)source;
+	(void)offset;
+	(void)data;
+	(void)length;
+	(void)failure;
+	return STORE_UNAVAILABLE;
+}
+
+static int odd_read(struct store_source *source, uint64_t offset, void *data,
+		    size_t length, struct store_error *failure)
+{
+	return mute_read(source, offset, data, length, failure) ? 77 : 0;
+}
+
+START_TEST(a_source_that_fails_without_a_word_is_still_an_error)
+{
+	struct store_source mute = { .size = 4, .read = mute_read };
+	struct store_source odd = { .size = 4, .read = odd_read };
+
+	ck_assert_int_eq(
+		store_write(store, NULL, "a", &mute, NULL, NULL, &error),
+		STORE_UNAVAILABLE);
+	ck_assert_int_eq(error.code, STORE_UNAVAILABLE);
+	ck_assert_int_eq(
+		store_write(store, NULL, "a", &odd, NULL, NULL, &error),
+		STORE_INTERNAL);
+	ck_assert(!memory_has_key(store, "a"));
+}
+END_TEST
+
 START_TEST(bad_metadata_is_refused_before_anything)
 {
 	struct store_metadata_pair pair = { (char[]){ "_x" }, (char[]){ "" } };
@@ -560,6 +593,8 @@ static TCase *cases(void)
 	tcase_add_test(tests, nobody_has_to_take_error_context_or_info);
 	tcase_add_test(tests, a_context_that_is_over_sends_nothing);
 	tcase_add_test(tests, writing_without_options_never_replaces);
+	tcase_add_test(tests,
+		       a_source_that_fails_without_a_word_is_still_an_error);
 	tcase_add_test(tests, bad_metadata_is_refused_before_anything);
 	tcase_add_test(tests, bad_metadata_comes_before_a_missing_capability);
 	tcase_add_test(tests, kept_ranges_must_be_in_order_and_in_bounds);
