@@ -227,6 +227,14 @@ static int not_found(const struct store_registry *registry, const char *name,
 			       shown.text, registry->document.path);
 }
 
+int registry_check_name(const struct store_registry *registry, const char *name,
+			struct store_error *error)
+{
+	if (registry_find(registry, name))
+		return STORE_OK;
+	return not_found(registry, name, error);
+}
+
 /* ---- opening ---- */
 
 /* A store of its own, because the options of this one are not shared. */

@@ -23,6 +23,10 @@ int registry_each_mount_option(const struct store_registry *registry,
 			       void *arg, struct store_error *error)
 	STORE_WARN_UNUSED;
 
+/* Is there a store of this name?  NOT_FOUND suggests the nearest. */
+int registry_check_name(const struct store_registry *registry, const char *name,
+			struct store_error *error) STORE_WARN_UNUSED;
+
 /* ---- for registry*.c only ---- */
 
 /*

@@ -105,6 +105,11 @@ START_TEST(an_unknown_store_suggests_the_nearest)
 	       "[stores.reports]\nbackend = main\n");
 	get_fails("reprots", STORE_NOT_FOUND, "did you mean 'reports'?");
 	get_fails("other", STORE_NOT_FOUND, "no store 'other' in ");
+	ck_assert_int_eq(registry_check_name(registry, "reports", &error),
+			 STORE_OK);
+	ck_assert_int_eq(registry_check_name(registry, "reprots", &error),
+			 STORE_NOT_FOUND);
+	says("did you mean 'reports'?");
 }
 END_TEST
 
