@@ -55,10 +55,9 @@ bad_line() {
 	says err "$2"
 }
 bad_line "disk $WORK/mnt fuse.storefs nofail,comit=close" commit
-bad_line "dsk $WORK/mnt fuse.storefs" disk
+bad_line "dsk $WORK/mnt fuse.storefs" dsk
 bad_line "disk mnt fuse.storefs" absolute
 bad_line "disk $WORK/mnt fuse.storefs op_timeout=soon" op_timeout
-bad_line "file://$WORK/mnt $WORK/mnt fuse.storefs" mnt
 bad_line "nosuch://x $WORK/mnt storefs" nosuch
 grep -q "$WORK" /proc/self/mountinfo && fail "something was mounted"
 exit 0

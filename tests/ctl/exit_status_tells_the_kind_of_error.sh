@@ -39,6 +39,7 @@ errors() {
 		expect 5 "$STORECTL" cat "${store}$root"
 		expect 5 "$STORECTL" rm -rf "${store}$root"
 		expect 5 "$STORECTL" rmdir "${store}$root"
+		expect 5 "$STORECTL" mv "${store}$root" "$WORK/moved"
 		expect 0 "$STORECTL" ls "${store}$root"
 		expect 0 "$STORECTL" du "${store}$root"
 	done

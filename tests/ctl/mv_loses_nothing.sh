@@ -14,6 +14,7 @@ moves() {
 	echo 1 >tree/one
 	echo 2 >tree/sub/two
 	ln -s one tree/link
+	chmod 700 tree/sub
 	cp -a tree want
 	expect 0 "$STORECTL" mv tree "${store}t"
 	[ -e tree ] && fail "the source is still there"
@@ -25,8 +26,9 @@ moves() {
 	expect 0 "$STORECTL" mv -v "${store}u/v" back
 	says out ' -> back/sub/two'
 	diff -r want back || fail "contents changed"
-	expect 0 "$STORECTL" ls -R "${store}"
-	is "$(cat out)" 'u/'
+	is "$(stat -c %a back/sub)" 700
+	expect 0 "$STORECTL" glob "${store}**"
+	is "$(cat out)" ''
 	expect 0 "$STORECTL" cp want/one "${store}x"
 	expect 0 "$STORECTL" mv -n want/sub/two "${store}x"
 	expect 0 "$STORECTL" cat "${store}x"
