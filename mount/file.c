@@ -16,6 +16,7 @@
 #include <linux/falloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "mount/publish.h"
 #include "src/base/cleanup.h"
@@ -390,6 +391,28 @@ static int file_truncate_locked(struct file *file, uint64_t size,
 	return STORE_OK;
 }
 
+/*
+ * O_TRUNC reaches us with the open, so the kernel leaves the set-id bits to
+ * us: who may not keep them clears them.
+ */
+static void file_clear_set_ids_locked(struct op *op, struct file *file)
+	REQUIRES(file->lock)
+{
+	struct tree *tree = &op->fs->tree;
+	mode_t clear = S_ISUID;
+
+	if (op->caller->uid == 0)
+		return;
+	lock_take(&tree->lock);
+	if (file->node->mode & S_IXGRP)
+		clear |= S_ISGID;
+	if (file->node->mode & clear) {
+		file->node->mode &= (uint16_t)~clear;
+		file->attributes |= STORE_ATTR_MODE;
+	}
+	lock_drop(&tree->lock);
+}
+
 int file_open(struct op *op, struct file *file, int flags, bool *fresh)
 {
 	bool writer = (flags & O_ACCMODE) != O_RDONLY;
@@ -411,8 +434,10 @@ int file_open(struct op *op, struct file *file, int flags, bool *fresh)
 	if (!code && reader) {
 		reader = file_share_reader_locked(file, reader, &info.version);
 	}
-	if (!code && (flags & O_TRUNC))
+	if (!code && (flags & O_TRUNC)) {
 		code = file_truncate_locked(file, 0, &op->error);
+		file_clear_set_ids_locked(op, file);
+	}
 	if (!code) {
 		file->handles++;
 		file->writers += writer;

@@ -108,6 +108,8 @@ int file_seek(struct op *op, struct file *file, int whence,
  * has other content; to be called before the store is told.
  */
 int file_hold_base(struct op *op, struct file *file) STORE_WARN_UNUSED;
+/* The same for its extended attributes (ops_xattr.c). */
+int file_hold_xattrs(struct op *op, struct file *file) STORE_WARN_UNUSED;
 /* Set up a file that has just been created under its name. */
 void file_created(struct file *file);
 /* Take what is in the store at this moment as the base. */

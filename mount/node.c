@@ -20,8 +20,12 @@
 #include "src/base/clock.h"
 
 enum { TREE_FIRST_ROOM = 1024, LOST_ROOM = 4096 };
-/* Numbers we give ourselves do not meet those of a store. */
-#define NUMBER_OWN_FIRST (UINT64_C(1) << 62)
+/*
+ * Numbers we give ourselves go into the store with a new file.  Each mount
+ * counts from a place of its own, so that they do not meet.
+ */
+#define NUMBER_OWN_BIT (UINT64_C(1) << 62)
+#define NUMBER_OWN_SHIFT 22
 
 /* ---- hashing ---- */
 
@@ -165,9 +169,11 @@ static struct node *identity_find(struct tree *tree, uint64_t store_node)
 int tree_init(struct tree *tree, struct store_error *error)
 {
 	lock_init(&tree->lock);
-	tree->next_number = NUMBER_OWN_FIRST;
 	if (getrandom(&tree->seed, sizeof(tree->seed), 0) < 0)
 		tree->seed = (uint64_t)clock_monotonic_ns();
+	tree->next_number =
+		NUMBER_OWN_BIT |
+		(tree->seed << NUMBER_OWN_SHIFT & (NUMBER_OWN_BIT - 1));
 	tree->name_room = tree->identity_room = TREE_FIRST_ROOM;
 	tree->names = calloc(tree->name_room, sizeof(struct name *));
 	tree->identities = calloc(tree->identity_room, sizeof(struct node *));

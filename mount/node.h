@@ -38,6 +38,7 @@ enum node_flags {
 	NODE_TOUCHED = 1 << 2, /* folder times are ahead of the store */
 	NODE_REPLACED = 1 << 3, /* the name has another version in the store */
 	NODE_LOCAL = 1 << 4, /* memory is ahead of the store */
+	NODE_TIMES_SET = 1 << 6, /* a folder's mtime was set on purpose */
 	NODE_STALE_PAGES = 1 << 5, /* the kernel's pages are of another version */
 };
 

@@ -207,6 +207,8 @@ static int set_in_store(struct op *op, struct node *node,
 		file_put(file);
 	}
 	lock_take(&fs->tree.lock);
+	if (node->type == STORE_TYPE_FOLDER && (wanted->mask & STORE_ATTR_MTIME))
+		node->flags |= NODE_TIMES_SET;
 	if (node->flags & NODE_LOCAL)
 		node_set_version(node, &info.version);
 	else {

@@ -180,6 +180,7 @@ void fs_touch_folder(struct fs *fs, struct node *folder)
 	(void)fs;
 	folder->mtime = folder->ctime = node_time_from(clock_now());
 	folder->flags |= NODE_TOUCHED;
+	folder->flags &= (uint8_t)~NODE_TIMES_SET;
 }
 
 struct making {

@@ -68,9 +68,18 @@ bool victim_in_store(struct fs *fs, const struct victim *victim)
 
 int victim_prepare(struct op *op, const struct victim *victim)
 {
+	bool open;
+	int code;
+
 	if (!victim->file || victim_is_unpublished(op->fs, victim))
 		return STORE_OK;
-	return file_hold_base(op, victim->file);
+	lock_take(&victim->file->lock);
+	open = victim->file->handles;
+	lock_drop(&victim->file->lock);
+	if (!open)
+		return STORE_OK;
+	code = file_hold_base(op, victim->file);
+	return code ? code : file_hold_xattrs(op, victim->file);
 }
 
 void victim_gone(struct fs *fs, const struct victim *victim)

@@ -110,16 +110,23 @@ static int tell(struct op *op, struct node *node, const char *name,
 
 /* ---- files of memory ---- */
 
-/* The file of an unpublished node, referenced and locked; else NULL. */
+/*
+ * The file of a node the store does not know (yet, or any more), referenced
+ * and locked; else NULL.
+ */
 static struct file *pending_file(struct op *op, struct node *node)
 	NO_THREAD_SAFETY
 {
 	struct file *file = file_find(op->fs, node);
+	bool unlinked;
 
 	if (!file)
 		return NULL;
+	lock_take(&op->fs->tree.lock);
+	unlinked = !node->names;
+	lock_drop(&op->fs->tree.lock);
 	lock_take(&file->lock);
-	if (file->created)
+	if (file->created || unlinked)
 		return file;
 	lock_drop(&file->lock);
 	file_put(file);
@@ -259,6 +266,43 @@ void fs_getxattr(fuse_req_t request, fuse_ino_t ino, const char *name,
 	else
 		reply_value(&op, buf_text(&value), value.length, size);
 	buf_release(&value);
+}
+
+static int hold_one(struct op *op, struct file *file, const char *key,
+		    const char *name)
+{
+	struct store_xattr xattr = { .name = name };
+	void *value = NULL;
+	int code = store_get_xattr(op->fs->store, &op->context, key, name,
+				   &value, &xattr.size, &op->error);
+
+	if (code)
+		return code == STORE_NOT_FOUND ? STORE_OK : code;
+	xattr.value = value;
+	lock_take(&file->lock);
+	code = pending_set(op, file, &xattr, 0);
+	lock_drop(&file->lock);
+	free(value);
+	return code;
+}
+
+int file_hold_xattrs(struct op *op, struct file *file)
+{
+	char key[STORE_KEY_MAX + 1];
+	char *names = NULL;
+	size_t size = 0;
+	int code;
+
+	if (!fs_can(op->fs, STORE_CAP_XATTR))
+		return STORE_OK;
+	code = op_key(op, file->node, NULL, key);
+	if (!code)
+		code = store_list_xattrs(op->fs->store, &op->context, key,
+					 &names, &size, &op->error);
+	for (size_t at = 0; !code && at < size; at += strlen(names + at) + 1)
+		code = hold_one(op, file, key, names + at);
+	free(names);
+	return code;
 }
 
 static int list_stored(struct op *op, struct node *node, struct buf *names)

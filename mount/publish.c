@@ -41,6 +41,7 @@ struct attempt {
 	bool content, created, base_exists, unlinked;
 	struct store_version base;
 	struct store_attributes attributes;
+	uint64_t id; /* st_ino that a new file has shown already */
 	struct staging_layer *layer;
 	struct store_range *kept; /* owned */
 	size_t kept_count;
@@ -136,6 +137,7 @@ static void freeze_attributes(struct attempt *attempt)
 		.mtime = node_time_to(node->mtime),
 		.atime = node_time_to(node->atime),
 	};
+	attempt->id = node->number;
 	attempt->unlinked = !node->names;
 	lock_drop(&tree->lock);
 }
@@ -230,6 +232,7 @@ static int attempt_put(struct attempt *attempt)
 		.precondition = attempt_condition(attempt),
 		.attributes = &attempt->attributes,
 		.keep = !attempt->created,
+		.id = attempt->created ? attempt->id : 0,
 		.ranges = attempt->kept,
 		.range_count = attempt->kept_count,
 		.xattrs = attempt->xattrs,
@@ -249,6 +252,33 @@ static int attempt_put(struct attempt *attempt)
 	return code;
 }
 
+/*
+ * The store moves a folder's mtime when a new file arrives.  The mount moved
+ * it when the file was created; if somebody has set it since, it is set again.
+ */
+static void restore_folder_time(struct attempt *attempt)
+{
+	struct tree *tree = &attempt->fs->tree;
+	struct store_attributes times = { .mask = STORE_ATTR_MTIME };
+	struct store_error error = STORE_ERROR_INIT;
+	const struct node *folder = NULL;
+	char key[STORE_KEY_MAX + 1];
+	bool wanted = false;
+
+	lock_take(&tree->lock);
+	if (attempt->file->node->names)
+		folder = attempt->file->node->names->parent;
+	if (folder && (folder->flags & NODE_TIMES_SET)) {
+		times.mtime = node_time_to(folder->mtime);
+		wanted = !node_key(tree, folder, NULL, key, NULL);
+	}
+	lock_drop(&tree->lock);
+	if (wanted && store_set_attributes(attempt->fs->store,
+					   &attempt->context, key, &times,
+					   NULL, &error))
+		log_warn("%s: its time was not kept: %s", key, error.message);
+}
+
 static int attempt_request(struct attempt *attempt)
 {
 	struct tree *tree = &attempt->fs->tree;
@@ -262,13 +292,16 @@ static int attempt_request(struct attempt *attempt)
 	code = node_key(tree, attempt->file->node, NULL, attempt->key,
 			&attempt->error);
 	lock_drop(&tree->lock);
-	if (!code && attempt->content)
+	if (!code && attempt->content) {
 		code = attempt_put(attempt);
-	else if (!code)
+		if (!code && attempt->created)
+			restore_folder_time(attempt);
+	} else if (!code) {
 		code = store_set_attributes(attempt->fs->store,
 					    &attempt->context, attempt->key,
 					    &attempt->attributes,
 					    &attempt->info, &attempt->error);
+	}
 	gate_leave(&attempt->fs->gate, &attempt->pass);
 	return code;
 }
