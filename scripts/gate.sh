@@ -26,14 +26,22 @@ c_files() {
 	tree_files '*.c' '*.h'
 }
 
-# Scripts are known by their first line.
-shell_files() {
+# Scripts are known by their first line; what is sourced has none.
+shell_programs() {
 	tree_files '*' | xargs awk '
 		FNR == 1 && /^#!.*[\/ ](ba)?sh$/ { print FILENAME }
 		{ nextfile }'
+}
+
+shell_libraries() {
 	tree_files '*.sh' | xargs awk '
 		FNR == 1 && !/^#!/ { print FILENAME }
 		{ nextfile }'
+}
+
+shell_files() {
+	shell_programs
+	shell_libraries
 }
 
 # over_files PROGRAM...: runs it over the names on standard input, if any.

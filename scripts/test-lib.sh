@@ -11,6 +11,7 @@ failed=0
 skipped=0
 deadline=${deadline:-0}
 test_id=
+pooled=0
 
 # wanted NAME: does the command line ask for it?
 wanted() {
@@ -40,6 +41,35 @@ skip() {
 	printf 'skip  %s: %s\n' "$1" "$2"
 }
 
+# pool COMMAND...: a test that may run beside others, as many as there are
+# processors. What it prints comes out in one piece when it ends.
+pool() {
+	local out
+
+	while [ "$(jobs -rp | wc -l)" -ge "$(jobs_here)" ]; do
+		wait -n
+	done
+	pooled=$((pooled + 1))
+	out=$scratch/pool.$pooled
+	(
+		trap - EXIT INT TERM
+		"$@" >"$out" 2>&1
+		flock "$scratch" cat "$out"
+	) &
+}
+
+# pool_end: waits for them all and counts.
+pool_end() {
+	wait
+	for ((; pooled > 0; pooled--)); do
+		passed=$((passed + $(grep -c '^ok ' "$scratch/pool.$pooled")))
+		failed=$((failed + $(grep -c '^FAIL ' "$scratch/pool.$pooled")))
+		skipped=$((skipped + $(grep -c '^skip ' \
+			"$scratch/pool.$pooled")))
+		rm -f "$scratch/pool.$pooled"
+	done
+}
+
 log_of() {
 	printf '%s/%s.log' "$logs" "${1//\//-}"
 }
@@ -60,14 +90,14 @@ bounded() {
 	wait $!
 }
 
-# processes_of ID: those that inherited the mark of that test, wherever they
-# daemonised to.
+# processes_of ID: those that inherited the mark of that test (or, of an ID
+# that ends in a dot, of all tests), wherever they daemonised to.
 processes_of() {
 	local environ
 
 	[ -n "$1" ] || return 0
 	for environ in /proc/[0-9]*/environ; do
-		if grep -qsz "^STOREFS_TEST_RUN=$1\$" "$environ"; then
+		if grep -qszF "STOREFS_TEST_RUN=$1" "$environ"; then
 			environ=${environ#/proc/}
 			printf '%s\n' "${environ%/environ}"
 		fi
@@ -107,7 +137,7 @@ sweep() {
 
 # workspace NAME: sets `work`, a directory that any user may enter.
 workspace() {
-	test_id=$$.${1//\//-}
+	test_id=$$.${1//\//-}.end
 	work=$scratch/${1//\//-}
 	rm -rf --one-file-system "$work"
 	mkdir -p "$work/home"
@@ -221,6 +251,7 @@ check_results() {
 # run_check NAME PROGRAM [WRAPPER...]: a libcheck program.
 run_check() {
 	local name=$1 program=$2 log status=0 seconds=300 word test text bad=0
+	local start=$SECONDS
 	shift 2
 
 	wanted "$name" || return 0
@@ -246,8 +277,11 @@ run_check() {
 	if [ $status -ne 0 ] && [ $bad -eq 0 ]; then
 		fail "$name" "$(status_text $status $seconds)" "$log"
 	elif [ $bad -ne 0 ]; then
-		tail -n 40 "$log" | sed 's/^/      | /'
+		grep -v ':[0-9]*: Passed$' "$log" | tail -n 40 |
+			sed 's/^/      | /'
 	fi
+	[ $((SECONDS - start)) -lt 10 ] ||
+		printf '      %s took %s s\n' "$name" $((SECONDS - start))
 }
 
 # run_gate NAME COMMAND...: a check that prints its findings.
@@ -273,6 +307,7 @@ abandon() {
 	for pid in $(jobs -p); do
 		kill -TERM "$pid" 2>/dev/null
 	done
-	[ -z "$test_id" ] || sweep "$scratch" >/dev/null
+	test_id=$$.
+	sweep "$scratch" >/dev/null
 	rm -rf --one-file-system "$scratch" 2>/dev/null
 }
