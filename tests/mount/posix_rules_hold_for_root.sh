@@ -1,0 +1,15 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 180
+# The POSIX suite finds nothing wrong with a mount made by root for everybody:
+# permissions, times, renames, links, locks, special files, limits (M2).
+# shellcheck source=tests/mount/lib.sh
+. "$SRCDIR/tests/mount/lib.sh"
+need_root
+
+suite() {
+	"$posix/posix_suite" "$mnt" || wrong "the POSIX suite on $kind"
+}
+
+each_store "local sqlite memory" suite
+finish
