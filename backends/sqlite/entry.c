@@ -303,32 +303,6 @@ int sqlite_node_target(struct sqlite_txn *txn, int64_t node, char **target)
 	return *target ? STORE_OK : txn_fail(txn, STORE_NO_MEMORY);
 }
 
-/* ---- parents ---- */
-
-int sqlite_parents_check(struct sqlite_txn *txn, const char *key)
-{
-	char parent[STORE_KEY_MAX + 1];
-	size_t length = key_parent_length(key);
-
-	while (length) {
-		struct sqlite_entry entry;
-		int code;
-
-		memcpy(parent, key, length);
-		parent[length] = '\0';
-		code = sqlite_entry_load(txn, parent, &entry);
-		if (code)
-			return code;
-		/* What is there stands in order, and so does all above. */
-		if (entry.type == STORE_TYPE_FOLDER)
-			return STORE_OK;
-		if (entry.type)
-			return txn_fail(txn, STORE_NOT_DIR);
-		length = key_parent_length(parent);
-	}
-	return STORE_OK;
-}
-
 int sqlite_entry_report(struct sqlite_txn *txn, const char *key,
 			struct store_info *info)
 {

@@ -75,9 +75,6 @@ int sqlite_entry_check(const struct sqlite_txn *txn,
 /* The target of a symlink, malloc'd. */
 int sqlite_node_target(struct sqlite_txn *txn, int64_t node, char **target)
 	STORE_WARN_UNUSED;
-/* A file above the key is NOT_DIR. */
-int sqlite_parents_check(struct sqlite_txn *txn, const char *key)
-	STORE_WARN_UNUSED;
 /* As of now: load and tell. */
 int sqlite_entry_report(struct sqlite_txn *txn, const char *key,
 			struct store_info *info) STORE_WARN_UNUSED;

@@ -13,38 +13,20 @@
 #include "backends/sqlite/object.h"
 #include "backends/sqlite/operations.h"
 
-#include "src/base/cleanup.h"
-#include "src/key.h"
-
-/* Is the name free, in a place where it can be?  Cleans what does not count. */
-static int name_is_free(struct sqlite_txn *txn, const char *key)
+/* Take a free name, with the folders above it. */
+static int take_name(struct sqlite_txn *txn, const char *key)
 {
 	struct sqlite_entry entry;
 	int code = sqlite_entry_load(txn, key, &entry);
 
 	if (!code && entry.type)
 		code = txn_fail(txn, STORE_EXISTS);
-	if (!code)
-		code = sqlite_parents_check(txn, key);
+	if (!code && !txn->connection->shape.side)
+		code = txn_fail(txn, STORE_NOT_SUPPORTED);
 	if (!code)
 		code = sqlite_name_clean(txn, key, &entry);
-	return code;
-}
-
-/* As name_is_free(), where a taken name below a file is NOT_DIR first. */
-static int insert_node(struct sqlite_txn *txn, const char *key,
-		       struct sqlite_node *node, const char *target)
-{
-	int code;
-
-	if (!txn->connection->shape.side)
-		return txn_fail(txn, STORE_NOT_SUPPORTED);
-	code = sqlite_node_insert(txn, node, target);
 	if (!code)
-		code = sqlite_name_put(txn, key, node, false, NULL);
-	if (!code)
-		code = sqlite_parent_touch(txn, key,
-					   node->type == STORE_TYPE_FOLDER);
+		code = sqlite_parents_make(txn, key);
 	return code;
 }
 
@@ -61,14 +43,17 @@ static int node_body(struct sqlite_txn *txn, void *arg)
 	const struct backend_node_request *request = job->request;
 	bool symlink = request->type == STORE_TYPE_SYMLINK;
 	struct sqlite_node node;
-	int code = name_is_free(txn, request->key);
+	int code = take_name(txn, request->key);
 
 	if (code)
 		return code;
 	sqlite_node_init(txn, request->type, request->attributes, &node);
 	node.rdev = request->rdev;
-	code = insert_node(txn, request->key, &node,
-			   symlink ? request->target : NULL);
+	code = sqlite_node_insert(txn, &node, symlink ? request->target : NULL);
+	if (!code)
+		code = sqlite_name_put(txn, request->key, &node, false, NULL);
+	if (!code)
+		code = sqlite_parent_touch(txn, request->key, 0);
 	if (!code)
 		code = sqlite_entry_report(txn, request->key, job->info);
 	return code;
@@ -91,45 +76,38 @@ struct dir_job {
 	struct store_info *info;
 };
 
-static int make_folder(struct sqlite_txn *txn, const char *key,
-		       const struct store_attributes *attributes)
+/*
+ * A folder that exists by what is below it gets a row of its own, so that it
+ * stays: that is what making it can mean.
+ */
+static int make_explicit(struct sqlite_txn *txn, const struct dir_job *job,
+			 struct sqlite_entry *entry)
 {
-	struct sqlite_node node;
+	int code = sqlite_entry_adopt(txn, job->key, entry);
 
-	sqlite_node_init(txn, STORE_TYPE_FOLDER, attributes, &node);
-	return insert_node(txn, key, &node, NULL);
-}
-
-/* The folders above that are not there at all. */
-static int make_parents(struct sqlite_txn *txn, const char *key)
-{
-	char parent[STORE_KEY_MAX + 1];
-	size_t at = strcspn(key, "/");
-	int code = STORE_OK;
-
-	for (; !code && key[at]; at += 1 + strcspn(key + at + 1, "/")) {
-		struct sqlite_entry entry;
-
-		memcpy(parent, key, at);
-		parent[at] = '\0';
-		code = sqlite_entry_load(txn, parent, &entry);
-		if (!code && !entry.type)
-			code = sqlite_name_clean(txn, parent, &entry);
-		if (!code && !entry.type)
-			code = make_folder(txn, parent, NULL);
-	}
-	return code;
+	if (code || !job->attributes)
+		return code;
+	sqlite_node_set_attributes(&entry->node, job->attributes);
+	return sqlite_node_update(txn, &entry->node);
 }
 
 static int dir_body(struct sqlite_txn *txn, void *arg)
 {
 	const struct dir_job *job = arg;
-	int code = name_is_free(txn, job->key);
+	struct sqlite_entry entry;
+	int code = sqlite_entry_load(txn, job->key, &entry);
 
-	if (!code)
-		code = make_parents(txn, job->key);
-	if (!code)
-		code = make_folder(txn, job->key, job->attributes);
+	if (code)
+		return code;
+	if (*job->key && entry.type == STORE_TYPE_FOLDER &&
+	    !sqlite_entry_has_node(&entry)) {
+		code = make_explicit(txn, job, &entry);
+	} else {
+		code = take_name(txn, job->key);
+		if (!code)
+			code = sqlite_folder_make(txn, job->key,
+						  job->attributes);
+	}
 	if (!code)
 		code = sqlite_entry_report(txn, job->key, job->info);
 	return code;
@@ -193,7 +171,7 @@ static int link_body(struct sqlite_txn *txn, void *arg)
 		return code;
 	if (entry.type == STORE_TYPE_FOLDER)
 		return txn_fail(txn, STORE_IS_DIR);
-	code = name_is_free(txn, job->to);
+	code = take_name(txn, job->to);
 	if (!code)
 		code = sqlite_entry_adopt(txn, job->from, &entry);
 	if (code)

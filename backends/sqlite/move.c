@@ -131,7 +131,7 @@ static int load_target(struct sqlite_txn *txn, struct move_job *job)
 	int code = sqlite_entry_load(txn, to, &job->to);
 
 	if (!code && !job->to.type)
-		code = sqlite_parents_check(txn, to);
+		code = sqlite_parents_make(txn, to);
 	return code;
 }
 

@@ -269,6 +269,68 @@ int sqlite_parent_touch(struct sqlite_txn *txn, const char *key, int folders)
 	return txn_run(txn, s);
 }
 
+/* ---- folders ---- */
+
+int sqlite_folder_make(struct sqlite_txn *txn, const char *key,
+		       const struct store_attributes *attributes)
+{
+	struct sqlite_node node;
+	int code;
+
+	sqlite_node_init(txn, STORE_TYPE_FOLDER, attributes, &node);
+	code = sqlite_node_insert(txn, &node, NULL);
+	if (!code)
+		code = sqlite_name_put(txn, key, &node, false, NULL);
+	if (!code)
+		code = sqlite_parent_touch(txn, key, 1);
+	return code;
+}
+
+/* Length of the nearest folder above `key` that is there, 0 for the root. */
+static int nearest_folder(struct sqlite_txn *txn, const char *key,
+			  size_t *length)
+{
+	char parent[STORE_KEY_MAX + 1];
+	struct sqlite_entry entry;
+
+	for (*length = key_parent_length(key); *length;
+	     *length = key_parent_length(parent)) {
+		int code;
+
+		memcpy(parent, key, *length);
+		parent[*length] = '\0';
+		code = sqlite_entry_load(txn, parent, &entry);
+		if (code)
+			return code;
+		/* What is there stands in order, and so does all above. */
+		if (entry.type == STORE_TYPE_FOLDER)
+			return STORE_OK;
+		if (entry.type)
+			return txn_fail(txn, STORE_NOT_DIR);
+		code = sqlite_name_clean(txn, parent, &entry);
+		if (code)
+			return code;
+	}
+	return STORE_OK;
+}
+
+int sqlite_parents_make(struct sqlite_txn *txn, const char *key)
+{
+	char parent[STORE_KEY_MAX + 1];
+	size_t end = key_parent_length(key);
+	size_t at;
+	int code = nearest_folder(txn, key, &at);
+
+	while (!code && at < end && has_tables(txn)) {
+		at += at > 0;
+		at += strcspn(key + at, "/");
+		memcpy(parent, key, at);
+		parent[at] = '\0';
+		code = sqlite_folder_make(txn, parent, NULL);
+	}
+	return code;
+}
+
 /* ---- adopting ---- */
 
 /* The node may have other names, which have nothing to do with it any more. */

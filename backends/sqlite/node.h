@@ -51,6 +51,16 @@ int sqlite_names_purge(struct sqlite_txn *txn, const struct sqlite_range *range)
 int sqlite_name_clean(struct sqlite_txn *txn, const char *key,
 		      struct sqlite_entry *entry) STORE_WARN_UNUSED;
 
+/*
+ * Make the folders above a key that are not there at all; what exists only
+ * by what is below it stays so.  A file above is NOT_DIR.
+ */
+int sqlite_parents_make(struct sqlite_txn *txn, const char *key)
+	STORE_WARN_UNUSED;
+/* Make a folder under a name that is free; counts it in the one above. */
+int sqlite_folder_make(struct sqlite_txn *txn, const char *key,
+		       const struct store_attributes *attributes)
+	STORE_WARN_UNUSED;
 /* A name was made or removed in the folder of `key`; `folders` of them. */
 int sqlite_parent_touch(struct sqlite_txn *txn, const char *key, int folders)
 	STORE_WARN_UNUSED;

@@ -35,7 +35,7 @@ void sqlite_close_reader(void *self, void *reader);
 /* put.c */
 struct sqlite_database;
 /* Bytes of the largest file. */
-uint64_t sqlite_body_limit(const struct sqlite_database *database);
+uint64_t sqlite_body_max(const struct sqlite_database *database);
 int sqlite_put(void *self, struct store_context *context,
 	       const struct backend_put_request *request,
 	       struct store_info *info, struct store_error *error);

@@ -239,7 +239,7 @@ static int put_check(struct sqlite_txn *txn, const struct put_job *job,
 	if (sqlite_entry_file_type(entry) == STORE_TYPE_FOLDER)
 		return txn_fail(txn, STORE_IS_DIR);
 	if (!entry->type)
-		code = sqlite_parents_check(txn, request->key);
+		code = sqlite_parents_make(txn, request->key);
 	if (!code)
 		code = sqlite_entry_check(txn, entry, &request->precondition);
 	if (!code && request->keep_count && !entry->object)
@@ -272,15 +272,7 @@ static int put_body(struct sqlite_txn *txn, void *arg)
 	return code;
 }
 
-static int too_large(uint64_t size, uint64_t limit, struct store_error *error)
-{
-	return store_error_set(error, STORE_TOO_LARGE,
-			       "%" PRIu64 " bytes are more than the %" PRIu64
-			       " that the store holds in one file",
-			       size, limit);
-}
-
-uint64_t sqlite_body_limit(const struct sqlite_database *database)
+uint64_t sqlite_body_max(const struct sqlite_database *database)
 {
 	uint64_t limit = database->settings.max_size;
 
@@ -290,9 +282,14 @@ uint64_t sqlite_body_limit(const struct sqlite_database *database)
 static int check_size(const struct sqlite_database *database, uint64_t size,
 		      struct store_error *error)
 {
-	uint64_t limit = sqlite_body_limit(database);
+	uint64_t limit = sqlite_body_max(database);
 
-	return size > limit ? too_large(size, limit, error) : STORE_OK;
+	if (size <= limit)
+		return STORE_OK;
+	return store_error_set(error, STORE_TOO_LARGE,
+			       "%" PRIu64 " bytes are more than the %" PRIu64
+			       " that the store holds in one file",
+			       size, limit);
 }
 
 /* malloc'd JSON; "" for metadata that are given and empty. */

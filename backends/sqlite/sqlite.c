@@ -10,8 +10,8 @@
  *   same; a client that insists on UTF-8 fails on it.  No key has a NUL.
  * Limits: a file is one row, so it has at most 10^9 bytes less 20,000; more
  *   is TOO_LARGE before anything is written.  Zeros are stored.
- * Folders: exist by what is below them, or by a row of their own after
- *   make_dir.  The former vanish with their last file.
+ * Folders: those made here, also above a file that is put, have a row of
+ *   their own and stay.  Those of other clients exist by what is below them.
  * Consistency: one operation is one transaction, so everything is atomic and
  *   conditional.  Durable when it returns: synchronous=FULL.  With
  *   sync=normal a power cut may take back the last operations.
@@ -307,9 +307,7 @@ static char *sqlite_local_path(void *self)
 
 static uint64_t sqlite_max_size(void *self)
 {
-	const struct sqlite_database *database = self;
-
-	return sqlite_body_limit(database);
+	return sqlite_body_max(self);
 }
 
 /* ---- table ---- */
