@@ -23,6 +23,8 @@
 #include "src/base/clock.h"
 
 enum { HOLD_CHUNK = 1 << 20 };
+/* Cancelling does not signal a condition: look this often. */
+#define LOOK_AGAIN_NS (20 * NS_PER_MS)
 
 /* ---- life ---- */
 
@@ -149,17 +151,21 @@ static int reader_open(struct file *file, struct store_context *context,
 		       struct base_reader **reader, struct store_info *info,
 		       struct store_error *error)
 {
+	struct gate_pass pass = { .nodes = { file->node } };
 	struct tree *tree = &file->fs->tree;
 	struct store_reader *opened;
 	char key[STORE_KEY_MAX + 1];
-	int code;
+	int code = gate_enter(&file->fs->gate, &pass, context, error);
 
-	lock_take(&tree->lock);
-	code = node_key(tree, file->node, NULL, key, error);
-	lock_drop(&tree->lock);
+	if (!code) {
+		lock_take(&tree->lock);
+		code = node_key(tree, file->node, NULL, key, error);
+		lock_drop(&tree->lock);
+	}
 	if (!code)
 		code = store_open_reader(file->fs->store, context, key, pin,
 					 &opened, info, error);
+	gate_leave(&file->fs->gate, &pass);
 	if (code)
 		return code;
 	*reader = reader_new(opened);
@@ -264,6 +270,7 @@ void file_rebase_locked(struct file *file, const struct store_info *info)
 
 	file->base_exists = true;
 	file->base = info->version;
+	file->epoch++;
 	if (same)
 		return;
 	file_drop_reader_locked(file);
@@ -313,15 +320,17 @@ static int file_look(struct op *op, struct file *file, bool reads,
 		     struct base_reader **reader, struct store_info *info)
 {
 	char key[STORE_KEY_MAX + 1];
+	struct gate_pass pass;
 	int code;
 
 	if (reads)
 		return reader_open(file, &op->context, NULL, reader, info,
 				   &op->error);
-	code = op_key(op, file->node, NULL, key);
+	code = op_enter(op, file->node, NULL, key, &pass);
 	if (!code)
 		code = store_stat(op->fs->store, &op->context, key, info,
 				  &op->error);
+	op_leave(op, &pass);
 	if (!code && info->type != STORE_TYPE_FILE)
 		return store_error_set(&op->error, STORE_CHANGED,
 				       "%s: no longer a file", key);
@@ -413,6 +422,18 @@ static void file_clear_set_ids_locked(struct op *op, struct file *file)
 	lock_drop(&tree->lock);
 }
 
+/* Without a name and without handles nothing of it is left. */
+static bool file_is_gone_locked(struct file *file) REQUIRES(file->lock)
+{
+	struct tree *tree = &file->fs->tree;
+	bool gone;
+
+	lock_take(&tree->lock);
+	gone = !file->node->names && !file->handles;
+	lock_drop(&tree->lock);
+	return gone;
+}
+
 int file_open(struct op *op, struct file *file, int flags, bool *fresh)
 {
 	bool writer = (flags & O_ACCMODE) != O_RDONLY;
@@ -431,9 +452,11 @@ int file_open(struct op *op, struct file *file, int flags, bool *fresh)
 			code = file_accept(op, file, &info, fresh);
 	}
 	lock_take(&file->lock);
-	if (!code && reader) {
+	if (!code && file_is_gone_locked(file))
+		code = store_error_set(&op->error, STORE_CHANGED,
+				       "the file was removed");
+	if (!code && reader)
 		reader = file_share_reader_locked(file, reader, &info.version);
-	}
 	if (!code && (flags & O_TRUNC)) {
 		code = file_truncate_locked(file, 0, &op->error);
 		file_clear_set_ids_locked(op, file);
@@ -492,6 +515,40 @@ static void file_piece(struct file *file, uint64_t offset, uint64_t length,
 	lock_drop(&file->lock);
 }
 
+/* When did the base last change hands, and is it about to? */
+static uint64_t file_epoch(struct file *file, bool *publishing)
+{
+	uint64_t epoch;
+
+	lock_take(&file->lock);
+	epoch = file->epoch;
+	*publishing = file->started > file->finished;
+	lock_drop(&file->lock);
+	return epoch;
+}
+
+/*
+ * The base was not the version we took it for.  If a publish of our own is
+ * the reason, the next look finds the new one.
+ */
+static bool file_base_moved(struct file *file, struct store_context *context,
+			    uint64_t epoch)
+{
+	bool publishing;
+
+	while (file_epoch(file, &publishing) == epoch && publishing) {
+		lock_take(&file->lock);
+		if (file->started > file->finished)
+			condition_wait_until(&file->changed, &file->lock,
+					     clock_monotonic_ns() +
+						     LOOK_AGAIN_NS);
+		lock_drop(&file->lock);
+		if (store_context_check(context, NULL))
+			return false;
+	}
+	return file_epoch(file, &publishing) != epoch;
+}
+
 int file_read(struct file *file, struct store_context *context, void *data,
 	      const struct store_range *range, size_t *got,
 	      struct store_error *error)
@@ -501,6 +558,8 @@ int file_read(struct file *file, struct store_context *context, void *data,
 
 	while (done < range->length) {
 		struct staging_piece piece;
+		bool publishing;
+		uint64_t epoch = file_epoch(file, &publishing);
 		int code;
 
 		file_piece(file, range->offset + done, range->length - done,
@@ -509,10 +568,13 @@ int file_read(struct file *file, struct store_context *context, void *data,
 			break;
 		code = file_read_piece(file, context, &piece, bytes + done,
 				       error);
-		done += (size_t)piece.length;
 		staging_piece_release(&piece);
+		if (code == STORE_CHANGED &&
+		    file_base_moved(file, context, epoch))
+			continue;
 		if (code)
 			return code;
+		done += (size_t)piece.length;
 	}
 	*got = done;
 	return STORE_OK;

@@ -42,6 +42,7 @@ struct file {
 	unsigned int handles, writers;
 	bool base_exists;
 	struct store_version base;
+	uint64_t epoch; /* counts changes of the base */
 	struct base_reader *reader; /* of the base, NULL until needed */
 	struct staging staging;
 	bool dirty;

@@ -52,7 +52,8 @@ static bool gate_is_free(struct gate *gate, const struct gate_pass *pass)
 
 	lock_take(&gate->tree->lock);
 	for (; other && !meets; other = other->next)
-		meets = nodes_meet(pass, other);
+		meets = !pthread_equal(other->owner, pass->owner) &&
+			nodes_meet(pass, other);
 	lock_drop(&gate->tree->lock);
 	return !meets;
 }
@@ -62,6 +63,7 @@ int gate_enter(struct gate *gate, struct gate_pass *pass,
 {
 	int code = STORE_OK;
 
+	pass->owner = pthread_self();
 	lock_take(&gate->lock);
 	while (!code && !gate_is_free(gate, pass)) {
 		code = store_context_check(context, error);

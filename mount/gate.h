@@ -3,10 +3,11 @@
  * Who may change a name while others rely on it.
  *
  * A call that sends a key to the store takes a shared pass on the node (or
- * on the folder it makes a name in); a call that moves or removes a node
- * takes an exclusive one, which keeps everybody out of that node and of
- * everything below it.  Waiting ends with the context.  No pass is a lock:
- * store calls run while it is held.
+ * on the folder it makes or looks for a name in); a call that moves, removes
+ * or changes a node by its key takes an exclusive one, which keeps everybody
+ * out of that node and of everything below it.  So no key goes out of date
+ * between being made and being used.  Waiting ends with the context.  No
+ * pass is a lock: store calls run while it is held.
  */
 #ifndef STOREFS_MOUNT_GATE_H
 #define STOREFS_MOUNT_GATE_H
@@ -23,6 +24,7 @@ struct gate_pass {
 	const struct node *nodes[2]; /* the second may be NULL */
 	bool exclusive;
 	bool held;
+	pthread_t owner; /* passes of one thread do not keep it waiting */
 };
 
 struct tree;

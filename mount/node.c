@@ -327,8 +327,6 @@ void tree_move_name(struct tree *tree, struct name *name, struct node *parent,
 		tree_drop_name(tree, target);
 	name_attach(tree, spare, parent, node);
 	tree_drop_name(tree, name);
-	if (node->type == STORE_TYPE_FOLDER)
-		tree->renames++;
 }
 
 void tree_exchange_names(struct tree *tree, struct name *a, struct name *b)
@@ -342,7 +340,6 @@ void tree_exchange_names(struct tree *tree, struct name *a, struct name *b)
 	name_attach(tree, b, b_parent, a_node);
 	node_unref(tree, a_parent);
 	node_unref(tree, b_parent);
-	tree->renames++;
 }
 
 /* ---- references ---- */
@@ -514,7 +511,23 @@ void node_refresh(struct tree *tree, struct node *node,
 /* Does memory know better than an answer to a question of `asked_ns`? */
 static bool node_is_ahead(const struct node *node, int64_t asked_ns)
 {
-	return (node->flags & NODE_LOCAL) || node->checked_ns > asked_ns;
+	return (node->flags & NODE_LOCAL) || node->busy ||
+	       node->checked_ns > asked_ns;
+}
+
+void node_begin_change(struct tree *tree, struct node *node)
+{
+	lock_take(&tree->lock);
+	node->busy++;
+	lock_drop(&tree->lock);
+}
+
+void node_end_change(struct tree *tree, struct node *node)
+{
+	lock_take(&tree->lock);
+	node->busy--;
+	node->checked_ns = clock_monotonic_ns();
+	lock_drop(&tree->lock);
 }
 
 /*

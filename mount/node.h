@@ -59,6 +59,7 @@ struct node {
 	uint64_t allocated;
 	int64_t checked_ns; /* CLOCK_MONOTONIC of the last look, 0 never */
 	uint32_t references; /* of names below, files and running calls */
+	uint32_t busy; /* calls that are changing it in the store */
 	uint32_t links;
 	uint32_t uid, gid;
 	uint16_t mode; /* permission bits */
@@ -76,7 +77,6 @@ struct tree {
 	struct node **identities; /* hash table by store_node */
 	size_t node_count, identity_room;
 	uint64_t next_number;
-	uint64_t renames; /* counts folder renames */
 	int64_t *lost_ns; /* last time a name of this hash was dropped */
 	/* immutable */
 	uint32_t default_uid, default_gid;
@@ -152,6 +152,12 @@ bool node_update(struct tree *tree, struct node *node,
 /* Take over what the store told, unconditionally. */
 void node_refresh(struct tree *tree, struct node *node,
 		  const struct store_info *info) REQUIRES(tree->lock);
+/*
+ * Between these two, what the store tells others of the node may be ahead of
+ * memory or behind it: it is ignored.  Both take the tree's lock.
+ */
+void node_begin_change(struct tree *tree, struct node *node);
+void node_end_change(struct tree *tree, struct node *node);
 /* Change the identity for hard links (0 for none). */
 void node_set_identity(struct tree *tree, struct node *node,
 		       uint64_t store_node) REQUIRES(tree->lock);

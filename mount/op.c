@@ -105,6 +105,23 @@ int op_key(struct op *op, const struct node *node, const char *text,
 	return code;
 }
 
+int op_enter(struct op *op, const struct node *node, const char *text,
+	     char key[STORE_KEY_MAX + 1], struct gate_pass *pass)
+{
+	int code;
+
+	*pass = (struct gate_pass){ .nodes = { node } };
+	code = gate_enter(&op->fs->gate, pass, &op->context, &op->error);
+	if (!code)
+		code = op_key(op, node, text, key);
+	return code;
+}
+
+void op_leave(struct op *op, struct gate_pass *pass)
+{
+	gate_leave(&op->fs->gate, pass);
+}
+
 int op_check_name(struct op *op, const char *text)
 {
 	int code;

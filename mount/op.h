@@ -41,6 +41,14 @@ fuse_ino_t ino_of(const struct fs *fs, const struct node *node);
 /* The node's key, under the tree's lock. */
 int op_key(struct op *op, const struct node *node, const char *text,
 	     char key[STORE_KEY_MAX + 1]) STORE_WARN_UNUSED;
+/*
+ * A shared pass on the node and its key; leave it when the store has
+ * answered.
+ */
+int op_enter(struct op *op, const struct node *node, const char *text,
+	     char key[STORE_KEY_MAX + 1], struct gate_pass *pass)
+	STORE_WARN_UNUSED;
+void op_leave(struct op *op, struct gate_pass *pass);
 /* ENAMETOOLONG for components no store can hold. */
 int op_check_name(struct op *op, const char *text) STORE_WARN_UNUSED;
 

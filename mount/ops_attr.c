@@ -38,22 +38,17 @@ static int node_ask(struct op *op, struct node *node)
 	struct tree *tree = &op->fs->tree;
 	char key[STORE_KEY_MAX + 1];
 	struct store_info info;
-	uint64_t before, after;
+	struct gate_pass pass;
 	bool taken;
-	int code;
+	int code = op_enter(op, node, NULL, key, &pass);
 
-	do {
-		lock_take(&tree->lock);
-		before = tree->renames;
-		code = node_key(tree, node, NULL, key, &op->error);
-		lock_drop(&tree->lock);
-		if (!code)
-			code = store_stat(op->fs->store, &op->context, key,
-					  &info, &op->error);
-		lock_take(&tree->lock);
-		after = tree->renames;
-		lock_drop(&tree->lock);
-	} while (code == STORE_NOT_FOUND && before != after);
+	if (!code)
+		code = store_stat(op->fs->store, &op->context, key, &info,
+				  &op->error);
+	op_leave(op, &pass);
+	/* Unlinked or written to while we asked: memory knows. */
+	if (code == STORE_NOT_FOUND && node_is_memory(op->fs, node))
+		return STORE_OK;
 	if (code)
 		return code;
 	lock_take(&tree->lock);
@@ -146,7 +141,6 @@ static void node_set(struct fs *fs, struct node *node,
 		node->mtime = node_time_from(wanted->mtime);
 	if (wanted->mask & STORE_ATTR_ATIME)
 		node->atime = node_time_from(wanted->atime);
-	node->flags &= (uint8_t)~NODE_TOUCHED;
 	node->ctime = node_time_from(clock_now());
 	lock_drop(&fs->tree.lock);
 }
@@ -179,46 +173,64 @@ static bool set_in_memory(struct op *op, struct node *node,
 	return memory;
 }
 
+/* Our own change: the kernel's pages stay right. */
+static void set_accept(struct fs *fs, struct node *node,
+		       const struct store_attributes *wanted,
+		       const struct store_info *info)
+{
+	struct file *file = file_find(fs, node);
+
+	if (file) {
+		lock_take(&file->lock);
+		if (file->base_exists)
+			file->base = info->version;
+		file->epoch++;
+		lock_drop(&file->lock);
+		file_put(file);
+	}
+	lock_take(&fs->tree.lock);
+	if (wanted->mask & STORE_ATTR_MTIME) {
+		node->flags &= (uint8_t)~NODE_TOUCHED;
+		if (node->type == STORE_TYPE_FOLDER)
+			node->flags |= NODE_TIMES_SET;
+	}
+	if (node->flags & NODE_LOCAL)
+		node_set_version(node, &info->version);
+	else
+		node_refresh(&fs->tree, node, info);
+	node->flags &= (uint8_t)~NODE_STALE_PAGES;
+	lock_drop(&fs->tree.lock);
+}
+
+/*
+ * With an exclusive pass no publish runs, so the base it is conditional on is
+ * the version this leaves behind.
+ */
 static int set_in_store(struct op *op, struct node *node,
 			const struct store_attributes *wanted)
 {
-	struct gate_pass pass = { .nodes = { node } };
+	struct gate_pass pass = { .nodes = { node }, .exclusive = true };
 	struct fs *fs = op->fs;
 	char key[STORE_KEY_MAX + 1];
 	struct store_info info;
-	struct file *file;
-	int code;
+	int code = gate_enter(&fs->gate, &pass, &op->context, &op->error);
 
-	code = gate_enter(&fs->gate, &pass, &op->context, &op->error);
+	/* It may have become dirty while we waited. */
+	if (!code && set_in_memory(op, node, wanted)) {
+		gate_leave(&fs->gate, &pass);
+		return STORE_OK;
+	}
+	node_begin_change(&fs->tree, node);
 	if (!code)
 		code = op_key(op, node, NULL, key);
 	if (!code)
 		code = store_set_attributes(fs->store, &op->context, key,
 					    wanted, &info, &op->error);
+	if (!code)
+		set_accept(fs, node, wanted, &info);
+	node_end_change(&fs->tree, node);
 	gate_leave(&fs->gate, &pass);
-	if (code)
-		return code;
-	file = file_find(fs, node);
-	if (file) {
-		lock_take(&file->lock);
-		if (file->base_exists)
-			file->base = info.version;
-		lock_drop(&file->lock);
-		file_put(file);
-	}
-	lock_take(&fs->tree.lock);
-	if (node->type == STORE_TYPE_FOLDER && (wanted->mask & STORE_ATTR_MTIME))
-		node->flags |= NODE_TIMES_SET;
-	if (node->flags & NODE_LOCAL)
-		node_set_version(node, &info.version);
-	else {
-		/* Our own change: the kernel's pages stay right. */
-		node->flags &= (uint8_t)~NODE_TOUCHED;
-		node_refresh(&fs->tree, node, &info);
-		node->flags &= (uint8_t)~NODE_STALE_PAGES;
-	}
-	lock_drop(&fs->tree.lock);
-	return STORE_OK;
+	return code;
 }
 
 static int set_attributes(struct op *op, struct node *node,
@@ -308,14 +320,16 @@ void fs_readlink(fuse_req_t request, fuse_ino_t ino)
 	struct store_details details;
 	char key[STORE_KEY_MAX + 1];
 	struct store_info info;
+	struct gate_pass pass;
 	struct op op;
 	int code;
 
 	op_begin(&op, request);
-	code = op_key(&op, node_of(op.fs, ino), NULL, key);
+	code = op_enter(&op, node_of(op.fs, ino), NULL, key, &pass);
 	if (!code)
 		code = store_stat_details(op.fs->store, &op.context, key,
 					  &info, &details, &op.error);
+	op_leave(&op, &pass);
 	if (code) {
 		op_error(&op, code);
 		return;

@@ -26,6 +26,9 @@ bool victim_in_store(struct fs *fs, const struct victim *victim);
 /* Let open handles keep what they read, before the store is told. */
 int victim_prepare(struct op *op, const struct victim *victim)
 	STORE_WARN_UNUSED;
+/* The store is being told; others' answers about it are ignored meanwhile. */
+void victim_begin(struct fs *fs, const struct victim *victim);
+void victim_end(struct fs *fs, const struct victim *victim);
 /* It has lost a name. */
 void victim_gone(struct fs *fs, const struct victim *victim);
 /*

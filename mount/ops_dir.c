@@ -143,6 +143,7 @@ static int load_page(struct op *op, struct dir *dir, uint64_t number,
 {
 	char key[STORE_KEY_MAX + 1];
 	const char *cursor = NULL;
+	struct gate_pass pass;
 	int code;
 
 	*end = false;
@@ -157,11 +158,12 @@ static int load_page(struct op *op, struct dir *dir, uint64_t number,
 	store_page_release(&dir->page);
 	dir->page_number = 0;
 	dir->asked_ns = clock_monotonic_ns();
-	code = op_key(op, dir->node, NULL, key);
+	code = op_enter(op, dir->node, NULL, key, &pass);
 	if (!code)
 		code = store_list_page(op->fs->store, &op->context, key,
 				       cursor, PAGE_ENTRIES, &dir->page,
 				       &op->error);
+	op_leave(op, &pass);
 	if (!code)
 		code = remember_cursor(op, dir, number - 1);
 	if (!code)

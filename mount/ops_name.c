@@ -70,37 +70,26 @@ static int lookup_enter(struct op *op, struct node *parent,
 			       "%s: no memory for a node", text);
 }
 
-/*
- * Ask the store; once more if a folder above was renamed while we asked, as
- * the answer was about another name then.
- */
 static int lookup_store(struct op *op, struct node *parent,
-			const char *text, struct store_info *info)
+			const char *text, struct fuse_entry_param *entry)
 {
-	struct tree *tree = &op->fs->tree;
 	char key[STORE_KEY_MAX + 1];
-	uint64_t before, after;
-	int code;
+	struct store_info info;
+	struct gate_pass pass;
+	int code = op_enter(op, parent, text, key, &pass);
 
-	do {
-		lock_take(&tree->lock);
-		before = tree->renames;
-		code = node_key(tree, parent, text, key, &op->error);
-		lock_drop(&tree->lock);
-		if (!code)
-			code = store_stat(op->fs->store, &op->context, key,
-					  info, &op->error);
-		lock_take(&tree->lock);
-		after = tree->renames;
-		lock_drop(&tree->lock);
-	} while (code == STORE_NOT_FOUND && before != after);
+	if (!code)
+		code = store_stat(op->fs->store, &op->context, key, &info,
+				  &op->error);
+	if (!code)
+		code = lookup_enter(op, parent, text, &info, entry);
+	op_leave(op, &pass);
 	return code;
 }
 
 void fs_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 {
 	struct fuse_entry_param entry = { 0 };
-	struct store_info info;
 	struct node *folder;
 	struct op op;
 	int code;
@@ -108,12 +97,8 @@ void fs_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 	op_begin(&op, request);
 	folder = node_of(op.fs, parent);
 	code = op_check_name(&op, name);
-	if (!code && !lookup_local(&op, folder, name, &entry)) {
-		code = lookup_store(&op, folder, name, &info);
-		if (!code)
-			code = lookup_enter(&op, folder, name, &info,
-					    &entry);
-	}
+	if (!code && !lookup_local(&op, folder, name, &entry))
+		code = lookup_store(&op, folder, name, &entry);
 	if (code == STORE_NOT_FOUND) {
 		lookup_missing(&op, folder, name);
 		entry.entry_timeout =
@@ -322,18 +307,13 @@ static int link_in_store(struct op *op, struct node *node,
 			 struct store_info *info)
 {
 	char from[STORE_KEY_MAX + 1], to[STORE_KEY_MAX + 1];
-	struct gate_pass pass = { .nodes = { node, parent } };
-	int code = gate_enter(&op->fs->gate, &pass, &op->context,
-			      &op->error);
+	int code = op_key(op, node, NULL, from);
 
-	if (!code)
-		code = op_key(op, node, NULL, from);
 	if (!code)
 		code = op_key(op, parent, name, to);
 	if (!code)
 		code = store_link(op->fs->store, &op->context, from, to,
 				  info, &op->error);
-	gate_leave(&op->fs->gate, &pass);
 	return code;
 }
 
@@ -362,12 +342,34 @@ static int link_enter(struct op *op, struct node *node,
 	return STORE_OK;
 }
 
+static int link_node(struct op *op, struct node *node, struct node *parent,
+		     const char *name, struct fuse_entry_param *entry)
+{
+	struct gate_pass folder = { .nodes = { parent } };
+	struct gate_pass linked = { .nodes = { node }, .exclusive = true };
+	struct fs *fs = op->fs;
+	struct store_info info;
+	int code = gate_enter(&fs->gate, &linked, &op->context, &op->error);
+
+	if (!code)
+		code = gate_enter(&fs->gate, &folder, &op->context,
+				  &op->error);
+	node_begin_change(&fs->tree, node);
+	if (!code)
+		code = link_in_store(op, node, parent, name, &info);
+	if (!code)
+		code = link_enter(op, node, parent, name, &info, entry);
+	node_end_change(&fs->tree, node);
+	gate_leave(&fs->gate, &folder);
+	gate_leave(&fs->gate, &linked);
+	return code;
+}
+
 void fs_link(fuse_req_t request, fuse_ino_t ino, fuse_ino_t parent,
 	     const char *name)
 {
 	struct fuse_entry_param entry;
 	struct node *node, *folder;
-	struct store_info info;
 	struct file *file;
 	struct op op;
 	int code;
@@ -381,15 +383,7 @@ void fs_link(fuse_req_t request, fuse_ino_t ino, fuse_ino_t parent,
 	if (!code && file && (node->flags & NODE_UNPUBLISHED))
 		code = publish_wait(file, &op.context, &op.error);
 	if (!code)
-		code = link_in_store(&op, node, folder, name, &info);
-	if (!code && file) {
-		lock_take(&file->lock);
-		if (!file->dirty)
-			file_rebase_locked(file, &info);
-		lock_drop(&file->lock);
-	}
-	if (!code)
-		code = link_enter(&op, node, folder, name, &info, &entry);
+		code = link_node(&op, node, folder, name, &entry);
 	file_put(file);
 	if (code)
 		op_error(&op, refuse(&op, code));

@@ -82,6 +82,18 @@ int victim_prepare(struct op *op, const struct victim *victim)
 	return code ? code : file_hold_xattrs(op, victim->file);
 }
 
+void victim_begin(struct fs *fs, const struct victim *victim)
+{
+	if (victim->node)
+		node_begin_change(&fs->tree, victim->node);
+}
+
+void victim_end(struct fs *fs, const struct victim *victim)
+{
+	if (victim->node)
+		node_end_change(&fs->tree, victim->node);
+}
+
 void victim_gone(struct fs *fs, const struct victim *victim)
 {
 	struct node *node = victim->node;
@@ -91,7 +103,6 @@ void victim_gone(struct fs *fs, const struct victim *victim)
 	if (node->links)
 		node->links--;
 	node->ctime = node_time_from(clock_now());
-	node->checked_ns = 0;
 	unlinked = !node->names;
 	lock_drop(&fs->tree.lock);
 	if (!victim->file || !unlinked)
@@ -198,11 +209,14 @@ void fs_unlink(fuse_req_t request, fuse_ino_t parent, const char *name)
 				  &op.error);
 	if (!code) {
 		stored = victim_in_store(op.fs, &victim);
+		victim_begin(op.fs, &victim);
 		if (stored)
 			code = unlink_in_store(&op, folder, name, &victim);
+		if (!code)
+			unlink_in_memory(op.fs, folder, name, &victim,
+					 !stored);
+		victim_end(op.fs, &victim);
 	}
-	if (!code)
-		unlink_in_memory(op.fs, folder, name, &victim, !stored);
 	gate_leave(&op.fs->gate, &pass);
 	victim_release(op.fs, &victim);
 	op_error(&op, code);

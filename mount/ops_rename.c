@@ -136,6 +136,7 @@ static void follow(struct fs *fs, const struct victim *moved,
 		lock_take(&file->lock);
 		if (file->base_exists)
 			file->base = info->version;
+		file->epoch++;
 		lock_drop(&file->lock);
 	}
 	lock_take(&fs->tree.lock);
@@ -177,8 +178,6 @@ static void exchange_in_memory(struct op *op, struct renaming *renaming)
 	b = tree_find_name(tree, renaming->new_parent, renaming->new_name);
 	if (a && b)
 		tree_exchange_names(tree, a, b);
-	/* The other one's token may have changed as well. */
-	renaming->target.node->checked_ns = 0;
 	lock_drop(&tree->lock);
 }
 
@@ -209,12 +208,18 @@ static int rename_published(struct op *op, struct renaming *renaming)
 
 	if (code)
 		return code;
-	if (renaming->flags & RENAME_EXCHANGE)
-		exchange_in_memory(op, renaming);
-	else
-		rename_in_memory(op, renaming);
 	follow(op->fs, &renaming->source, &info);
-	return STORE_OK;
+	if (!(renaming->flags & RENAME_EXCHANGE)) {
+		rename_in_memory(op, renaming);
+		return STORE_OK;
+	}
+	exchange_in_memory(op, renaming);
+	/* The other one's token may have changed as well. */
+	code = store_stat(op->fs->store, &op->context, renaming->from, &info,
+			  &op->error);
+	if (!code)
+		follow(op->fs, &renaming->target, &info);
+	return code;
 }
 
 /* An exchange needs both names in the store. */
@@ -273,8 +278,13 @@ static int rename_run(struct op *op, struct renaming *renaming)
 	if (!code)
 		code = gate_enter(&op->fs->gate, &folders, &op->context,
 				  &op->error);
-	if (!code)
+	if (!code) {
+		victim_begin(op->fs, &renaming->source);
+		victim_begin(op->fs, &renaming->target);
 		code = rename_held(op, renaming);
+		victim_end(op->fs, &renaming->source);
+		victim_end(op->fs, &renaming->target);
+	}
 	gate_leave(&op->fs->gate, &folders);
 	gate_leave(&op->fs->gate, &movers);
 	return code;

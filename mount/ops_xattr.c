@@ -229,11 +229,13 @@ static int get_stored(struct op *op, struct node *node, const char *name,
 	char key[STORE_KEY_MAX + 1];
 	void *data = NULL;
 	size_t size = 0;
-	int code = op_key(op, node, NULL, key);
+	struct gate_pass pass;
+	int code = op_enter(op, node, NULL, key, &pass);
 
 	if (!code)
 		code = store_get_xattr(op->fs->store, &op->context, key,
 				       name, &data, &size, &op->error);
+	op_leave(op, &pass);
 	if (code)
 		return code;
 	buf_add(value, data, size);
@@ -309,15 +311,17 @@ static int list_stored(struct op *op, struct node *node, struct buf *names)
 {
 	char key[STORE_KEY_MAX + 1];
 	char *text = NULL;
+	struct gate_pass pass;
 	size_t size = 0;
 	int code;
 
 	if (!fs_can(op->fs, STORE_CAP_XATTR))
 		return STORE_OK;
-	code = op_key(op, node, NULL, key);
+	code = op_enter(op, node, NULL, key, &pass);
 	if (!code)
 		code = store_list_xattrs(op->fs->store, &op->context, key,
 					 &text, &size, &op->error);
+	op_leave(op, &pass);
 	if (code)
 		return code;
 	buf_add(names, text, size);
@@ -379,6 +383,7 @@ void fs_setxattr(fuse_req_t request, fuse_ino_t ino, const char *name,
 				     .value = value,
 				     .size = size };
 	char key[STORE_KEY_MAX + 1];
+	struct gate_pass pass;
 	struct node *node;
 	struct file *file;
 	struct op op;
@@ -391,11 +396,12 @@ void fs_setxattr(fuse_req_t request, fuse_ino_t ino, const char *name,
 		code = pending_set(&op, file, &xattr, flags);
 		pending_done(file);
 	} else if (!code) {
-		code = op_key(&op, node, NULL, key);
+		code = op_enter(&op, node, NULL, key, &pass);
 		if (!code)
 			code = store_set_xattr(op.fs->store, &op.context,
 					       key, &xattr, flags,
 					       &op.error);
+		op_leave(&op, &pass);
 		if (!code)
 			node_forget_attributes(&op, node);
 	}
@@ -405,6 +411,7 @@ void fs_setxattr(fuse_req_t request, fuse_ino_t ino, const char *name,
 void fs_removexattr(fuse_req_t request, fuse_ino_t ino, const char *name)
 {
 	char key[STORE_KEY_MAX + 1];
+	struct gate_pass pass;
 	struct node *node;
 	struct file *file;
 	struct op op;
@@ -422,11 +429,12 @@ void fs_removexattr(fuse_req_t request, fuse_ino_t ino, const char *name)
 			code = no_such_attribute(&op);
 		pending_done(file);
 	} else if (!code) {
-		code = op_key(&op, node, NULL, key);
+		code = op_enter(&op, node, NULL, key, &pass);
 		if (!code)
 			code = store_remove_xattr(op.fs->store,
 						  &op.context, key, name,
 						  &op.error);
+		op_leave(&op, &pass);
 		if (!code)
 			node_forget_attributes(&op, node);
 	}

@@ -4,8 +4,8 @@
  * threads, calls staging.c and the store.
  *
  * The order of an attempt:
- *	1 under the file's lock: freeze the content, note base and attributes
- *	2 pass the gate, so that the key stays what it is
+ *	1 pass the gate, so that key and base stay what they are
+ *	2 under the file's lock: freeze the content, note base and attributes
  *	3 put on condition of the base (the store makes it durable)
  *	4 under the file's lock: the new version is the base, or all is staged
  *	  as before; only now may staged bytes be dropped
@@ -284,25 +284,20 @@ static int attempt_request(struct attempt *attempt)
 	struct tree *tree = &attempt->fs->tree;
 	int code;
 
-	code = gate_enter(&attempt->fs->gate, &attempt->pass,
-			  &attempt->context, &attempt->error);
-	if (code)
-		return code;
 	lock_take(&tree->lock);
 	code = node_key(tree, attempt->file->node, NULL, attempt->key,
 			&attempt->error);
 	lock_drop(&tree->lock);
-	if (!code && attempt->content) {
-		code = attempt_put(attempt);
-		if (!code && attempt->created)
-			restore_folder_time(attempt);
-	} else if (!code) {
-		code = store_set_attributes(attempt->fs->store,
+	if (code)
+		return code;
+	if (!attempt->content)
+		return store_set_attributes(attempt->fs->store,
 					    &attempt->context, attempt->key,
 					    &attempt->attributes,
 					    &attempt->info, &attempt->error);
-	}
-	gate_leave(&attempt->fs->gate, &attempt->pass);
+	code = attempt_put(attempt);
+	if (!code && attempt->created)
+		restore_folder_time(attempt);
 	return code;
 }
 
@@ -316,6 +311,7 @@ static void settle_success_locked(struct attempt *attempt, struct file *file)
 
 	file->base_exists = true;
 	file->base = attempt->info.version;
+	file->epoch++;
 	file->failures = 0;
 	file->detached_error = false;
 	file_drop_reader_locked(file);
@@ -389,22 +385,21 @@ static void attempt_finish(struct attempt *attempt, int code)
 	lock_drop(&file->lock);
 }
 
-static bool attempt_begin(struct attempt *attempt, int *code, bool *abandon)
+/* False: there is nothing to do (any more). */
+static bool attempt_begin(struct attempt *attempt, bool *abandon)
 {
 	struct file *file = attempt->file;
 	bool go;
 
 	lock_take(&file->lock);
-	/* Another thread is at it: it will see that more is wanted. */
+	/* Another thread is at it: what it leaves is ours. */
 	while (file->started > file->finished)
 		condition_wait(&file->changed, &file->lock);
 	*abandon = file->dirty && file->doomed && !file->writers;
 	go = file->dirty && !*abandon;
 	file->started++;
 	file->running_change = file->change;
-	if (go) {
-		*code = freeze_locked(attempt, file);
-	} else {
+	if (!go) {
 		file->finished++;
 		file->last_code = STORE_OK;
 	}
@@ -413,24 +408,45 @@ static bool attempt_begin(struct attempt *attempt, int *code, bool *abandon)
 	return go;
 }
 
+static int attempt_freeze(struct attempt *attempt)
+{
+	struct file *file = attempt->file;
+	int code = STORE_OK;
+
+	lock_take(&file->lock);
+	file->running_change = file->change;
+	/* Unlinked while we waited: clean by now. */
+	if (file->dirty)
+		code = freeze_locked(attempt, file);
+	else
+		attempt->unlinked = true;
+	lock_drop(&file->lock);
+	return code;
+}
+
 void publish_attempt(struct file *file, struct store_cancel *cancel)
 {
 	struct attempt attempt = { .file = file,
 				   .fs = file->fs,
 				   .pass = { .nodes = { file->node } } };
 	bool abandon = false;
-	int code = STORE_OK;
+	int code;
 
 	store_context_init(&attempt.context, file->fs->options->op_timeout_ns,
 			   cancel);
-	if (!attempt_begin(&attempt, &code, &abandon)) {
+	if (!attempt_begin(&attempt, &abandon)) {
 		if (abandon)
 			publish_abandon(file, "its writer was killed");
 		return;
 	}
+	code = gate_enter(&file->fs->gate, &attempt.pass, &attempt.context,
+			  &attempt.error);
+	if (!code)
+		code = attempt_freeze(&attempt);
 	if (!code && !attempt.unlinked)
 		code = attempt_request(&attempt);
 	attempt_finish(&attempt, code);
+	gate_leave(&file->fs->gate, &attempt.pass);
 	free(attempt.kept);
 	free(attempt.xattrs);
 }
