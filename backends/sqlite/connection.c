@@ -63,8 +63,8 @@ static int open_failure(const char *path)
 	}
 	if (errno == EACCES)
 		return STORE_DENIED;
-	return errno == ENOENT || errno == ENOTDIR ? STORE_NOT_FOUND :
-						     STORE_UNAVAILABLE;
+	return errno == ENOENT || errno == ENOTDIR ? STORE_NOT_FOUND
+						   : STORE_UNAVAILABLE;
 }
 
 static int io_failure(const struct sqlite_connection *connection)
@@ -111,8 +111,8 @@ static int failure_code(const struct sqlite_connection *connection, int result)
 int sqlite_fail(const struct sqlite_connection *connection, int result,
 		struct store_error *error)
 {
-	const char *text = connection->db ? sqlite3_errmsg(connection->db) :
-					    sqlite3_errstr(result);
+	const char *text = connection->db ? sqlite3_errmsg(connection->db)
+					  : sqlite3_errstr(result);
 	int code = failure_code(connection, result);
 
 	if (code == STORE_LOCKED &&
@@ -276,9 +276,9 @@ static int set_up_writer(struct sqlite_connection *connection,
 			 struct store_error *error)
 {
 	int code = sqlite_execute(connection,
-				  settings->sync_normal ?
-					  "PRAGMA synchronous = NORMAL" :
-					  "PRAGMA synchronous = FULL",
+				  settings->sync_normal
+					  ? "PRAGMA synchronous = NORMAL"
+					  : "PRAGMA synchronous = FULL",
 				  error);
 
 	/*
@@ -334,8 +334,8 @@ static int open_file(struct sqlite_connection *connection,
 
 	if (role == SQLITE_WRITER && settings->create)
 		flags |= SQLITE_OPEN_CREATE;
-	result = sqlite3_open_v2(connection->path, &connection->db, flags,
-				 NULL);
+	result =
+		sqlite3_open_v2(connection->path, &connection->db, flags, NULL);
 	if (result)
 		return sqlite_fail(connection, result, error);
 	code = install(connection, error);

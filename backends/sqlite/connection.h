@@ -31,7 +31,7 @@ struct sqlite_connection {
 	struct sqlite_shape shape;
 	bool wal;
 	struct store_context *context; /* of the call; NULL: between calls */
-	bool key_too_long; /* why storefs_rebase() failed */
+	bool key_too_long;	       /* why storefs_rebase() failed */
 	sqlite3_stmt *statements[SQL_STATEMENTS];
 	struct sqlite_connection *next; /* for the pool */
 };

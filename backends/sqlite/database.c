@@ -40,8 +40,7 @@ sqlite_database_new(const struct sqlite_settings *settings)
 }
 
 /* Nobody uses it any more, so nothing is locked. */
-void sqlite_database_free(struct sqlite_database *database)
-	NO_THREAD_SAFETY
+void sqlite_database_free(struct sqlite_database *database) NO_THREAD_SAFETY
 {
 	if (!database)
 		return;
@@ -162,8 +161,8 @@ static int run(struct sqlite_connection *connection, enum sqlite_sql which,
 {
 	sqlite3_stmt *statement = sqlite_prepare(connection, which, error);
 
-	return statement ? sqlite_run(connection, statement, error) :
-			   error->code;
+	return statement ? sqlite_run(connection, statement, error)
+			 : error->code;
 }
 
 /* Away with whatever is open; the error that led here stays. */
@@ -213,9 +212,8 @@ static int make_tables(struct sqlite_txn *txn)
 				  txn->error);
 	if (code)
 		return code;
-	return sqlite_schema_create(connection,
-				    pages <= INDEX_SIZE_MAX / page_size,
-				    txn->error);
+	return sqlite_schema_create(
+		connection, pages <= INDEX_SIZE_MAX / page_size, txn->error);
 }
 
 /* Inside the write transaction, where nobody else makes tables. */
@@ -229,8 +227,8 @@ static int complete_tables(struct sqlite_txn *txn)
 	if (txn->database->settings.create &&
 	    (!connection->shape.table || !connection->shape.side))
 		return make_tables(txn);
-	return connection->shape.table ? STORE_OK :
-					 no_table(connection, txn->error);
+	return connection->shape.table ? STORE_OK
+				       : no_table(connection, txn->error);
 }
 
 /* Give back a bit of what removals left, now and then. */

@@ -95,8 +95,8 @@ static inline sqlite3_stmt *txn_prepare(struct sqlite_txn *txn,
 	return sqlite_prepare(txn->connection, which, txn->error);
 }
 
-static inline STORE_WARN_UNUSED int
-txn_step(struct sqlite_txn *txn, sqlite3_stmt *statement, bool *row)
+static inline STORE_WARN_UNUSED int txn_step(struct sqlite_txn *txn,
+					     sqlite3_stmt *statement, bool *row)
 {
 	return sqlite_step(txn->connection, statement, row, txn->error);
 }

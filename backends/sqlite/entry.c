@@ -67,13 +67,13 @@ static void read_attributes(sqlite3_stmt *s, struct store_attributes *a)
 	}
 	if (!is_null(s, COLUMN_MTIME)) {
 		a->mask |= STORE_ATTR_MTIME;
-		a->mtime = timespec_from_ns(
-			sqlite3_column_int64(s, COLUMN_MTIME));
+		a->mtime =
+			timespec_from_ns(sqlite3_column_int64(s, COLUMN_MTIME));
 	}
 	if (!is_null(s, COLUMN_ATIME)) {
 		a->mask |= STORE_ATTR_ATIME;
-		a->atime = timespec_from_ns(
-			sqlite3_column_int64(s, COLUMN_ATIME));
+		a->atime =
+			timespec_from_ns(sqlite3_column_int64(s, COLUMN_ATIME));
 	}
 }
 

@@ -93,8 +93,7 @@ static int renamed(struct sqlite_txn *txn, struct sqlite_entry *entry)
 /* Does the folder above count it? */
 static int counted(const struct sqlite_entry *entry)
 {
-	return entry->type == STORE_TYPE_FOLDER &&
-	       sqlite_entry_has_node(entry);
+	return entry->type == STORE_TYPE_FOLDER && sqlite_entry_has_node(entry);
 }
 
 /* ---- checks ---- */

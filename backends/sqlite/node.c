@@ -440,8 +440,8 @@ int sqlite_xattr_put(struct sqlite_txn *txn, int64_t node,
 
 int sqlite_xattrs_delete(struct sqlite_txn *txn, int64_t node)
 {
-	return has_tables(txn) ? run_number(txn, SQL_XATTRS_DELETE, node) :
-				 STORE_OK;
+	return has_tables(txn) ? run_number(txn, SQL_XATTRS_DELETE, node)
+			       : STORE_OK;
 }
 
 int sqlite_xattrs_copy(struct sqlite_txn *txn, int64_t from, int64_t to)

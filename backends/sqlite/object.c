@@ -40,12 +40,12 @@ static void blob_release(struct blob *blob)
 static int blob_open(struct blob *blob, int64_t rowid, bool writable)
 {
 	struct sqlite_connection *connection = blob->connection;
-	int result = sqlite3_blob_open(connection->db, "main",
-				       connection->table, "data", rowid,
-				       writable, &blob->handle);
+	int result =
+		sqlite3_blob_open(connection->db, "main", connection->table,
+				  "data", rowid, writable, &blob->handle);
 
-	return result ? sqlite_fail(connection, result, blob->txn->error) :
-			STORE_OK;
+	return result ? sqlite_fail(connection, result, blob->txn->error)
+		      : STORE_OK;
 }
 
 static int blob_io(struct blob *blob, bool write, const struct store_range *at,
@@ -62,9 +62,9 @@ static int blob_io(struct blob *blob, bool write, const struct store_range *at,
 		return store_error_set(txn->error, STORE_CORRUPT,
 				       "%s: the body is shorter than its size",
 				       blob->connection->path);
-	result = write ? sqlite3_blob_write(blob->handle, data,
-					    (int)at->length, (int)at->offset) :
-			 sqlite3_blob_read(blob->handle, data, (int)at->length,
+	result = write ? sqlite3_blob_write(blob->handle, data, (int)at->length,
+					    (int)at->offset)
+		       : sqlite3_blob_read(blob->handle, data, (int)at->length,
 					   (int)at->offset);
 	if (result)
 		return sqlite_fail(blob->connection, result, txn->error);
@@ -195,8 +195,8 @@ static int run_object(struct sqlite_txn *txn,
 		      const struct sqlite_object *object,
 		      const unsigned char *data, uint64_t size)
 {
-	sqlite3_stmt *s = txn_prepare(txn, object->exists ? SQL_OBJECT_UPDATE :
-							    SQL_OBJECT_INSERT);
+	sqlite3_stmt *s = txn_prepare(txn, object->exists ? SQL_OBJECT_UPDATE
+							  : SQL_OBJECT_INSERT);
 	const char *metadata = object->user_metadata;
 
 	if (!s)
@@ -254,8 +254,8 @@ static int read_rest(struct sqlite_txn *txn, const struct sqlite_body *body,
 	int code = STORE_OK;
 
 	for (size_t i = 0; !code && i <= body->keep_count; i++) {
-		uint64_t end = i < body->keep_count ? body->keep[i].offset :
-						      body->source->size;
+		uint64_t end = i < body->keep_count ? body->keep[i].offset
+						    : body->source->size;
 
 		gap.length = end - gap.offset;
 		code = read_source(txn, body, &gap, data + gap.offset);

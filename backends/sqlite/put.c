@@ -51,8 +51,8 @@ static int write_row(struct sqlite_txn *txn, const struct put_job *job,
 		.rowid = entry->rowid,
 		.old_size = entry->size,
 		.modified_at = modified_at(txn, request),
-		.keep_columns = entry->object &&
-				(request->flags & BACKEND_PUT_KEEP),
+		.keep_columns =
+			entry->object && (request->flags & BACKEND_PUT_KEEP),
 		.content_type = request->content_type,
 		.user_metadata = job->metadata,
 	};
@@ -120,7 +120,8 @@ static int names_of(struct sqlite_txn *txn, int64_t node, struct names *names)
 		return txn->error->code;
 	bind_number(s, 1, node);
 	while (!(code = txn_step(txn, s, &row)) && row) {
-		code = names_add(names, (const char *)sqlite3_column_text(s, 0));
+		code = names_add(names,
+				 (const char *)sqlite3_column_text(s, 0));
 		if (code) {
 			code = txn_fail(txn, code);
 			break;
@@ -161,9 +162,9 @@ static int keep_node(struct sqlite_txn *txn, const struct put_job *job,
 {
 	struct sqlite_node *node = &entry->node;
 	/* Changed by somebody else under one of several names? */
-	int code = entry->ours ? STORE_OK :
-				 sqlite_entry_adopt(txn, job->request->key,
-						    entry);
+	int code = entry->ours
+			   ? STORE_OK
+			   : sqlite_entry_adopt(txn, job->request->key, entry);
 
 	if (code)
 		return code;
@@ -189,8 +190,8 @@ static int fresh_node(struct sqlite_txn *txn, const struct put_job *job,
 	sqlite_node_init(txn, STORE_TYPE_FILE, job->request->attributes,
 			 &entry->node);
 	if (code || !reuse)
-		return code ? code :
-			      sqlite_node_insert(txn, &entry->node, NULL);
+		return code ? code
+			    : sqlite_node_insert(txn, &entry->node, NULL);
 	entry->node.id = old.id;
 	entry->node.version = old.version;
 	sqlite_node_new_version(txn, &entry->node);

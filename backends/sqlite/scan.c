@@ -97,9 +97,9 @@ static int move_on(struct sqlite_scan *scan)
 	scan->given = NULL;
 	if (!given)
 		return STORE_OK;
-	return given == scan->objects ?
-		       advance(scan, given, &scan->object_key) :
-		       advance(scan, given, &scan->special_key);
+	return given == scan->objects
+		       ? advance(scan, given, &scan->object_key)
+		       : advance(scan, given, &scan->special_key);
 }
 
 /* Stand on the item that comes next. */

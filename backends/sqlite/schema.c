@@ -119,7 +119,8 @@ static const char *size_text(const struct sqlite_shape *shape)
 	       "ELSE length(CAST(o.data AS BLOB)) END";
 }
 
-struct template {
+struct template
+{
 	const char *table;
 	const struct sqlite_shape *shape;
 	struct buf *sql;
@@ -130,9 +131,12 @@ static const struct {
 	const char *word;
 	const char *suffix;
 } names[] = {
-	{ "T", "" },		     { "N", "_storefs_names" },
-	{ "D", "_storefs_nodes" },   { "X", "_storefs_xattrs" },
-	{ "L", "_storefs_list" },    { "P", "_storefs_special" },
+	{ "T", "" },
+	{ "N", "_storefs_names" },
+	{ "D", "_storefs_nodes" },
+	{ "X", "_storefs_xattrs" },
+	{ "L", "_storefs_list" },
+	{ "P", "_storefs_special" },
 	{ "K", "_storefs_linked" },
 };
 
@@ -198,8 +202,8 @@ void sqlite_schema_expand(const char *table, const struct sqlite_shape *shape,
 
 /* ---- looking ---- */
 
-static void note_column(struct sqlite_shape *shape, const char *name,
-			bool *key, bool *data)
+static void note_column(struct sqlite_shape *shape, const char *name, bool *key,
+			bool *data)
 {
 	*key |= !sqlite3_stricmp(name, "key");
 	shape->data_last = !sqlite3_stricmp(name, "data");
@@ -228,9 +232,10 @@ static int detect_columns(struct sqlite_connection *connection,
 	sqlite3_reset(s);
 	shape->table = key || data;
 	if (!code && shape->table && !(key && data))
-		return store_error_set(error, STORE_INVALID,
-				       "%s: table %s has no columns key and data",
-				       connection->path, connection->table);
+		return store_error_set(
+			error, STORE_INVALID,
+			"%s: table %s has no columns key and data",
+			connection->path, connection->table);
 	return code;
 }
 

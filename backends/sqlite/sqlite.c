@@ -46,9 +46,7 @@
 static const char default_table[] = "remote_store_objects";
 
 static const struct store_option sqlite_options[] = {
-	{ .name = "path",
-	  .type = OPTION_PATH,
-	  .help = "The database file" },
+	{ .name = "path", .type = OPTION_PATH, .help = "The database file" },
 	{ .name = "url",
 	  .type = OPTION_TEXT,
 	  .help = "The database as sqlite:////absolute or sqlite:///relative" },
@@ -91,9 +89,9 @@ static int url_path(const struct store_url *url, const char *what,
 		return no_file(what, error);
 	*path = url->path + 1;
 	if (strcmp(*path, ":memory:") == 0)
-		return store_error_set(error, STORE_INVALID,
-				       "%s: for a store in memory take memory:",
-				       what);
+		return store_error_set(
+			error, STORE_INVALID,
+			"%s: for a store in memory take memory:", what);
 	return STORE_OK;
 }
 
@@ -319,17 +317,16 @@ const struct store_backend sqlite_backend = {
 	.schemes = sqlite_schemes,
 	.summary = "Files in a table of a SQLite database",
 	.options = sqlite_options,
-	.capabilities =
-		STORE_CAP_READ | STORE_CAP_WRITE | STORE_CAP_DELETE |
-		STORE_CAP_LIST | STORE_CAP_MOVE | STORE_CAP_COPY |
-		STORE_CAP_ATOMIC_WRITE | STORE_CAP_METADATA |
-		STORE_CAP_USER_METADATA | STORE_CAP_ATOMIC_MOVE |
-		STORE_CAP_SEEKABLE_READ | STORE_CAP_LAZY_READ |
-		STORE_CAP_WRITE_RESULT | STORE_CAP_CONDITIONAL |
-		STORE_CAP_COMPOSE | STORE_CAP_FOLDERS | STORE_CAP_MOVE_FOLDER |
-		STORE_CAP_EXCHANGE | STORE_CAP_POSIX | STORE_CAP_LINKS |
-		STORE_CAP_SYMLINKS | STORE_CAP_NODES | STORE_CAP_XATTR |
-		STORE_CAP_USAGE,
+	.capabilities = STORE_CAP_READ | STORE_CAP_WRITE | STORE_CAP_DELETE |
+			STORE_CAP_LIST | STORE_CAP_MOVE | STORE_CAP_COPY |
+			STORE_CAP_ATOMIC_WRITE | STORE_CAP_METADATA |
+			STORE_CAP_USER_METADATA | STORE_CAP_ATOMIC_MOVE |
+			STORE_CAP_SEEKABLE_READ | STORE_CAP_LAZY_READ |
+			STORE_CAP_WRITE_RESULT | STORE_CAP_CONDITIONAL |
+			STORE_CAP_COMPOSE | STORE_CAP_FOLDERS |
+			STORE_CAP_MOVE_FOLDER | STORE_CAP_EXCHANGE |
+			STORE_CAP_POSIX | STORE_CAP_LINKS | STORE_CAP_SYMLINKS |
+			STORE_CAP_NODES | STORE_CAP_XATTR | STORE_CAP_USAGE,
 	.concurrency = STORE_PARALLEL,
 	.from_url = sqlite_from_url,
 	.configure = sqlite_configure,

@@ -18,24 +18,24 @@ enum { SQL_MAX = 8192 };
 
 /* The columns sqlite_entry_from_row() reads; one more may follow. */
 #define OBJECT_COLUMNS "o.rowid, {S}, {M}"
-#define SIDE_COLUMNS                                                      \
-	"n.object, n.size, n.modified_at, n.type, d.id, d.links, "        \
-	"d.version, d.mode, d.uid, d.gid, d.mtime, d.atime, d.ctime, "    \
+#define SIDE_COLUMNS                                                   \
+	"n.object, n.size, n.modified_at, n.type, d.id, d.links, "     \
+	"d.version, d.mode, d.uid, d.gid, d.mtime, d.atime, d.ctime, " \
 	"d.rdev, length(d.target)"
-#define NO_SIDE_COLUMNS                                                   \
-	"NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, "    \
+#define NO_SIDE_COLUMNS                                                \
+	"NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, " \
 	"NULL, NULL, NULL, NULL, NULL"
-#define SIDE_JOIN                                                         \
+#define SIDE_JOIN \
 	"LEFT JOIN {N} n ON n.key = o.key LEFT JOIN {D} d ON d.id = n.node "
-#define OBJECTS_BELOW                                                     \
+#define OBJECTS_BELOW \
 	"EXISTS (SELECT 1 FROM {T} o {I} WHERE o.key >= ?2 AND o.key < ?3)"
-#define SPECIAL_BELOW                                                     \
-	"EXISTS (SELECT 1 FROM {N} s INDEXED BY {P} "                     \
+#define SPECIAL_BELOW                                 \
+	"EXISTS (SELECT 1 FROM {N} s INDEXED BY {P} " \
 	"WHERE s.type <> 1 AND s.key >= ?2 AND s.key < ?3)"
 /* Nodes that lose their last name with the range ?1 ?2. */
-#define PURGED                                                            \
-	"(SELECT n.node FROM {N} n JOIN {D} d ON d.id = n.node "          \
-	"WHERE n.key >= ?1 AND n.key < ?2 "                               \
+#define PURGED                                                   \
+	"(SELECT n.node FROM {N} n JOIN {D} d ON d.id = n.node " \
+	"WHERE n.key >= ?1 AND n.key < ?2 "                      \
 	"AND (n.linked = 0 OR d.links <= 0))"
 
 struct sql_text {
@@ -183,8 +183,8 @@ static int prepare(struct sqlite_connection *connection, enum sqlite_sql which,
 	int code;
 
 	sqlite_schema_expand(connection->table, &connection->shape,
-			     text->bare && !connection->shape.side ? text->bare :
-								     text->text,
+			     text->bare && !connection->shape.side ? text->bare
+								   : text->text,
 			     &sql);
 	code = buf_error(&sql, "SQL", error);
 	if (code)
