@@ -67,7 +67,6 @@ static bool code_is_news(int code)
 	case STORE_TIMEOUT:
 	case STORE_CORRUPT:
 	case STORE_INTERNAL:
-	case STORE_CHANGED:
 	case STORE_NO_SPACE:
 		return true;
 	default:

@@ -31,6 +31,8 @@ void victim_begin(struct fs *fs, const struct victim *victim);
 void victim_end(struct fs *fs, const struct victim *victim);
 /* It has lost a name. */
 void victim_gone(struct fs *fs, const struct victim *victim);
+/* Are there files directly below that the store may not know? */
+bool folder_has_local(struct fs *fs, const struct node *folder);
 /*
  * A folder that exists by its children alone is made explicit before one of
  * them goes: what a process has seen does not vanish under it.

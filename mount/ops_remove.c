@@ -242,8 +242,7 @@ static void child_check(void *arg, struct file *file)
 	lock_drop(&tree->lock);
 }
 
-/* Files below that only memory knows. */
-static bool has_local_children(struct fs *fs, const struct node *folder)
+bool folder_has_local(struct fs *fs, const struct node *folder)
 {
 	struct child_search search = { .folder = folder };
 
@@ -259,7 +258,7 @@ static int rmdir_in_store(struct op *op, struct node *parent,
 	char key[STORE_KEY_MAX + 1];
 	int code;
 
-	if (victim->node && has_local_children(op->fs, victim->node))
+	if (victim->node && folder_has_local(op->fs, victim->node))
 		return store_error_set(&op->error, STORE_NOT_EMPTY,
 				       "%s: files in it are being written",
 				       name);

@@ -44,6 +44,12 @@ static int rename_check(struct op *op, const struct renaming *renaming)
 	if (renaming->flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return rename_refused(op, STORE_INVALID, EINVAL,
 				      "unknown rename flags");
+	if (renaming->target.node && !(renaming->flags & RENAME_EXCHANGE) &&
+	    renaming->target.node->type == STORE_TYPE_FOLDER &&
+	    folder_has_local(fs, renaming->target.node))
+		return store_error_set(&op->error, STORE_NOT_EMPTY,
+				       "%s: files in it are being written",
+				       renaming->new_name);
 	if (folder && !fs_can(fs, STORE_CAP_MOVE_FOLDER))
 		return rename_refused(op, STORE_INVALID, EXDEV,
 				      "the store cannot move folders");

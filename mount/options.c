@@ -155,41 +155,46 @@ int mount_words_set(struct mount_words *words, const char *name,
 				 source, error);
 }
 
-/* Cut the next word off: up to a comma that has no '\' before it. */
-static char *next_word(char **rest)
+static int set_word(void *arg, const char *name, const char *value,
+		    struct store_error *error)
 {
-	char *word = *rest, *to = *rest, *from = *rest;
-
-	if (!*word)
-		return NULL;
-	for (; *from && *from != ','; *to++ = *from++)
-		if (from[0] == '\\' && (from[1] == ',' || from[1] == '\\'))
-			from++;
-	*rest = *from ? from + 1 : from;
-	*to = '\0';
-	return word;
+	return mount_words_set(arg, name, value, "-o", error);
 }
 
 int mount_words_parse(struct mount_words *words, const char *text,
 		      struct store_error *error)
 {
-	CLEANUP_FREE char *copy = strdup(text);
-	char *rest = copy, *word;
-	int code = STORE_OK;
+	return option_split(text, set_word, words, error);
+}
 
-	if (!copy)
-		return store_error_set(error, STORE_NO_MEMORY,
-				       "no memory for options");
-	while (!code && (word = next_word(&rest))) {
-		char *value = strchr(word, '=');
+int mount_words_check(const struct mount_words *words,
+		      struct store_error *error)
+{
+	static const struct {
+		const char *name;
+		int choice; /* the one that is missing, -1: any value */
+	} missing[] = {
+		{ "commit", COMMIT_BACKGROUND },
+		{ "conflict", CONFLICT_RENAME },
+		{ "publish_interval", -1 },
+		{ "cache_dir", -1 },
+		{ "cache_size", -1 },
+	};
 
-		if (!*word)
+	for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {
+		const char *name = missing[i].name;
+		const char *source = option_source(words->values, name);
+
+		if (!source || !strcmp(source, "default") ||
+		    (missing[i].choice >= 0 &&
+		     option_choice(words->values, name) != missing[i].choice))
 			continue;
-		if (value)
-			*value++ = '\0';
-		code = mount_words_set(words, word, value, "-o", error);
+		return store_error_set(error, STORE_NOT_SUPPORTED,
+				       "%s: option %s=%s is not available in "
+				       "this version", source, name,
+				       option_text(words->values, name));
 	}
-	return code;
+	return STORE_OK;
 }
 
 static bool copy_text(const struct option_values *values, const char *name,

@@ -66,20 +66,6 @@ static int add_option(void *arg, const char *name, const char *value,
 	return mount_words_set(words, name, value, source, error);
 }
 
-static int check_name(const struct source *source, struct store_error *error)
-{
-	const char *const *names =
-		store_registry_names(source->registry, NULL);
-	const char *file = store_registry_path(source->registry);
-
-	for (; *names; names++)
-		if (!strcmp(*names, source->text))
-			return STORE_OK;
-	return store_error_set(error, STORE_NOT_FOUND,
-			       "no store \"%s\" in %s", source->text,
-			       file ? file : "any configuration file");
-}
-
 int source_prepare(const char *text, struct mount_words *words,
 		   struct source *source, struct store_error *error)
 {
@@ -92,7 +78,7 @@ int source_prepare(const char *text, struct mount_words *words,
 	code = store_registry_open(option_text(words->values, "config"),
 				   &source->registry, error);
 	if (!code)
-		code = check_name(source, error);
+		code = registry_check_name(source->registry, text, error);
 	if (!code)
 		code = registry_each_mount_option(source->registry, text,
 						  add_option, words, error);
