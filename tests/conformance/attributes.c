@@ -381,10 +381,17 @@ START_TEST(a_write_moves_the_mtime_unless_told)
 {
 	struct store_attributes past = { .mask = STORE_ATTR_MTIME,
 					 .mtime = { 1000, 0 } };
+	struct store_write_options keep = {
+		.precondition.condition = STORE_IF_ANY,
+		.keep = true,
+	};
 
 	CONF_OK(conf_put("a", "1"));
 	CONF_OK(set("a", &past));
 	CONF_OK(conf_put_over("a", "2"));
+	ck_assert_int_gt(mtime_of("a").tv_sec, 1000);
+	CONF_OK(set("a", &past));
+	CONF_OK(conf_put_bytes("a", "3", 1, &keep, NULL));
 	ck_assert_int_gt(mtime_of("a").tv_sec, 1000);
 }
 END_TEST

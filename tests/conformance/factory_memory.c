@@ -80,6 +80,15 @@ START_TEST(folders_count_their_folders_as_links)
 			   &conf_error));
 	CONF_OK(conf_stat("d", &info));
 	ck_assert_uint_eq(info.links, 3);
+	CONF_OK(conf_put("file", "x"));
+	CONF_OK(store_move(conf_store, NULL, "file", "d/e", STORE_MOVE_EXCHANGE,
+			   NULL, NULL, &conf_error));
+	CONF_OK(conf_stat("d", &info));
+	ck_assert_uint_eq(info.links, 2);
+	CONF_OK(store_move(conf_store, NULL, "file", "d/e", STORE_MOVE_EXCHANGE,
+			   NULL, NULL, &conf_error));
+	CONF_OK(conf_stat("d", &info));
+	ck_assert_uint_eq(info.links, 3);
 }
 END_TEST
 

@@ -218,6 +218,28 @@ START_TEST(identity_follows_a_move_and_no_copy)
 }
 END_TEST
 
+/* types.h: the number a mount shows survives replacing. */
+START_TEST(identity_survives_replacing)
+{
+	struct store_write_options keep = {
+		.precondition.condition = STORE_IF_ANY,
+		.keep = true,
+	};
+	struct store_info before;
+	struct store_info after;
+
+	CONF_OK(conf_put("a", "1"));
+	CONF_OK(conf_stat("a", &before));
+	if (!before.id)
+		return;
+	CONF_OK(conf_put_bytes("a", "22", 2, &keep, &after));
+	ck_assert_uint_eq(before.id, after.id);
+	CONF_OK(conf_put_over("a", "333"));
+	CONF_OK(conf_stat("a", &after));
+	ck_assert_uint_eq(before.id, after.id);
+}
+END_TEST
+
 START_TEST(ids_are_all_different)
 {
 	static const char *const keys[] = { "a", "b", "d", "d/a", "d/e" };
@@ -256,5 +278,6 @@ void conf_add_moves(void)
 	conf_add("P exchange", STORE_CAP_EXCHANGE,
 		 an_exchange_needs_both_names);
 	conf_add("P identity", 0, identity_follows_a_move_and_no_copy);
+	conf_add("P identity", STORE_CAP_POSIX, identity_survives_replacing);
 	conf_add("P identity", 0, ids_are_all_different);
 }

@@ -176,6 +176,10 @@ START_TEST(holes_read_as_zeros)
 		ck_assert_uint_le(at, 1000000);
 		found += range.length;
 	}
+	/* An offset inside of data is where its data starts. */
+	CONF_OK(store_reader_data(reader, 650001, &range, &conf_error));
+	ck_assert_uint_eq(range.offset, 650001);
+	ck_assert_uint_gt(range.length, 0);
 	ck_assert_uint_ge(found, 70010);
 	store_close_reader(reader);
 }

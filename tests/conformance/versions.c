@@ -45,6 +45,33 @@ START_TEST(a_new_content_is_a_new_version)
 }
 END_TEST
 
+START_TEST(every_way_to_new_content_is_a_new_version)
+{
+	struct store_write_options keep = {
+		.precondition.condition = STORE_IF_ANY,
+		.keep = true,
+	};
+	struct store_version one;
+	struct store_version two;
+
+	CONF_OK(conf_put("a", "1111"));
+	CONF_OK(conf_put("b", "2222"));
+	version_of("a", &one);
+	CONF_OK(conf_put_bytes("a", "3333", 4, &keep, NULL));
+	version_of("a", &two);
+	ck_assert(!store_version_equal(&one, &two));
+	CONF_OK(store_copy(conf_store, NULL, "b", "a", STORE_MOVE_OVERWRITE,
+			   NULL, &conf_error));
+	version_of("a", &one);
+	ck_assert(!store_version_equal(&one, &two));
+	CONF_OK(conf_put("c", "4444"));
+	CONF_OK(store_move(conf_store, NULL, "c", "a", STORE_MOVE_OVERWRITE,
+			   NULL, NULL, &conf_error));
+	version_of("a", &two);
+	ck_assert(!store_version_equal(&one, &two));
+}
+END_TEST
+
 START_TEST(tokens_hold_no_blanks)
 {
 	struct store_version version;
@@ -335,6 +362,8 @@ void conf_add_versions(void)
 	uint64_t needs = STORE_CAP_WRITE_RESULT | STORE_CAP_CONDITIONAL;
 
 	conf_add("P versions", result, a_new_content_is_a_new_version);
+	conf_add("P versions", result,
+		 every_way_to_new_content_is_a_new_version);
 	conf_add("P versions", result, tokens_hold_no_blanks);
 	conf_add("P versions", result, a_listing_tells_the_version_of_stat);
 	conf_add("P versions", needs, only_the_named_version_is_replaced);
