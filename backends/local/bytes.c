@@ -116,6 +116,14 @@ static void flush_behind(int fd, uint64_t before, uint64_t after)
 #endif
 }
 
+int local_append(int fd, const void *data, size_t length, uint64_t offset)
+{
+	if (local_pwrite_all(fd, data, length, offset))
+		return -1;
+	flush_behind(fd, offset, offset + length);
+	return 0;
+}
+
 /* ---- between descriptors ---- */
 
 /* Bytes copied inside the kernel, 0 when it cannot, -1 with errno. */

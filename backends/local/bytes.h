@@ -40,6 +40,9 @@ int local_write_version(const struct local *self, struct store_context *context,
 /* pwrite() all of it: -1 with errno. */
 int local_pwrite_all(int fd, const void *data, size_t length, uint64_t offset)
 	STORE_WARN_UNUSED;
+/* The same at the end of a long file that grows: the disk may begin. */
+int local_append(int fd, const void *data, size_t length, uint64_t offset)
+	STORE_WARN_UNUSED;
 /* pread() as much as there is: -1 with errno. */
 ssize_t local_pread_all(int fd, void *data, size_t length, uint64_t offset)
 	STORE_WARN_UNUSED;

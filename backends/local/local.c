@@ -6,8 +6,8 @@
  *   will do; what one lacks is a capability that is missing (has()), or a
  *   slower way.  Other programs may work in the same folder.
  * Files: path.c from keys to descriptors, node.c tokens and ids, xattr.c,
- *   attribute.c, reader.c, list.c, names.c and move.c; put.c on top of
- *   publish.c, temporary.c, bytes.c and journal.c.
+ *   attribute.c, reader.c, list.c, names.c and move.c; put.c and copy.c on
+ *   top of publish.c, temporary.c, bytes.c and journal.c.
  * Keys: bytes, a component is a name.  Symlinks are data: one among the
  *   parents of a key is refused, so no key leads out of the root, whatever
  *   others do to the tree meanwhile.  Names that start with ".storefs-tmp."
@@ -16,7 +16,8 @@
  *   free name is linked (which is exclusive), a taken one is renamed over.
  *   A file with several links is written in place under KEEP, so that the
  *   links go on sharing it: journaled, not atomic for readers of that
- *   moment, who get CHANGED.
+ *   moment, who get CHANGED.  What a killed writer may leave under a hidden
+ *   name goes when its folder is listed or removed the next time.
  * Durability: with sync=full every change of a name is followed by an fsync
  *   of its folder; sync=data does so for puts and copies only, and leaves
  *   the rest to the journal of the file system.
@@ -398,6 +399,10 @@ const struct store_backend local_backend = {
 	.set_xattr = local_set_xattr,
 	.remove_xattr = local_remove_xattr,
 	.usage = local_usage,
+	.upload_begin = local_upload_begin,
+	.upload_write = local_upload_write,
+	.upload_commit = local_upload_commit,
+	.upload_abort = local_upload_abort,
 	.native_path = local_native_path,
 	.to_key = local_to_key,
 	.identity = local_identity,

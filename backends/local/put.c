@@ -7,7 +7,7 @@
  * owner we may not give to a new file.
  *
  *	put	begin, bytes, extended attributes, mode and owner, commit
- *	copy	the same, with everything from another file
+ *	upload	the same, with the bytes coming one call after the other
  */
 #include "config.h"
 
@@ -15,21 +15,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "backends/local/attribute.h"
 #include "backends/local/bytes.h"
 #include "backends/local/journal.h"
 #include "backends/local/publish.h"
-#include "backends/local/reader.h"
 #include "backends/local/xattr.h"
 #include "src/base/cleanup.h"
-#include "src/base/clock.h"
 
 struct put {
 	struct local_publish publish;
 	const struct backend_put_request *request;
+	uint64_t size;
 	int old; /* the version that is replaced, where it is needed, or -1 */
+	bool raced; /* another one stands there by now: look again */
 };
 
 static bool keeps(const struct put *put)
@@ -78,6 +79,17 @@ static int dress(const struct put *put)
 	return local_apply_attributes(fd, &now, &wanted);
 }
 
+/*
+ * Another version than the one we looked at: CHANGED for who demanded it,
+ * another try for who did not.
+ */
+static int replaced_meanwhile(struct put *put, struct store_error *error)
+{
+	put->raced = put->publish.precondition->condition != STORE_IF_VERSION;
+	return store_error_set(error, STORE_CHANGED,
+			       "replaced while it was written");
+}
+
 /* ---- in place ---- */
 
 static int open_in_place(struct put *put, int *target, struct local_stat *old,
@@ -90,8 +102,7 @@ static int open_in_place(struct put *put, int *target, struct local_stat *old,
 	if (code)
 		return code;
 	if (!exists || !local_stat_same_node(old, &publish->old))
-		return store_error_set(error, STORE_CHANGED,
-				       "replaced while it was written");
+		return replaced_meanwhile(put, error);
 	*target = openat(publish->place.dir, publish->place.name,
 			 O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (*target < 0)
@@ -107,7 +118,7 @@ static int put_in_place_locked(struct put *put, struct store_info *info,
 		.key = publish->key,
 		.place = &publish->place,
 		.temporary = &publish->temporary,
-		.size = put->request->source->size,
+		.size = put->size,
 		.request = put->request,
 	};
 	CLEANUP_FD int target = -1;
@@ -158,7 +169,7 @@ static int open_old(struct put *put, struct store_error *error)
 	const int flags = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 	struct local_stat st;
 
-	if (!keeps(put) && !put->request->keep_count)
+	if (put->old >= 0 || (!keeps(put) && !put->request->keep_count))
 		return STORE_OK;
 	put->old = openat(publish->place.dir, publish->place.name,
 			  O_RDONLY | flags);
@@ -166,13 +177,21 @@ static int open_old(struct put *put, struct store_error *error)
 	if (put->old < 0 && errno == EACCES && !put->request->keep_count)
 		put->old = openat(publish->place.dir, publish->place.name,
 				  O_PATH | flags);
+	if (put->old < 0 && errno == ENOENT)
+		return replaced_meanwhile(put, error);
 	if (put->old < 0 || local_stat_at(put->old, "", &st))
 		return local_fail_target(error, errno, "read");
 	if (!local_stat_same_node(&st, &publish->old))
-		return store_error_set(error, STORE_CHANGED,
-				       "replaced while it was read");
+		return replaced_meanwhile(put, error);
 	return local_check_condition(publish->self, publish->precondition, &st,
 				     error);
+}
+
+static void close_old(struct put *put)
+{
+	if (put->old >= 0)
+		close(put->old);
+	put->old = -1;
 }
 
 static mode_t first_mode(const struct backend_put_request *request)
@@ -203,21 +222,24 @@ static int reopen_with_umask(struct local_publish *publish,
 	return STORE_OK;
 }
 
-static int put_steps(struct put *put, struct store_info *info,
-		     struct store_error *error)
+/* A temporary with the mode that suits the request. */
+static int begin(struct put *put, struct store_error *error)
 {
-	struct local_publish *publish = &put->publish;
-	int code =
-		local_publish_begin(publish, first_mode(put->request), error);
+	int code = local_publish_begin(&put->publish, first_mode(put->request),
+				       error);
 
 	if (!code && lacks_mode(put))
-		code = reopen_with_umask(publish, error);
-	if (!code)
-		code = open_old(put, error);
-	if (!code)
-		code = local_write_version(publish->self, publish->context,
-					   put->request, put->old,
-					   publish->temporary.fd, error);
+		code = reopen_with_umask(&put->publish, error);
+	return code;
+}
+
+/* The bytes are there: everything else. */
+static int finish_once(struct put *put, struct store_info *info,
+		       struct store_error *error)
+{
+	struct local_publish *publish = &put->publish;
+	int code = open_old(put, error);
+
 	if (code)
 		return code;
 	if (keeps(put) && publish->old.links > 1)
@@ -229,6 +251,42 @@ static int put_steps(struct put *put, struct store_info *info,
 		return local_fail(error, errno, "write");
 	}
 	return local_publish_commit(publish, info, error);
+}
+
+static int finish(struct put *put, struct store_info *info,
+		  struct store_error *error)
+{
+	struct local_publish *publish = &put->publish;
+	int code = STORE_OK;
+
+	for (int tries = 0; tries < 10; tries++) {
+		put->raced = false;
+		code = finish_once(put, info, error);
+		close_old(put);
+		if (!put->raced)
+			return code;
+		code = local_publish_check(publish, &publish->old,
+					   &publish->exists, error);
+		if (code)
+			return code;
+	}
+	return store_error_set(error, STORE_LOCKED,
+			       "others replace it all the time");
+}
+
+static int put_steps(struct put *put, struct store_info *info,
+		     struct store_error *error)
+{
+	struct local_publish *publish = &put->publish;
+	int code = begin(put, error);
+
+	if (!code && put->request->keep_count)
+		code = open_old(put, error);
+	if (!code)
+		code = local_write_version(publish->self, publish->context,
+					   put->request, put->old,
+					   publish->temporary.fd, error);
+	return code ? code : finish(put, info, error);
 }
 
 int local_put(void *self, struct store_context *context,
@@ -243,130 +301,117 @@ int local_put(void *self, struct store_context *context,
 			.precondition = &request->precondition,
 		},
 		.request = request,
+		.size = request->source->size,
+		.old = -1,
 	};
 	bool again = true;
 	int code = STORE_OK;
 
 	for (int tries = 0; tries < 3 && again; tries++) {
-		put.old = -1;
 		code = put_steps(&put, info, error);
 		again = local_publish_lost_folder(&put.publish, code);
-		if (put.old >= 0)
-			close(put.old);
+		close_old(&put);
 		code = local_publish_end(&put.publish, code);
 	}
 	return code;
 }
 
-/* ---- copy ---- */
+/* ---- upload ---- */
 
-struct copy {
-	struct local_publish publish;
-	int from;
-	struct local_stat st; /* of `from` */
+struct upload {
+	struct put put;
+	struct store_precondition precondition;
+	char key[];
 };
 
-static int copy_attributes(const struct copy *copy)
+int local_upload_begin(void *self, struct store_context *context,
+		       const struct backend_put_request *request, void **upload,
+		       struct store_error *error)
 {
-	const struct local_stat *st = &copy->st;
-	int fd = copy->publish.temporary.fd;
-	struct store_attributes attributes = {
-		.mask = STORE_ATTR_UID | STORE_ATTR_GID,
-		.uid = st->uid,
-		.gid = st->gid,
-		.mode = st->mode & 07777,
-		.mtime = st->mtime,
-		.atime = st->atime,
-	};
-	struct local_stat now;
-
-	if (local_carry_xattrs(copy->from, fd, NULL) ||
-	    local_stat_at(fd, "", &now))
-		return -1;
-	/* As cp -p: an owner that may not be given is left. */
-	if (local_apply_attributes(fd, &now, &attributes)) {
-		if (errno != EPERM)
-			return -1;
-		attributes.mode &= 01777;
-	}
-	attributes.mask = STORE_ATTR_MODE | STORE_ATTR_MTIME | STORE_ATTR_ATIME;
-	if (local_stat_at(fd, "", &now))
-		return -1;
-	return local_apply_attributes(fd, &now, &attributes);
-}
-
-static int copy_bytes(const struct copy *copy, struct store_error *error)
-{
-	const struct local_copy range_copy = {
-		.self = copy->publish.self,
-		.from = copy->from,
-		.to = copy->publish.temporary.fd,
-	};
-	const struct store_range all = { .length = copy->st.size };
-	struct local_stat after;
+	size_t length = strlen(request->key) + 1;
+	struct upload *fresh = calloc(1, sizeof(*fresh) + length);
 	int code;
 
-	if (ftruncate(range_copy.to, (off_t)all.length))
-		return store_error_errno(error, errno, "copy");
-	code = local_copy_range(&range_copy, copy->publish.context, &all,
-				error);
-	if (code)
-		return code;
-	if (local_stat_at(copy->from, "", &after))
-		return store_error_errno(error, errno, "copy");
-	if (after.size != copy->st.size ||
-	    timespec_compare(after.mtime, copy->st.mtime) != 0)
-		return store_error_set(error, STORE_CHANGED,
-				       "written while it was copied");
-	return STORE_OK;
-}
-
-static int copy_steps(struct copy *copy, struct store_info *info,
-		      struct store_error *error)
-{
-	struct local_publish *publish = &copy->publish;
-	int code = local_publish_begin(publish, 0600, error);
-
-	if (!code)
-		code = copy_bytes(copy, error);
-	if (code)
-		return code;
-	if (copy_attributes(copy))
-		return local_fail(error, errno, "copy to");
-	return local_publish_commit(publish, info, error);
-}
-
-int local_copy(void *self, struct store_context *context,
-	       const struct backend_move_request *request,
-	       struct store_info *info, struct store_error *error)
-{
-	const struct store_precondition absent = {
-		.condition = STORE_IF_ABSENT,
-	};
-	bool replaces = request->flags & BACKEND_MOVE_REPLACE;
-	struct copy copy = {
+	if (!fresh)
+		return local_fail(error, ENOMEM, "write");
+	memcpy(fresh->key, request->key, length);
+	fresh->precondition = request->precondition;
+	fresh->put = (struct put){
 		.publish = {
 			.self = self,
 			.context = context,
-			.key = request->to,
-			.precondition = replaces ? &request->precondition :
-						   &absent,
+			.key = fresh->key,
+			.precondition = &fresh->precondition,
 		},
+		.request = request,
+		.old = -1,
 	};
-	CLEANUP_FD int from = -1;
-	bool again = true;
+	code = begin(&fresh->put, error);
+	if (code) {
+		code = local_publish_end(&fresh->put.publish, code);
+		free(fresh);
+		return code;
+	}
+	*upload = fresh;
+	return STORE_OK;
+}
+
+int local_upload_write(void *self UNUSED, struct store_context *context,
+		       void *upload, const void *data, size_t length,
+		       struct store_error *error)
+{
+	struct put *put = &((struct upload *)upload)->put;
 	int code = store_context_check(context, error);
 
-	if (!code)
-		code = local_open_file(self, request->from, &from, &copy.st,
-				       error);
 	if (code)
 		return code;
-	copy.from = from;
-	for (int tries = 0; tries < 3 && again; tries++) {
-		code = copy_steps(&copy, info, error);
-		again = local_publish_lost_folder(&copy.publish, code);
-		code = local_publish_end(&copy.publish, code);
+	if (local_append(put->publish.temporary.fd, data, length, put->size))
+		return local_fail(error, errno, "write");
+	put->size += length;
+	store_context_progress(context);
+	return STORE_OK;
+}
+
+/* The folder may have gone while the bytes came. */
+static int upload_look_again(struct upload *upload, struct store_error *error)
+{
+	struct local_publish *publish = &upload->put.publish;
+	int code = store_context_check(publish->context, error);
+
+	if (!code && local_place_is_gone(&publish->place) &&
+	    !publish->temporary.named) {
+		local_place_release(&publish->place);
+		code = local_place_make(publish->self, upload->key,
+					&publish->place, error);
 	}
+	if (code)
+		return code;
+	return local_publish_check(publish, &publish->old, &publish->exists,
+				   error);
+}
+
+int local_upload_commit(void *self UNUSED, struct store_context *context,
+			void *upload, const struct backend_put_request *request,
+			struct store_info *info, struct store_error *error)
+{
+	struct upload *done = upload;
+	int code;
+
+	done->put.request = request;
+	done->put.publish.context = context;
+	code = upload_look_again(done, error);
+	if (!code)
+		code = finish(&done->put, info, error);
+	code = local_publish_end(&done->put.publish, code);
+	free(done);
 	return code;
+}
+
+void local_upload_abort(void *self UNUSED, void *upload)
+{
+	struct upload *given_up = upload;
+	int code = local_publish_end(&given_up->put.publish, STORE_CANCELLED);
+
+	(void)code;
+	free(given_up);
 }

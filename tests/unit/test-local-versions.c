@@ -2,6 +2,7 @@
 /* Local store: version tokens, pinned readers, ids, hard links, conditions. */
 #include "config.h"
 
+#include <pthread.h>
 #include <sys/file.h>
 #include <sys/xattr.h>
 
@@ -382,6 +383,74 @@ START_TEST(no_conditional_put_of_any_process_is_lost)
 }
 END_TEST
 
+static void *put_many(void *text)
+{
+	struct store_error failed = STORE_ERROR_INIT;
+	struct store_context own;
+	int i;
+
+	store_context_init(&own, 0, NULL);
+	for (i = 0; i < 100; i++) {
+		struct store_memory_source source;
+		struct backend_put_request request = {
+			.key = "f",
+			.source = store_memory_source_init(&source, text, 1),
+			.flags = BACKEND_PUT_KEEP,
+		};
+		struct store_info info;
+
+		if (ops->put(self, &own, &request, &info, &failed))
+			return text; /* anything but NULL */
+	}
+	return NULL;
+}
+
+START_TEST(unconditional_puts_do_not_mind_each_other)
+{
+	static char texts[4][2] = { "a", "b", "c", "d" };
+	pthread_t threads[4];
+	int i;
+
+	OK(put_simply("f", "x"));
+	for (i = 0; i < 4; i++)
+		ck_assert_int_eq(
+			pthread_create(&threads[i], NULL, put_many, texts[i]),
+			0);
+	for (i = 0; i < 4; i++) {
+		void *failed = NULL;
+
+		pthread_join(threads[i], &failed);
+		ck_assert_ptr_null(failed);
+	}
+	ck_assert_uint_eq(count_names(""), 1);
+	ck_assert_int_eq(stat_outside("f").st_size, 1);
+}
+END_TEST
+
+START_TEST(an_upload_shows_with_its_commit_and_not_before)
+{
+	const struct backend_put_request request = { .key = "d/f" };
+	struct store_info info;
+	void *upload = NULL;
+
+	OK(ops->upload_begin(self, &context, &request, &upload, &error));
+	OK(ops->upload_write(self, &context, upload, "on", 2, &error));
+	FAILS(STORE_NOT_FOUND, stat_key("d/f", &info));
+	ck_assert_uint_eq(count_names("d"), 0);
+	/* Somebody thinks that the folder is empty. */
+	(void)!rmdir(outside("d"));
+	OK(ops->upload_write(self, &context, upload, "e", 1, &error));
+	OK(ops->upload_commit(self, &context, upload, &request, &info, &error));
+	expect_outside("d/f", "one");
+	ck_assert_uint_eq(info.size, 3);
+	OK(ops->upload_begin(self, &context, &request, &upload, &error));
+	OK(ops->upload_write(self, &context, upload, "two", 3, &error));
+	ops->upload_abort(self, upload);
+	expect_outside("d/f", "one");
+	ck_assert_uint_eq(count_names("d"), 1);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tests = tcase_create("local versions");
@@ -403,6 +472,8 @@ int main(void)
 	tcase_add_test(tests, keep_carries_over_what_is_not_named);
 	tcase_add_test(tests, our_attributes_are_hidden_and_not_to_be_set);
 	tcase_add_test(tests, a_folder_locked_by_others_ends_the_put_in_time);
+	tcase_add_test(tests, unconditional_puts_do_not_mind_each_other);
+	tcase_add_test(tests, an_upload_shows_with_its_commit_and_not_before);
 	tcase_add_test(tests, no_conditional_put_of_any_process_is_lost);
 	return unit_run("local versions", tests);
 }
