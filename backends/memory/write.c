@@ -123,8 +123,10 @@ static int put_publish_locked(struct memory *memory,
 		return STORE_OK;
 	}
 	/* The identity outlives a replacement, unless other names have it. */
-	if (place.node && place.node->type == STORE_TYPE_FILE &&
-	    place.node->links == 1)
+	if (request->id)
+		node->id = request->id;
+	else if (place.node && place.node->type == STORE_TYPE_FILE &&
+		 place.node->links == 1)
 		node->id = place.node->id;
 	if (place.node)
 		tree_replace(memory, &place, node);
