@@ -476,12 +476,21 @@ void fs_releasedir(fuse_req_t request, fuse_ino_t ino,
 	fuse_reply_err(request, 0);
 }
 
-/* Names are in the store, durable, when their request has been answered. */
 void fs_fsyncdir(fuse_req_t request, fuse_ino_t ino, int datasync,
 		 struct fuse_file_info *fi)
 {
-	(void)ino;
+	char key[STORE_KEY_MAX + 1];
+	struct gate_pass pass;
+	struct op op;
+	int code;
+
 	(void)datasync;
 	(void)fi;
-	fuse_reply_err(request, 0);
+	op_begin(&op, request);
+	code = op_enter(&op, node_of(op.fs, ino), NULL, key, &pass);
+	if (!code)
+		code = store_sync(op.fs->store, &op.context, key, &op.error);
+	op_leave(&op, &pass);
+	/* A folder that was removed has no names to lose. */
+	op_error(&op, code == STORE_NOT_FOUND ? STORE_OK : code);
 }

@@ -295,6 +295,13 @@ struct store_backend {
 		STORE_WARN_UNUSED;
 
 	/*
+	 * Optional: make names directly in a folder durable that were made,
+	 * moved or removed before.  NULL: they are when the call returns.
+	 */
+	int (*sync)(void *self, struct store_context *context, const char *key,
+		    struct store_error *error) STORE_WARN_UNUSED;
+
+	/*
 	 * Optional streaming put for bytes whose end is not known: begin,
 	 * write in order, then commit (as put; takes request->source as NULL)
 	 * or abort.  Nothing is visible before commit; commit and abort end

@@ -8,6 +8,20 @@
 
 #include "src/store_core.h"
 
+int store_sync(struct store *store, struct store_context *context,
+	       const char *folder, struct store_error *error)
+{
+	struct call call;
+	int code = call_begin(&call, store, "sync", context);
+
+	if (!code)
+		code = call_key(&call, folder, CALL_ROOT_TOO);
+	if (!code && call.ops->sync)
+		code = call.ops->sync(call.self, call.context, call.key,
+				      &call.error);
+	return call_end(&call, code, error);
+}
+
 int store_set_attributes(struct store *store, struct store_context *context,
 			 const char *key,
 			 const struct store_attributes *attributes,

@@ -465,6 +465,16 @@ static int layer_remove_dir(void *self, struct store_context *context,
 			 LAYER_NEXT(layer, remove_dir, context, key, error));
 }
 
+static int layer_sync(void *self, struct store_context *context,
+		      const char *key, struct store_error *error)
+{
+	struct layer *layer = self;
+	struct layer_call call = LAYER_CALL(LAYER_SYNC, key, context, error);
+
+	return LAYER_RUN(layer, &call,
+			 LAYER_NEXT(layer, sync, context, key, error));
+}
+
 static int layer_remove_tree(void *self, struct store_context *context,
 			     const char *key, struct store_error *error)
 {
@@ -647,6 +657,7 @@ static const struct store_backend layer_all = {
 	.glob = layer_glob,
 	.totals = layer_totals,
 	.usage = layer_usage,
+	.sync = layer_sync,
 	.upload_begin = layer_upload_begin,
 	.upload_write = layer_upload_write,
 	.upload_commit = layer_upload_commit,

@@ -42,6 +42,7 @@ enum layer_op {
 	LAYER_GLOB,
 	LAYER_TOTALS,
 	LAYER_USAGE,
+	LAYER_SYNC,
 	LAYER_OPS,
 };
 

@@ -349,6 +349,18 @@ static int prefix_remove_dir(void *self, struct store_context *context,
 	return PREFIX_NEXT(prefix, remove_dir, context, below.key, error);
 }
 
+static int prefix_sync(void *self, struct store_context *context,
+		       const char *key, struct store_error *error)
+{
+	struct prefix *prefix = self;
+	struct below below;
+	int code = go_below(prefix, key, &below, error);
+
+	if (code)
+		return code;
+	return PREFIX_NEXT(prefix, sync, context, below.key, error);
+}
+
 static int prefix_remove_tree(void *self, struct store_context *context,
 			      const char *key, struct store_error *error)
 {
@@ -566,6 +578,7 @@ static const struct store_backend prefix_all = {
 	.glob = prefix_glob,
 	.totals = prefix_totals,
 	.usage = prefix_usage,
+	.sync = prefix_sync,
 	.upload_begin = prefix_upload_begin,
 	.upload_write = prefix_upload_write,
 	.upload_commit = prefix_upload_commit,

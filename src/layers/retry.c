@@ -37,6 +37,7 @@ static bool op_repeatable(const struct layer_call *call)
 	case LAYER_GLOB:
 	case LAYER_TOTALS:
 	case LAYER_USAGE:
+	case LAYER_SYNC:
 	case LAYER_SET_ATTRIBUTES:
 		return true;
 	case LAYER_PUT:

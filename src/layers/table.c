@@ -43,6 +43,7 @@ const char *layer_op_name(enum layer_op op)
 		[LAYER_GLOB] = "glob",
 		[LAYER_TOTALS] = "totals",
 		[LAYER_USAGE] = "usage",
+		[LAYER_SYNC] = "sync",
 	};
 
 	return names[op];
@@ -76,6 +77,7 @@ static void cut_reads(struct store_backend *table, const struct backend *next)
 	LAYER_CUT(table, next, glob);
 	LAYER_CUT(table, next, totals);
 	LAYER_CUT(table, next, usage);
+	LAYER_CUT(table, next, sync);
 	LAYER_CUT(table, next, native_path);
 	LAYER_CUT(table, next, to_key);
 	LAYER_CUT(table, next, local_path);

@@ -348,6 +348,13 @@ int store_copy(struct store *store, struct store_context *context,
 	       const char *from, const char *to, unsigned int flags,
 	       struct store_info *info, struct store_error *error)
 	STORE_WARN_UNUSED;
+/*
+ * Names directly in a folder that were made, moved or removed before are
+ * durable when this returns.  (Files are when their write returns.)
+ */
+int store_sync(struct store *store, struct store_context *context,
+	       const char *folder, struct store_error *error)
+	STORE_WARN_UNUSED;
 int store_set_attributes(struct store *store, struct store_context *context,
 			 const char *key,
 			 const struct store_attributes *attributes,
