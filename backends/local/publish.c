@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "src/base/cleanup.h"
+
 static int look(const struct local_publish *publish, struct local_stat *st,
 		bool *exists, struct store_error *error)
 {
@@ -85,24 +87,39 @@ static void take_over_id(struct local_publish *publish,
 				  publish->place.name, old));
 }
 
+/* To a reader a new version in the place of an old one is a write. */
+static void restore_folder_times(const struct local_publish *publish,
+				 const struct stat *before)
+{
+	const struct timespec times[] = { { .tv_nsec = UTIME_OMIT },
+					  before->st_mtim };
+
+	/* Not our folder, perhaps: then its times tell of the rename. */
+	int failed UNUSED = futimens(publish->place.dir, times);
+}
+
 static int rename_over_locked(struct local_publish *publish,
 			      struct store_error *error)
 {
 	struct local_place *place = &publish->place;
 	struct local_temporary *temporary = &publish->temporary;
 	struct local_stat now;
-	bool exists;
+	struct stat folder;
+	bool exists, restore;
 	int code = local_publish_check(publish, &now, &exists, error);
 
 	if (code)
 		return code;
-	if (exists &&
+	if (exists && !publish->id &&
 	    !(publish->exists && local_stat_same_node(&now, &publish->old)))
 		take_over_id(publish, &now);
+	restore = exists && publish->keep_times && !fstat(place->dir, &folder);
 	if (local_temporary_name(publish->self, place, temporary) ||
 	    renameat(place->dir, temporary->name, place->dir, place->name))
 		return local_fail_target(error, errno, "replace");
 	temporary->named = false;
+	if (restore)
+		restore_folder_times(publish, &folder);
 	return STORE_OK;
 }
 
@@ -149,7 +166,9 @@ int local_publish_commit(struct local_publish *publish, struct store_info *info,
 	int fd = publish->temporary.fd;
 	int code;
 
-	if (publish->exists)
+	if (publish->id)
+		local_take_id(self, fd, publish->id);
+	else if (publish->exists)
 		take_over_id(publish, &publish->old);
 	if (self->sync_data && fsync(fd))
 		return local_fail(error, errno, "write");

@@ -25,6 +25,8 @@ struct local_publish {
 	struct store_context *context;
 	const char *key;
 	const struct store_precondition *precondition;
+	uint64_t id;	 /* st_ino to show, 0: that of the one replaced */
+	bool keep_times; /* replacing does not touch the folder's times */
 	/* set by begin */
 	struct local_place place;
 	struct local_temporary temporary;
