@@ -88,6 +88,14 @@ int local_apply_attributes(int fd, const struct local_stat *now,
 	return 0;
 }
 
+/* A chown to nobody new would clear the set-id bits of a file. */
+static int touch_ctime(int fd, const struct local_stat *st)
+{
+	if (S_ISLNK(st->mode))
+		return fchownat(fd, "", (uid_t)-1, (gid_t)-1, AT_EMPTY_PATH);
+	return apply_mode(fd, st, st->mode & 07777);
+}
+
 /* As above, and ctime moves even when nothing had to be set. */
 static int set_and_touch(int fd, struct local_stat *st,
 			 const struct store_attributes *attributes)
@@ -100,7 +108,7 @@ static int set_and_touch(int fd, struct local_stat *st,
 	if (before.tv_sec != st->ctime.tv_sec ||
 	    before.tv_nsec != st->ctime.tv_nsec)
 		return 0;
-	if (fchownat(fd, "", (uid_t)-1, (gid_t)-1, AT_EMPTY_PATH))
+	if (touch_ctime(fd, st))
 		return -1;
 	return local_stat_at(fd, "", st);
 }
