@@ -7,7 +7,7 @@ set -eu
 make --no-print-directory -s -C "$BUILDDIR" distdir distdir="$WORK/release"
 cd "$WORK/release"
 ./configure --quiet --prefix="$WORK/usr" \
-	--with-mount-helper-dir="$WORK/usr/sbin"
+	--with-mount-helper-dir="$WORK/usr/sbin" CFLAGS=-O0
 make --no-print-directory -s
 make --no-print-directory -s install
 "$WORK/usr/bin/storectl" --version
