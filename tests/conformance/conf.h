@@ -78,6 +78,7 @@ void conf_add_sparse(void);
 void conf_add_limits(void);
 void conf_add_threads(void);
 void conf_add_processes(void);
+void conf_add_model(void);
 
 /* ---- in a test ---- */
 

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { GROUPS = 64, TEST_SECONDS = 120 };
+enum { GROUPS = 64 };
 
 static struct {
 	Suite *suite;
@@ -102,7 +102,7 @@ TCase *conf_case(const char *clause, uint64_t needs, const char *test)
 	run.clauses[i] = clause;
 	run.groups[i] = tcase_create(clause);
 	tcase_add_checked_fixture(run.groups[i], setup, teardown);
-	tcase_set_timeout(run.groups[i], TEST_SECONDS);
+	tcase_set_timeout(run.groups[i], conf_rounds(120, 3600));
 	suite_add_tcase(run.suite, run.groups[i]);
 	run.count++;
 	return run.groups[i];
@@ -152,6 +152,7 @@ static void add_tests(void)
 	conf_add_limits();
 	conf_add_threads();
 	conf_add_processes();
+	conf_add_model();
 	if (conf_backend.extra)
 		conf_backend.extra();
 }
