@@ -114,7 +114,7 @@ static void name_hash(struct tree *tree, struct name *name)
 {
 	size_t slot;
 
-	if (tree->name_count > tree->name_room)
+	if (tree->name_count > 2 * tree->name_room)
 		names_grow(tree);
 	slot = name_slot(tree, name->parent, name->text);
 	name->chain = tree->names[slot];
@@ -383,7 +383,8 @@ void node_unref(struct tree *tree, struct node *node)
 
 void node_forget(struct tree *tree, struct node *node, uint64_t count)
 {
-	node->lookups -= count < node->lookups ? count : node->lookups;
+	node->lookups -= count < node->lookups ? (uint32_t)count
+					       : node->lookups;
 	node_reap(tree, node);
 }
 
@@ -493,7 +494,7 @@ void node_refresh(struct tree *tree, struct node *node,
 	node->gid = a->mask & STORE_ATTR_GID ? a->gid : tree->default_gid;
 	node_refresh_times(node, info);
 	node->size = device ? info->rdev : info->size;
-	node->allocated = info->allocated;
+	node->allocated = node_blocks(info->allocated);
 	node->links = info->links ? info->links : 1;
 	if (info->implicit)
 		node->flags |= NODE_IMPLICIT;
@@ -561,7 +562,7 @@ static struct node *node_new(struct tree *tree, const struct store_info *info)
 	/* Shown from now on, whatever the store does to the file. */
 	node->number = info->id ? info->id : tree->next_number++;
 	tree->node_count++;
-	if (tree->node_count > tree->identity_room)
+	if (tree->node_count > 2 * tree->identity_room)
 		identities_grow(tree);
 	node_refresh(tree, node, info);
 	return node;

@@ -52,17 +52,17 @@ struct node {
 	struct name *names; /* NULL: unlinked */
 	struct file *file; /* open or dirty, else NULL; owns it */
 	char *version; /* token, NULL when unknown; owned */
-	uint64_t lookups; /* held by the kernel */
 	uint64_t number; /* st_ino */
 	uint64_t store_node; /* identity for hard links, 0 none */
 	uint64_t size; /* of devices: rdev */
-	uint64_t allocated;
 	int64_t checked_ns; /* CLOCK_MONOTONIC of the last look, 0 never */
+	uint32_t lookups; /* held by the kernel */
 	uint32_t references; /* of names below, files and running calls */
-	uint32_t busy; /* calls that are changing it in the store */
+	uint32_t allocated; /* in units of 4 KiB, rounded up */
 	uint32_t links;
 	uint32_t uid, gid;
 	uint16_t mode; /* permission bits */
+	uint16_t busy; /* calls that are changing it in the store */
 	uint8_t type; /* enum store_type */
 	uint8_t flags; /* enum node_flags */
 	struct node_time mtime, ctime, atime;
@@ -176,6 +176,14 @@ static inline struct timespec node_time_to(struct node_time time)
 {
 	return (struct timespec){ .tv_sec = (time_t)time.sec,
 				  .tv_nsec = (long)time.nsec };
+}
+
+/* struct node.allocated of a number of bytes, and back. */
+static inline uint32_t node_blocks(uint64_t bytes)
+{
+	uint64_t blocks = (bytes + 4095) / 4096;
+
+	return blocks > UINT32_MAX ? UINT32_MAX : (uint32_t)blocks;
 }
 
 #endif

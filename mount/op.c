@@ -160,7 +160,8 @@ void fs_fill_stat(struct fs *fs, const struct node *node, struct stat *out)
 	const struct mount_options *options = fs->options;
 	bool device = node->type == STORE_TYPE_CHAR ||
 		      node->type == STORE_TYPE_BLOCK;
-	uint64_t used = node->allocated ? node->allocated : node->size;
+	uint64_t used = node->allocated ? (uint64_t)node->allocated * 4096
+					: node->size;
 
 	memset(out, 0, sizeof(*out));
 	out->st_ino = (ino_t)node->number;

@@ -327,7 +327,8 @@ static void settle_success_locked(struct attempt *attempt, struct file *file)
 	file->node->links = attempt->info.links ? attempt->info.links : 1;
 	if (file->running_change == file->change) {
 		file->node->ctime = node_time_from(attempt->info.ctime);
-		file->node->allocated = attempt->info.allocated;
+		file->node->allocated =
+			node_blocks(attempt->info.allocated);
 	}
 	file->node->checked_ns = clock_monotonic_ns();
 	lock_drop(&tree->lock);
