@@ -104,8 +104,12 @@ as_user() {
 		TMPDIR="$user_home" "$@"
 }
 
+# gone PID: ended; its parent may not have noticed.
 gone() {
-	! kill -0 "$1" 2>/dev/null
+	local line
+
+	{ read -r line <"/proc/$1/stat"; } 2>/dev/null || return 0
+	[[ ${line##*) } == [ZX]* ]]
 }
 
 # user_may_mount "$@": udev opens /dev/fuse to everybody. Where that has not
@@ -166,6 +170,7 @@ staging_of() {
 mount_store() {
 	local options
 	options=staging_dir=$(staging_of "$2")${3:+,$3}
+	"${starter[@]}" mkdir -p "$2" 2>/dev/null
 
 	mounted+=("$2")
 	if [ -n "${DRIVER_LOG-}" ]; then

@@ -22,22 +22,18 @@ random() {
 	cat >"$WORK/remount" <<-END
 		#!/bin/bash
 		umount '$mnt' || exit 1
-		for ((i = 0; i < 500; i++)); do
-			kill -0 "\$(cat '$WORK/driver')" 2>/dev/null || break
-			sleep 0.02
-		done
+		# Its staging directory is locked until the driver has ended.
+		flock --timeout 10 '$(staging_of "$mnt")/lock' true || exit 1
 		'$STOREFS' '$url' '$mnt' \\
 			-o '$shared,staging_dir=$(staging_of "$mnt")' || exit 1
-		cat '$(staging_of "$mnt")/lock' >'$WORK/driver'
 	END
 	chmod +x "$WORK/remount"
-	echo "$driver" >"$WORK/driver"
 	begun=$(milliseconds)
 	"$posix/random_ops" --mount "$mnt" --model "$WORK/model" \
 		--seed "$seed" --ops $ops "${remounts[@]}" ||
 		wrong "random operations on $kind, seed $seed"
 	echo "$ops operations in $(($(milliseconds) - begun)) ms"
-	drivers+=("$(cat "$WORK/driver")")
+	drivers+=("$(status_of "$mnt" pid)")
 }
 
 each_store "local sqlite memory" random

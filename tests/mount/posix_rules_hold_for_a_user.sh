@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 180
+# The POSIX suite finds nothing wrong for an ordinary user, neither on a mount
+# of root's nor on one of their own (M2).
+# shellcheck source=tests/mount/lib.sh
+. "$SRCDIR/tests/mount/lib.sh"
+need_root
+user_may_mount "$@"
+
+suite() {
+	mkdir -m 777 "$mnt/theirs"
+	chown "$user": "$mnt/theirs"
+	as_user "$posix/posix_suite" "$mnt/theirs" ||
+		wrong "the POSIX suite on root's $kind"
+}
+
+own_suite() {
+	as_user mkdir "$mnt/mine"
+	as_user "$posix/posix_suite" "$mnt/mine" ||
+		wrong "the POSIX suite on the user's $kind"
+}
+
+chmod 777 "$WORK"
+each_store "local sqlite memory" suite
+
+starter=(as_user)
+mount_base=$user_home
+staging_base=$user_home
+status_of() {
+	as_user "$STORECTL" status --json "$1" 2>/dev/null |
+		sed -n "s/.*\"$2\": *\([0-9]*\).*/\1/p"
+}
+each_store "local sqlite memory" own_suite ""
+finish

@@ -1,0 +1,103 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 120
+# SIGTERM and umount store what was not yet stored; a second SIGTERM and
+# umount -l do not wait; what cannot be stored is kept (M11).
+# shellcheck source=tests/mount/lib.sh
+. "$SRCDIR/tests/mount/lib.sh"
+need_root
+printf '' >"$WORK/fault"
+store_new local
+mnt=$WORK/mnt
+
+weather() {
+	printf '%s\n' "$@" >"$WORK/fault.new"
+	mv "$WORK/fault.new" "$WORK/fault"
+}
+
+# left_unstored NAME: a file whose close failed for the moment.
+left_unstored() {
+	weather 'put error=UNAVAILABLE'
+	"$fileop" open wct "$mnt/$1" write "$1" try close >/dev/null
+	[ ! -e "$backing/$1" ] || wrong "$1 is stored already"
+}
+
+start() {
+	mount_store "$url?fault=$WORK/fault" "$mnt" "$shared,drain_timeout=$1" ||
+		fail "no mount"
+}
+
+# kept WANTED: staged files left over.
+kept() {
+	is "$(find "$(staging_of "$mnt")" -name 'data-*' ! -name '*.json' |
+		wc -l)" "$1" "staged files"
+}
+
+note "SIGTERM drains"
+start 20
+left_unstored one
+weather
+kill -TERM "$driver"
+wait_until 10 gone "$driver" || wrong "the driver does not end"
+not_mounted "$mnt" || wrong "SIGTERM leaves it mounted"
+is "$(cat "$backing/one")" one "after SIGTERM"
+kept 0
+
+note "a plain umount drains"
+start 20
+left_unstored two
+weather
+umount "$mnt" || wrong "umount"
+wait_until 10 gone "$driver" || wrong "the driver does not end"
+is "$(cat "$backing/two")" two "after umount"
+
+note "an open file is stored when its mount goes away"
+start 20
+"$fileop" open wct "$mnt/three" write three mark "$WORK/open" \
+	await "$WORK/go" close >/dev/null &
+wait_until 10 test -e "$WORK/open"
+umount "$mnt" 2>/dev/null && wrong "umount of a busy mount"
+touch "$WORK/go"
+wait
+unmount "$mnt"
+is "$(cat "$backing/three")" three "after the close"
+
+note "SIGTERM twice does not wait"
+start 60
+left_unstored four
+weather 'put stall=10m'
+kill -TERM "$driver"
+wait_until 2 false
+kill -TERM "$driver"
+begun=$(milliseconds)
+wait_until 10 gone "$driver" || wrong "SIGTERM twice still waits"
+echo "SIGTERM twice: $(($(milliseconds) - begun)) ms"
+not_mounted "$mnt" || wrong "SIGTERM twice leaves it mounted"
+[ ! -e "$backing/four" ] || wrong "four was stored in a stall"
+kept 1
+grep -l four "$(staging_of "$mnt")"/data-*.json >/dev/null ||
+	wrong "no record of four"
+
+note "the drain has an end"
+weather
+start 2
+left_unstored five
+weather 'put error=UNAVAILABLE'
+begun=$(milliseconds)
+kill -TERM "$driver"
+wait_until 15 gone "$driver" || wrong "the drain does not end"
+echo "a drain of 2 s: $(($(milliseconds) - begun)) ms"
+kept 2
+
+note "umount -l returns at once"
+weather
+start 5
+left_unstored six
+weather 'put stall=10m'
+begun=$(milliseconds)
+umount -l "$mnt"
+echo "umount -l: $(($(milliseconds) - begun)) ms"
+[ $(($(milliseconds) - begun)) -lt 1000 ] || wrong "umount -l waits"
+wait_until 30 gone "$driver" || wrong "the driver stays after umount -l"
+kept 3
+finish
