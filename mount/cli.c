@@ -24,8 +24,8 @@ static const struct option long_options[] = {
 static int usage(struct store_error *error, const struct cli *cli,
 		 const char *text)
 {
-	return store_error_set(error, STORE_INVALID,
-			       "%s; see %s --help", text, cli->program);
+	return store_error_set(error, STORE_INVALID, "%s; see %s --help", text,
+			       cli->program);
 }
 
 /* What each letter does, as storefs and as a helper of mount(8). */
@@ -71,8 +71,7 @@ static int cli_letter(struct cli *cli, int letter, bool helper,
 	}
 }
 
-static int umount_letter(struct cli *cli, int letter,
-			 struct store_error *error)
+static int umount_letter(struct cli *cli, int letter, struct store_error *error)
 {
 	switch (letter) {
 	case 'f':
@@ -112,8 +111,7 @@ static int cli_operands(struct cli *cli, int argc, char **argv,
 	return STORE_OK;
 }
 
-int cli_parse(struct cli *cli, int argc, char **argv,
-	      struct store_error *error)
+int cli_parse(struct cli *cli, int argc, char **argv, struct store_error *error)
 {
 	const char *slash = strrchr(argv[0], '/');
 	bool helper, umount;
@@ -125,11 +123,11 @@ int cli_parse(struct cli *cli, int argc, char **argv,
 	cli->action = umount ? CLI_UMOUNT : CLI_MOUNT;
 	code = mount_words_new(&cli->words, error);
 	opterr = 0;
-	while (!code &&
-	       (letter = getopt_long(argc, argv, umount ? "flnrvN:t:"
-						 : helper ? "fnrsvwN:o:t:hV"
-							  : "fdo:c:rhV",
-				     long_options, NULL)) != -1)
+	while (!code && (letter = getopt_long(argc, argv,
+					      umount   ? "flnrvN:t:"
+					      : helper ? "fnrsvwN:o:t:hV"
+						       : "fdo:c:rhV",
+					      long_options, NULL)) != -1)
 		code = umount ? umount_letter(cli, letter, error)
 			      : cli_letter(cli, letter, helper, error);
 	return code ? code : cli_operands(cli, argc, argv, error);
@@ -151,8 +149,8 @@ static void print_option(const struct store_option *option)
 			    : option->type == OPTION_INTEGER  ? "N"
 							      : "SIZE";
 
-	snprintf(left, sizeof(left), "%s%s%s", option->name,
-		 *shape ? "=" : "", shape);
+	snprintf(left, sizeof(left), "%s%s%s", option->name, *shape ? "=" : "",
+		 shape);
 	printf("  %-34s %s", left, option->help);
 	if (option->fallback && option->type != OPTION_FLAG)
 		printf(" (%s)", option->fallback);

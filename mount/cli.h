@@ -32,8 +32,8 @@ struct cli {
 enum { CLI_EXIT_USAGE = 1, CLI_EXIT_FAILED = 32 };
 
 /* INVALID is a usage error.  Release it in any case. */
-int cli_parse(struct cli *cli, int argc, char **argv,
-	      struct store_error *error) STORE_WARN_UNUSED;
+int cli_parse(struct cli *cli, int argc, char **argv, struct store_error *error)
+	STORE_WARN_UNUSED;
 void cli_release(struct cli *cli);
 void cli_print_help(const struct cli *cli);
 

@@ -125,8 +125,7 @@ static struct json *tell_status(struct fs *fs)
 	failed |= set_number(status, "open_files", counters->open_files);
 	failed |= set_number(status, "dirty_files", counters->dirty_files);
 	failed |= set_number(status, "failed_files", error_count);
-	failed |= set_number(status, "unfinished_files",
-			     counters->unfinished);
+	failed |= set_number(status, "unfinished_files", counters->unfinished);
 	failed |= set_number(status, "staged_bytes",
 			     staging_area_bytes(fs->area));
 	failed |= set_number(status, "nodes", count_nodes(fs));
@@ -141,15 +140,15 @@ static struct json *tell_status(struct fs *fs)
 static struct json *tell_drain(struct control *control,
 			       const struct json *command)
 {
-	int64_t timeout = json_get_number(command, "timeout",
-					  DRAIN_DEFAULT_S);
+	int64_t timeout = json_get_number(command, "timeout", DRAIN_DEFAULT_S);
 	struct json *answer = json_object();
 	struct store_context context;
 
 	store_context_init(&context, 0, control->cancel);
 	context.deadline_ns = clock_monotonic_ns() + timeout * NS_PER_SEC;
-	if (!answer || set_number(answer, "undone",
-				  publish_drain(control->fs, &context)) ||
+	if (!answer ||
+	    set_number(answer, "undone",
+		       publish_drain(control->fs, &context)) ||
 	    set_number(answer, "unfinished",
 		       control->fs->counters.unfinished)) {
 		json_free(answer);
@@ -220,15 +219,13 @@ static bool read_line(int fd, struct buf *line, int64_t until_ns, int wake_fd)
 		if (got <= 0)
 			return false;
 		end = memchr(chunk, '\n', (size_t)got);
-		buf_add(line, chunk, end ? (size_t)(end - chunk)
-					 : (size_t)got);
+		buf_add(line, chunk, end ? (size_t)(end - chunk) : (size_t)got);
 		if (end || line->failed)
 			return !line->failed;
 	}
 }
 
-static bool write_line(int fd, const char *text, int64_t until_ns,
-		       int wake_fd)
+static bool write_line(int fd, const char *text, int64_t until_ns, int wake_fd)
 {
 	CLEANUP_BUF struct buf line = BUF_INIT(ANSWER_LIMIT);
 	size_t done = 0;
@@ -390,8 +387,8 @@ int control_start(struct fs *fs, const char *path, struct control **out,
 		       ? store_error_set(error, STORE_NO_MEMORY,
 					 "no memory for the control socket")
 		       : listen_on(control, error);
-	if (!code && pthread_create(&control->thread, NULL, listen_thread,
-				    control))
+	if (!code &&
+	    pthread_create(&control->thread, NULL, listen_thread, control))
 		code = store_error_errno(error, errno, "control thread");
 	if (code) {
 		control_free(control);
@@ -429,13 +426,12 @@ int control_ask(const char *path, const char *command, int64_t timeout_ns,
 
 	if (code)
 		return code;
-	if (fd < 0 ||
-	    connect(fd, (struct sockaddr *)&address, sizeof(address)))
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)))
 		return store_error_errno(error, errno, "%s", path);
 	if (!write_line(fd, command, until, -1) ||
 	    !read_line(fd, &line, until, -1))
-		return store_error_set(error, STORE_TIMEOUT,
-				       "%s: no answer", path);
+		return store_error_set(error, STORE_TIMEOUT, "%s: no answer",
+				       path);
 	*answer = buf_steal(&line);
 	return *answer ? STORE_OK
 		       : store_error_set(error, STORE_NO_MEMORY,

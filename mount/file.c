@@ -13,7 +13,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/falloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,10 +20,6 @@
 #include "mount/publish.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
-
-enum { HOLD_CHUNK = 1 << 20 };
-/* Cancelling does not signal a condition: look this often. */
-#define LOOK_AGAIN_NS (20 * NS_PER_MS)
 
 /* ---- life ---- */
 
@@ -309,8 +304,7 @@ static bool file_is_sure(struct op *op, struct file *file, bool reads)
 	checked = file->node->checked_ns;
 	lock_drop(&fs->tree.lock);
 	sure = file->dirty || unlinked ||
-	       (checked && (!reads || file->reader) &&
-		file->base.token[0] &&
+	       (checked && (!reads || file->reader) && file->base.token[0] &&
 		op->started_ns - checked < fs->options->attr_timeout_ns);
 	lock_drop(&file->lock);
 	return sure;
@@ -369,8 +363,7 @@ static int file_accept(struct op *op, struct file *file,
 			       "the file was replaced in the store");
 }
 
-/* Times after a change of content made here. */
-static void file_stamp_locked(struct file *file) REQUIRES(file->lock)
+void file_stamp_locked(struct file *file)
 {
 	struct fs *fs = file->fs;
 
@@ -382,9 +375,8 @@ static void file_stamp_locked(struct file *file) REQUIRES(file->lock)
 	file->attributes |= STORE_ATTR_MTIME;
 }
 
-static int file_truncate_locked(struct file *file, uint64_t size,
-				struct store_error *error)
-	REQUIRES(file->lock)
+int file_truncate_locked(struct file *file, uint64_t size,
+			 struct store_error *error)
 {
 	int code = STORE_OK;
 
@@ -467,313 +459,6 @@ int file_open(struct op *op, struct file *file, int flags, bool *fresh)
 	}
 	lock_drop(&file->lock);
 	if (reader)
-		reader_put(reader);
-	return code;
-}
-
-/* ---- content ---- */
-
-static int file_read_base(struct file *file, struct store_context *context,
-			  const struct staging_piece *piece, void *data,
-			  struct store_error *error)
-{
-	struct base_reader *reader;
-	size_t got = 0;
-	int code = file_base_reader(file, context, &reader, error);
-
-	if (code)
-		return code;
-	code = store_read_at(reader->reader, context, piece->offset, data,
-			     (size_t)piece->length, &got, error);
-	reader_put(reader);
-	if (!code && got != piece->length)
-		return store_error_set(error, STORE_CHANGED,
-				       "the file is shorter than it was");
-	return code;
-}
-
-static int file_read_piece(struct file *file, struct store_context *context,
-			   const struct staging_piece *piece, void *data,
-			   struct store_error *error)
-{
-	switch (piece->kind) {
-	case PIECE_STAGED:
-		return staging_read_piece(piece, data, error);
-	case PIECE_BASE:
-		return file_read_base(file, context, piece, data, error);
-	default:
-		memset(data, 0, (size_t)piece->length);
-		return STORE_OK;
-	}
-}
-
-static void file_piece(struct file *file, uint64_t offset, uint64_t length,
-		       struct staging_piece *piece)
-{
-	lock_take(&file->lock);
-	staging_piece_at(&file->staging, offset, length, piece);
-	lock_drop(&file->lock);
-}
-
-/* When did the base last change hands, and is it about to? */
-static uint64_t file_epoch(struct file *file, bool *publishing)
-{
-	uint64_t epoch;
-
-	lock_take(&file->lock);
-	epoch = file->epoch;
-	*publishing = file->started > file->finished;
-	lock_drop(&file->lock);
-	return epoch;
-}
-
-/*
- * The base was not the version we took it for.  If a publish of our own is
- * the reason, the next look finds the new one.
- */
-static bool file_base_moved(struct file *file, struct store_context *context,
-			    uint64_t epoch)
-{
-	bool publishing;
-
-	while (file_epoch(file, &publishing) == epoch && publishing) {
-		lock_take(&file->lock);
-		if (file->started > file->finished)
-			condition_wait_until(&file->changed, &file->lock,
-					     clock_monotonic_ns() +
-						     LOOK_AGAIN_NS);
-		lock_drop(&file->lock);
-		if (store_context_check(context, NULL))
-			return false;
-	}
-	return file_epoch(file, &publishing) != epoch;
-}
-
-int file_read(struct file *file, struct store_context *context, void *data,
-	      const struct store_range *range, size_t *got,
-	      struct store_error *error)
-{
-	char *bytes = data;
-	size_t done = 0;
-
-	while (done < range->length) {
-		struct staging_piece piece;
-		bool publishing;
-		uint64_t epoch = file_epoch(file, &publishing);
-		int code;
-
-		file_piece(file, range->offset + done, range->length - done,
-			   &piece);
-		if (!piece.length)
-			break;
-		code = file_read_piece(file, context, &piece, bytes + done,
-				       error);
-		staging_piece_release(&piece);
-		if (code == STORE_CHANGED &&
-		    file_base_moved(file, context, epoch))
-			continue;
-		if (code)
-			return code;
-		done += (size_t)piece.length;
-	}
-	*got = done;
-	return STORE_OK;
-}
-
-static int file_check_size(struct op *op, uint64_t end)
-{
-	uint64_t limit = op->fs->max_size;
-
-	if (!limit || end <= limit)
-		return STORE_OK;
-	return store_error_set(&op->error, STORE_TOO_LARGE,
-			       "the store holds files of up to %llu bytes",
-			       (unsigned long long)limit);
-}
-
-int file_write(struct op *op, struct file *file, const void *data,
-	       const struct store_range *range)
-{
-	int code = file_check_size(op, range->offset + range->length);
-
-	if (code)
-		return code;
-	lock_take(&file->lock);
-	code = staging_write(&file->staging, data, range->offset,
-			     (size_t)range->length, &op->error);
-	if (!code) {
-		file->written = true;
-		file->doomed = false;
-		file_dirty_locked(file);
-		file_stamp_locked(file);
-	}
-	lock_drop(&file->lock);
-	return code;
-}
-
-int file_truncate(struct op *op, struct file *file, uint64_t size)
-{
-	int code = file_check_size(op, size);
-
-	if (code)
-		return code;
-	lock_take(&file->lock);
-	code = file_truncate_locked(file, size, &op->error);
-	lock_drop(&file->lock);
-	return code;
-}
-
-static int file_zero_locked(struct file *file, const struct store_range *range,
-			    struct store_error *error) REQUIRES(file->lock)
-{
-	int code = staging_punch(&file->staging, range->offset, range->length,
-				 error);
-
-	if (code)
-		return code;
-	file->written = true;
-	file_dirty_locked(file);
-	file_stamp_locked(file);
-	return STORE_OK;
-}
-
-int file_allocate(struct op *op, struct file *file, int mode,
-		  const struct store_range *range)
-{
-	const int zeroing = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
-	uint64_t end = range->offset + range->length;
-	bool keep_size = mode & FALLOC_FL_KEEP_SIZE;
-	int code = STORE_OK;
-
-	if (mode & ~(zeroing | FALLOC_FL_KEEP_SIZE))
-		return store_error_set(&op->error, STORE_NOT_SUPPORTED,
-				       "fallocate mode 0x%x", (unsigned)mode);
-	if (!keep_size)
-		code = file_check_size(op, end);
-	if (code)
-		return code;
-	lock_take(&file->lock);
-	if (!keep_size && end > file->staging.size)
-		code = file_truncate_locked(file, end, &op->error);
-	if (!code && (mode & zeroing))
-		code = file_zero_locked(file, range, &op->error);
-	lock_drop(&file->lock);
-	return code;
-}
-
-/* The first data inside a piece; length 0 when it is all a hole. */
-static int piece_data(struct op *op, struct file *file,
-		      const struct staging_piece *piece,
-		      struct store_range *data)
-{
-	uint64_t end = piece->offset + piece->length;
-	struct base_reader *reader;
-	int code = STORE_OK;
-
-	*data = (struct store_range){ end, 0 };
-	if (piece->kind == PIECE_STAGED)
-		staging_piece_data(piece, data);
-	if (piece->kind != PIECE_BASE)
-		return STORE_OK;
-	code = file_base_reader(file, &op->context, &reader, &op->error);
-	if (code)
-		return code;
-	code = store_reader_data(reader->reader, piece->offset, data,
-				 &op->error);
-	reader_put(reader);
-	if (!code && (!data->length || data->offset >= end))
-		*data = (struct store_range){ end, 0 };
-	else if (!code && data->offset + data->length > end)
-		data->length = end - data->offset;
-	return code;
-}
-
-int file_seek(struct op *op, struct file *file, int whence,
-	      uint64_t offset, uint64_t *found)
-{
-	struct staging_piece piece;
-	struct store_range data;
-	int code;
-
-	file_piece(file, offset, UINT64_MAX - offset, &piece);
-	if (!piece.length)
-		return store_error_set(&op->error, STORE_NOT_FOUND,
-				       "an offset behind the end");
-	while (piece.length) {
-		uint64_t end = piece.offset + piece.length;
-
-		code = piece_data(op, file, &piece, &data);
-		staging_piece_release(&piece);
-		if (code)
-			return code;
-		if (whence == SEEK_DATA && data.length) {
-			*found = data.offset;
-			return STORE_OK;
-		}
-		if (whence == SEEK_HOLE &&
-		    (!data.length || data.offset > offset)) {
-			*found = offset;
-			return STORE_OK;
-		}
-		offset = whence == SEEK_HOLE ? data.offset + data.length : end;
-		file_piece(file, offset, UINT64_MAX - offset, &piece);
-	}
-	*found = offset;
-	if (whence == SEEK_HOLE)
-		return STORE_OK;
-	return store_error_set(&op->error, STORE_NOT_FOUND,
-			       "no data behind the offset");
-}
-
-/* ---- keeping what handles read ---- */
-
-/* Fetch what still stands in the base only. */
-static int file_fetch_all(struct op *op, struct file *file)
-{
-	CLEANUP_FREE char *chunk = malloc(HOLD_CHUNK);
-	struct staging_piece piece;
-	uint64_t offset = 0;
-
-	if (!chunk)
-		return store_error_set(&op->error, STORE_NO_MEMORY,
-				       "no memory for a copy");
-	for (;; offset += piece.length) {
-		int code = STORE_OK;
-
-		file_piece(file, offset, HOLD_CHUNK, &piece);
-		staging_piece_release(&piece);
-		if (!piece.length)
-			return STORE_OK;
-		if (piece.kind != PIECE_BASE)
-			continue;
-		code = file_read_base(file, &op->context, &piece, chunk,
-				      &op->error);
-		lock_take(&file->lock);
-		if (!code)
-			code = staging_fill(&file->staging, chunk,
-					    piece.offset, (size_t)piece.length,
-					    &op->error);
-		lock_drop(&file->lock);
-		if (code)
-			return code;
-	}
-}
-
-int file_hold_base(struct op *op, struct file *file)
-{
-	struct base_reader *reader;
-	bool needed;
-	int code;
-
-	lock_take(&file->lock);
-	needed = file->handles && file->base_exists;
-	lock_drop(&file->lock);
-	if (!needed)
-		return STORE_OK;
-	if (!fs_can(op->fs, STORE_CAP_PINNED_READ))
-		return file_fetch_all(op, file);
-	code = file_base_reader(file, &op->context, &reader, &op->error);
-	if (!code)
 		reader_put(reader);
 	return code;
 }

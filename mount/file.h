@@ -34,7 +34,7 @@ struct file_xattr {
 
 struct file {
 	struct fs *fs;
-	struct node *node; /* a reference */
+	struct node *node;	 /* a reference */
 	unsigned int references; /* protected by the tree's lock */
 	struct lock lock;
 	struct condition changed; /* an attempt to publish ended */
@@ -42,7 +42,7 @@ struct file {
 	unsigned int handles, writers;
 	bool base_exists;
 	struct store_version base;
-	uint64_t epoch; /* counts changes of the base */
+	uint64_t epoch;		    /* counts changes of the base */
 	struct base_reader *reader; /* of the base, NULL until needed */
 	struct staging staging;
 	bool dirty;
@@ -50,26 +50,26 @@ struct file {
 	bool replacing; /* truncated or renamed over what others may read */
 	bool written;	/* bytes were written since it was last clean */
 	bool doomed;	/* its writer was killed: never publish */
-	uint32_t attributes; /* STORE_ATTR_* set here, not in the store */
+	uint32_t attributes;	   /* STORE_ATTR_* set here, not in the store */
 	struct file_xattr *xattrs; /* of a created file */
 	/* publishing */
-	uint64_t change; /* counts changes */
-	uint64_t running_change; /* what the running attempt covers */
+	uint64_t change;	    /* counts changes */
+	uint64_t running_change;    /* what the running attempt covers */
 	uint64_t started, finished; /* attempts */
-	bool queued; /* in the publisher's queue */
-	bool detached_error; /* an attempt failed and nobody was told */
+	bool queued;		    /* in the publisher's queue */
+	bool detached_error;	    /* an attempt failed and nobody was told */
 	unsigned int waiters;
 	int last_code; /* of the last attempt */
 	struct store_error last_error;
-	unsigned int failures; /* in a row */
-	int64_t retry_at_ns; /* 0: no retry is planned */
+	unsigned int failures;	 /* in a row */
+	int64_t retry_at_ns;	 /* 0: no retry is planned */
 	struct file *queue_next; /* protected by the publisher's lock */
-	struct file *all_next; /* of dirty files; publisher's lock */
+	struct file *all_next;	 /* of dirty files; publisher's lock */
 };
 
 struct handle {
 	struct file *file; /* a reference */
-	int flags; /* of open(2) */
+	int flags;	   /* of open(2) */
 	bool writer;
 	pid_t opener; /* thread group, 0 unknown */
 	pid_t newest; /* last process id given out at open, 0 unknown */
@@ -102,8 +102,8 @@ int file_truncate(struct op *op, struct file *file, uint64_t size)
 int file_allocate(struct op *op, struct file *file, int mode,
 		  const struct store_range *range) STORE_WARN_UNUSED;
 /* lseek(2) with SEEK_DATA or SEEK_HOLE; NOT_FOUND is ENXIO. */
-int file_seek(struct op *op, struct file *file, int whence,
-	      uint64_t offset, uint64_t *found) STORE_WARN_UNUSED;
+int file_seek(struct op *op, struct file *file, int whence, uint64_t offset,
+	      uint64_t *found) STORE_WARN_UNUSED;
 /*
  * Make sure that open handles can go on reading once the name is gone or
  * has other content; to be called before the store is told.
@@ -116,6 +116,11 @@ void file_created(struct file *file);
 /* Take what is in the store at this moment as the base. */
 void file_rebase_locked(struct file *file, const struct store_info *info)
 	REQUIRES(file->lock);
+/* Times and size of the node after a change of content made here. */
+void file_stamp_locked(struct file *file) REQUIRES(file->lock);
+int file_truncate_locked(struct file *file, uint64_t size,
+			 struct store_error *error) REQUIRES(file->lock)
+	STORE_WARN_UNUSED;
 /* Something to publish came up. */
 void file_dirty_locked(struct file *file) REQUIRES(file->lock);
 /* Nothing is left to publish; drops the reference that dirt holds later. */

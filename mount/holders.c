@@ -211,8 +211,7 @@ static bool others_hold(const struct holders_question *question, pid_t group)
 	bool holds = false;
 	DIR *dir;
 
-	if (!question->thorough && question->newest &&
-	    now == question->newest)
+	if (!question->thorough && question->newest && now == question->newest)
 		return false;
 	dir = opendir("/proc");
 	if (!dir)

@@ -22,12 +22,12 @@ enum closing {
 };
 
 struct holders_question {
-	ino_t ino;	/* st_ino of the file */
-	dev_t device;	/* st_dev of the mount */
-	pid_t opener;	/* thread group that opened it, 0 unknown */
-	pid_t newest;	/* holders_newest() at that time */
-	pid_t closer;	/* thread that closes, 0 unknown */
-	bool thorough;	/* look at every process and at descriptors in flight */
+	ino_t ino;     /* st_ino of the file */
+	dev_t device;  /* st_dev of the mount */
+	pid_t opener;  /* thread group that opened it, 0 unknown */
+	pid_t newest;  /* holders_newest() at that time */
+	pid_t closer;  /* thread that closes, 0 unknown */
+	bool thorough; /* look at every process and at descriptors in flight */
 };
 
 /* The thread group of a thread, 0 when unknown. */

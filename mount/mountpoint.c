@@ -106,9 +106,9 @@ static int fusermount(const char *path, bool lazy, struct store_error *error)
 	int status = -1, result;
 	pid_t pid;
 
-	result = argv[4] ? posix_spawnp(&pid, argv[0], NULL, NULL, argv,
-					environ)
-			 : ENOMEM;
+	result =
+		argv[4] ? posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ)
+			: ENOMEM;
 	free(argv[4]);
 	if (result)
 		return store_error_errno(error, result, "fusermount3");
@@ -118,7 +118,8 @@ static int fusermount(const char *path, bool lazy, struct store_error *error)
 		return STORE_OK;
 	return store_error_set(error, STORE_LOCKED,
 			       "%s: could not be unmounted (busy, or not "
-			       "yours)", path);
+			       "yours)",
+			       path);
 }
 
 int mountpoint_unmount(const char *path, bool lazy, struct store_error *error)
@@ -150,8 +151,8 @@ static char *resolve_dead(const char *given)
 		*slash = '\0';
 	if (!realpath(slash ? (*copy ? copy : "/") : ".", parent))
 		return NULL;
-	if (asprintf(&made, "%s/%s", strcmp(parent, "/") ? parent : "",
-		     name) < 0)
+	if (asprintf(&made, "%s/%s", strcmp(parent, "/") ? parent : "", name) <
+	    0)
 		return NULL;
 	return made;
 }

@@ -44,8 +44,7 @@ static uint64_t name_hash_value(const struct tree *tree,
 	uint64_t hash = tree->seed ^ hash_mix((uintptr_t)parent);
 
 	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) *
-		       UINT64_C(0x100000001b3);
+		hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
 	return hash_mix(hash);
 }
 
@@ -76,8 +75,7 @@ static void names_grow(struct tree *tree)
 	for (size_t i = 0; i < old_room; i++) {
 		while (old[i]) {
 			struct name *name = old[i];
-			size_t slot = name_slot(tree, name->parent,
-						name->text);
+			size_t slot = name_slot(tree, name->parent, name->text);
 
 			old[i] = name->chain;
 			name->chain = room[slot];
@@ -171,9 +169,8 @@ int tree_init(struct tree *tree, struct store_error *error)
 	lock_init(&tree->lock);
 	if (getrandom(&tree->seed, sizeof(tree->seed), 0) < 0)
 		tree->seed = (uint64_t)clock_monotonic_ns();
-	tree->next_number =
-		NUMBER_OWN_BIT |
-		(tree->seed << NUMBER_OWN_SHIFT & (NUMBER_OWN_BIT - 1));
+	tree->next_number = NUMBER_OWN_BIT | (tree->seed << NUMBER_OWN_SHIFT &
+					      (NUMBER_OWN_BIT - 1));
 	tree->name_room = tree->identity_room = TREE_FIRST_ROOM;
 	tree->names = calloc(tree->name_room, sizeof(struct name *));
 	tree->identities = calloc(tree->identity_room, sizeof(struct node *));
@@ -200,25 +197,29 @@ static void node_free(struct node *node)
 	free(node);
 }
 
+/* Take one name off its node; the last one takes the node along. */
+static void name_release(struct name *name)
+{
+	struct node *node = name->node;
+	struct name **link = &node->names;
+
+	while (*link != name)
+		link = &(*link)->alias;
+	*link = name->alias;
+	if (!node->names)
+		node_free(node);
+	free(name);
+}
+
 /* What is still held at the end belongs to a kernel that has gone. */
 void tree_release(struct tree *tree)
 {
 	for (size_t i = 0; tree->names && i < tree->name_room; i++) {
-		while (tree->names[i]) {
-			struct name *name = tree->names[i];
-			struct node *node = name->node;
+		struct name *next;
 
-			tree->names[i] = name->chain;
-			if (node->names == name && !name->alias)
-				node_free(node);
-			else if (node->names == name)
-				node->names = name->alias;
-			else
-				for (struct name *other = node->names; other;
-				     other = other->alias)
-					if (other->alias == name)
-						other->alias = name->alias;
-			free(name);
+		for (struct name *name = tree->names[i]; name; name = next) {
+			next = name->chain;
+			name_release(name);
 		}
 	}
 	node_free(tree->root);
@@ -229,7 +230,7 @@ void tree_release(struct tree *tree)
 }
 
 struct name *tree_find_name(struct tree *tree, const struct node *parent,
-		       const char *text)
+			    const char *text)
 {
 	struct name *name = tree->names[name_slot(tree, parent, text)];
 
@@ -349,8 +350,7 @@ void node_ref(struct tree *tree UNUSED, struct node *node)
 	node->references++;
 }
 
-static void node_reap(struct tree *tree, struct node *node)
-	REQUIRES(tree->lock)
+static void node_reap(struct tree *tree, struct node *node) REQUIRES(tree->lock)
 {
 	/* Climbs: freeing a node may free the folder above it. */
 	while (node && !node->lookups && !node->references && !node->file) {
@@ -383,8 +383,8 @@ void node_unref(struct tree *tree, struct node *node)
 
 void node_forget(struct tree *tree, struct node *node, uint64_t count)
 {
-	node->lookups -= count < node->lookups ? (uint32_t)count
-					       : node->lookups;
+	node->lookups -=
+		count < node->lookups ? (uint32_t)count : node->lookups;
 	node_reap(tree, node);
 }
 
@@ -459,8 +459,7 @@ bool node_has_version(const struct node *node,
 	return node->version && !strcmp(node->version, version->token);
 }
 
-static void node_refresh_times(struct node *node,
-			       const struct store_info *info)
+static void node_refresh_times(struct node *node, const struct store_info *info)
 {
 	const struct store_attributes *a = &info->attributes;
 	struct timespec mtime = node_time_to(node->mtime);
@@ -483,8 +482,8 @@ void node_refresh(struct tree *tree, struct node *node,
 {
 	const struct store_attributes *a = &info->attributes;
 	bool folder = info->type == STORE_TYPE_FOLDER;
-	bool device = info->type == STORE_TYPE_CHAR ||
-		      info->type == STORE_TYPE_BLOCK;
+	bool device =
+		info->type == STORE_TYPE_CHAR || info->type == STORE_TYPE_BLOCK;
 
 	node->type = (uint8_t)info->type;
 	node->mode = a->mask & STORE_ATTR_MODE

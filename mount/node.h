@@ -25,7 +25,7 @@ struct file;
 struct node;
 
 struct name {
-	struct name *chain; /* of the hash table */
+	struct name *chain;  /* of the hash table */
 	struct node *parent; /* a reference */
 	struct node *node;
 	struct name *alias; /* next name of the same node */
@@ -33,13 +33,14 @@ struct name {
 };
 
 enum node_flags {
-	NODE_IMPLICIT = 1 << 0, /* a folder without a marker of its own */
+	NODE_IMPLICIT = 1 << 0,	   /* a folder without a marker of its own */
 	NODE_UNPUBLISHED = 1 << 1, /* created here, not in the store yet */
-	NODE_TOUCHED = 1 << 2, /* folder times are ahead of the store */
-	NODE_REPLACED = 1 << 3, /* the name has another version in the store */
-	NODE_LOCAL = 1 << 4, /* memory is ahead of the store */
+	NODE_TOUCHED = 1 << 2,	   /* folder times are ahead of the store */
+	NODE_REPLACED = 1 << 3,	 /* the name has another version in the store */
+	NODE_LOCAL = 1 << 4,	 /* memory is ahead of the store */
 	NODE_TIMES_SET = 1 << 6, /* a folder's mtime was set on purpose */
-	NODE_STALE_PAGES = 1 << 5, /* the kernel's pages are of another version */
+	NODE_STALE_PAGES = 1
+			   << 5, /* the kernel's pages are of another version */
 };
 
 struct node_time {
@@ -48,22 +49,22 @@ struct node_time {
 } __attribute__((packed, aligned(4)));
 
 struct node {
-	struct node *chain; /* of the table by store node */
-	struct name *names; /* NULL: unlinked */
-	struct file *file; /* open or dirty, else NULL; owns it */
-	char *version; /* token, NULL when unknown; owned */
-	uint64_t number; /* st_ino */
+	struct node *chain;  /* of the table by store node */
+	struct name *names;  /* NULL: unlinked */
+	struct file *file;   /* open or dirty, else NULL; owns it */
+	char *version;	     /* token, NULL when unknown; owned */
+	uint64_t number;     /* st_ino */
 	uint64_t store_node; /* identity for hard links, 0 none */
-	uint64_t size; /* of devices: rdev */
-	int64_t checked_ns; /* CLOCK_MONOTONIC of the last look, 0 never */
-	uint32_t lookups; /* held by the kernel */
+	uint64_t size;	     /* of devices: rdev */
+	int64_t checked_ns;  /* CLOCK_MONOTONIC of the last look, 0 never */
+	uint32_t lookups;    /* held by the kernel */
 	uint32_t references; /* of names below, files and running calls */
-	uint32_t allocated; /* in units of 4 KiB, rounded up */
+	uint32_t allocated;  /* in units of 4 KiB, rounded up */
 	uint32_t links;
 	uint32_t uid, gid;
 	uint16_t mode; /* permission bits */
 	uint16_t busy; /* calls that are changing it in the store */
-	uint8_t type; /* enum store_type */
+	uint8_t type;  /* enum store_type */
 	uint8_t flags; /* enum node_flags */
 	struct node_time mtime, ctime, atime;
 };
@@ -89,7 +90,7 @@ void tree_release(struct tree *tree);
 
 /* The name below a folder that is in memory, or NULL. */
 struct name *tree_find_name(struct tree *tree, const struct node *parent,
-		       const char *text) REQUIRES(tree->lock);
+			    const char *text) REQUIRES(tree->lock);
 /*
  * The node that `info` describes under this name: the known one refreshed,
  * another name of a known hard link, or a new one.  A known node of another
@@ -105,8 +106,7 @@ struct node *tree_enter(struct tree *tree, struct node *parent,
 int tree_add_name(struct tree *tree, struct node *parent, const char *text,
 		  struct node *node) REQUIRES(tree->lock) STORE_WARN_UNUSED;
 /* Drop one name; the node lives on while it is referenced. */
-void tree_drop_name(struct tree *tree, struct name *name)
-	REQUIRES(tree->lock);
+void tree_drop_name(struct tree *tree, struct name *name) REQUIRES(tree->lock);
 /*
  * May the name have been dropped since `asked_ns`?  Never wrongly false;
  * now and then wrongly true, as only a hash of the name is kept.
@@ -118,9 +118,8 @@ bool tree_lost_since(struct tree *tree, const struct node *parent,
  * once `spare` was made by tree_new_name().
  */
 struct name *tree_new_name(const char *text);
-void tree_move_name(struct tree *tree, struct name *name,
-		    struct node *parent, struct name *spare)
-	REQUIRES(tree->lock);
+void tree_move_name(struct tree *tree, struct name *name, struct node *parent,
+		    struct name *spare) REQUIRES(tree->lock);
 /* Let two names change their nodes. */
 void tree_exchange_names(struct tree *tree, struct name *a, struct name *b)
 	REQUIRES(tree->lock);

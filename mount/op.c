@@ -23,16 +23,15 @@ static void op_interrupted(fuse_req_t request, void *data)
 void op_begin(struct op *op, fuse_req_t request)
 {
 	*op = (struct op){ .fs = fuse_req_userdata(request),
-			       .request = request,
-			       .caller = fuse_req_ctx(request),
-			       .cancel = store_cancel_new(),
-			       .started_ns = clock_monotonic_ns() };
+			   .request = request,
+			   .caller = fuse_req_ctx(request),
+			   .cancel = store_cancel_new(),
+			   .started_ns = clock_monotonic_ns() };
 	store_context_init(&op->context, op->fs->options->op_timeout_ns,
 			   op->cancel);
 	/* Without memory for it the call cannot be interrupted, only slow. */
 	if (op->cancel)
-		fuse_req_interrupt_func(request, op_interrupted,
-					op->cancel);
+		fuse_req_interrupt_func(request, op_interrupted, op->cancel);
 }
 
 void op_done(struct op *op)
@@ -45,8 +44,9 @@ void op_done(struct op *op)
 }
 
 /* Where a store's errno says more than the code does. */
-static const int refined[] = { EPERM, ENAMETOOLONG, EDQUOT, ELOOP, EXDEV,
-			       ENODATA, ERANGE, E2BIG, EMLINK, EBUSY, ETXTBSY };
+static const int refined[] = { EPERM,  ENAMETOOLONG, EDQUOT, ELOOP,
+			       EXDEV,  ENODATA,	     ERANGE, E2BIG,
+			       EMLINK, EBUSY,	     ETXTBSY };
 
 int op_errno(int code, const struct store_error *error)
 {
@@ -77,8 +77,7 @@ static bool code_is_news(int code)
 void op_error(struct op *op, int code)
 {
 	if (code_is_news(code))
-		log_warn("%s: %s", store_code_name(code),
-			 op->error.message);
+		log_warn("%s: %s", store_code_name(code), op->error.message);
 	op_done(op);
 	fuse_reply_err(op->request, op_errno(code, &op->error));
 }
@@ -94,7 +93,7 @@ fuse_ino_t ino_of(const struct fs *fs, const struct node *node)
 }
 
 int op_key(struct op *op, const struct node *node, const char *text,
-	     char key[STORE_KEY_MAX + 1])
+	   char key[STORE_KEY_MAX + 1])
 {
 	int code;
 
@@ -158,10 +157,10 @@ mode_t fs_type_bits(enum store_type type)
 void fs_fill_stat(struct fs *fs, const struct node *node, struct stat *out)
 {
 	const struct mount_options *options = fs->options;
-	bool device = node->type == STORE_TYPE_CHAR ||
-		      node->type == STORE_TYPE_BLOCK;
-	uint64_t used = node->allocated ? (uint64_t)node->allocated * 4096
-					: node->size;
+	bool device =
+		node->type == STORE_TYPE_CHAR || node->type == STORE_TYPE_BLOCK;
+	uint64_t used =
+		node->allocated ? (uint64_t)node->allocated * 4096 : node->size;
 
 	memset(out, 0, sizeof(*out));
 	out->st_ino = (ino_t)node->number;

@@ -40,7 +40,7 @@ struct node *node_of(struct fs *fs, fuse_ino_t ino);
 fuse_ino_t ino_of(const struct fs *fs, const struct node *node);
 /* The node's key, under the tree's lock. */
 int op_key(struct op *op, const struct node *node, const char *text,
-	     char key[STORE_KEY_MAX + 1]) STORE_WARN_UNUSED;
+	   char key[STORE_KEY_MAX + 1]) STORE_WARN_UNUSED;
 /*
  * A shared pass on the node and its key; leave it when the store has
  * answered.

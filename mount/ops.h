@@ -29,8 +29,7 @@ void fs_unlink(fuse_req_t request, fuse_ino_t parent, const char *name);
 void fs_rmdir(fuse_req_t request, fuse_ino_t parent, const char *name);
 /* ops_rename.c */
 void fs_rename(fuse_req_t request, fuse_ino_t parent, const char *name,
-	       fuse_ino_t new_parent, const char *new_name,
-	       unsigned int flags);
+	       fuse_ino_t new_parent, const char *new_name, unsigned int flags);
 /* ops_attr.c: attributes */
 void fs_getattr(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *fi);
 void fs_setattr(fuse_req_t request, fuse_ino_t ino, struct stat *attr,
@@ -60,8 +59,8 @@ void fs_create(fuse_req_t request, fuse_ino_t parent, const char *name,
 void fs_open(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *fi);
 void fs_read(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offset,
 	     struct fuse_file_info *fi);
-void fs_write(fuse_req_t request, fuse_ino_t ino, const char *data,
-	      size_t size, off_t offset, struct fuse_file_info *fi);
+void fs_write(fuse_req_t request, fuse_ino_t ino, const char *data, size_t size,
+	      off_t offset, struct fuse_file_info *fi);
 void fs_flush(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *fi);
 void fs_fsync(fuse_req_t request, fuse_ino_t ino, int datasync,
 	      struct fuse_file_info *fi);
@@ -79,8 +78,8 @@ void fs_copy_file_range(fuse_req_t request, fuse_ino_t ino_in, off_t off_in,
  * Attributes of something the caller makes in a folder: mode, owner, times;
  * a set-group-id folder passes its group on.
  */
-void op_new_attributes(struct op *op, const struct node *parent,
-			 mode_t mode, struct store_attributes *attributes);
+void op_new_attributes(struct op *op, const struct node *parent, mode_t mode,
+		       struct store_attributes *attributes);
 /* A folder's times move when names in it do and the store is not told. */
 void fs_touch_folder(struct fs *fs, struct node *folder)
 	REQUIRES(fs->tree.lock);

@@ -252,8 +252,7 @@ static int set_attributes(struct op *op, struct node *node,
 }
 
 /* truncate(2) without a descriptor: open, truncate, close. */
-static int truncate_closed(struct op *op, struct node *node,
-			   uint64_t size)
+static int truncate_closed(struct op *op, struct node *node, uint64_t size)
 {
 	struct file *file = file_get(op->fs, node);
 	bool fresh, last;
@@ -282,8 +281,7 @@ static int set_size(struct op *op, struct node *node, uint64_t size,
 		    const struct fuse_file_info *fi)
 {
 	if (node->type != STORE_TYPE_FILE)
-		return store_error_set(&op->error, STORE_INVALID,
-				       "not a file");
+		return store_error_set(&op->error, STORE_INVALID, "not a file");
 	if (fi && fi->fh) {
 		const struct handle *handle = (struct handle *)fi->fh;
 
@@ -327,8 +325,8 @@ void fs_readlink(fuse_req_t request, fuse_ino_t ino)
 	op_begin(&op, request);
 	code = op_enter(&op, node_of(op.fs, ino), NULL, key, &pass);
 	if (!code)
-		code = store_stat_details(op.fs->store, &op.context, key,
-					  &info, &details, &op.error);
+		code = store_stat_details(op.fs->store, &op.context, key, &info,
+					  &details, &op.error);
 	op_leave(&op, &pass);
 	if (code) {
 		op_error(&op, code);

@@ -55,8 +55,8 @@ struct note {
 
 static void note_name(struct dir *dir, const char *text, bool *failed)
 {
-	char **names = reallocarray(dir->local, dir->local_count + 1,
-				    sizeof(*names));
+	char **names =
+		reallocarray(dir->local, dir->local_count + 1, sizeof(*names));
 
 	if (names) {
 		dir->local = names;
@@ -75,8 +75,7 @@ static void note_file(void *arg, struct file *file)
 
 	lock_take(&tree->lock);
 	for (const struct name *name = file->node->names;
-	     name && (file->node->flags & NODE_UNPUBLISHED);
-	     name = name->alias)
+	     name && (file->node->flags & NODE_UNPUBLISHED); name = name->alias)
 		if (name->parent == note->dir->node)
 			note_name(note->dir, name->text, &note->failed);
 	lock_drop(&tree->lock);
@@ -138,8 +137,7 @@ static int remember_cursor(struct op *op, struct dir *dir, uint64_t number)
 }
 
 /* Have store page `number` (from 1) at hand; *end when there is none. */
-static int load_page(struct op *op, struct dir *dir, uint64_t number,
-		     bool *end)
+static int load_page(struct op *op, struct dir *dir, uint64_t number, bool *end)
 {
 	char key[STORE_KEY_MAX + 1];
 	const char *cursor = NULL;
@@ -160,9 +158,8 @@ static int load_page(struct op *op, struct dir *dir, uint64_t number,
 	dir->asked_ns = clock_monotonic_ns();
 	code = op_enter(op, dir->node, NULL, key, &pass);
 	if (!code)
-		code = store_list_page(op->fs->store, &op->context, key,
-				       cursor, PAGE_ENTRIES, &dir->page,
-				       &op->error);
+		code = store_list_page(op->fs->store, &op->context, key, cursor,
+				       PAGE_ENTRIES, &dir->page, &op->error);
 	op_leave(op, &pass);
 	if (!code)
 		code = remember_cursor(op, dir, number - 1);
@@ -225,8 +222,7 @@ static void entry_undo(struct fs *fs, const struct fuse_entry_param *entry)
 	lock_drop(&fs->tree.lock);
 }
 
-static bool add_local(struct listing *listing, const char *text,
-		      uint64_t next)
+static bool add_local(struct listing *listing, const char *text, uint64_t next)
 {
 	struct fs *fs = listing->op->fs;
 	struct fuse_entry_param entry = { 0 };
@@ -299,8 +295,7 @@ static bool add_stored(struct listing *listing,
 		       const struct store_entry *stored, uint64_t next)
 {
 	struct fuse_entry_param entry;
-	bool full = listing->plus && stored->complete &&
-		    !page_is_old(listing);
+	bool full = listing->plus && stored->complete && !page_is_old(listing);
 
 	if (!full || !full_entry(listing, stored, &entry)) {
 		full = false;
@@ -331,8 +326,8 @@ static bool list_memory(struct listing *listing, uint64_t place)
 /* Can a path name it? */
 static bool name_is_visible(const char *name)
 {
-	return *name && strlen(name) <= STORE_NAME_MAX &&
-	       !strchr(name, '/') && strcmp(name, ".") && strcmp(name, "..");
+	return *name && strlen(name) <= STORE_NAME_MAX && !strchr(name, '/') &&
+	       strcmp(name, ".") && strcmp(name, "..");
 }
 
 static bool list_page(struct listing *listing, uint64_t place)
@@ -343,8 +338,7 @@ static bool list_page(struct listing *listing, uint64_t place)
 		const struct store_entry *entry = &dir->page.entries[place];
 		uint64_t next = (dir->page_number << PAGE_SHIFT) | (place + 1);
 
-		if (!name_is_visible(entry->name) ||
-		    is_local(dir, entry->name))
+		if (!name_is_visible(entry->name) || is_local(dir, entry->name))
 			continue;
 		if (!add_stored(listing, entry, next))
 			return false;
@@ -394,10 +388,9 @@ static void list_folder(fuse_req_t request, size_t size, uint64_t offset,
 			struct dir *dir, bool plus)
 {
 	struct op op;
-	struct listing listing = { .op = &op,
-				   .dir = dir,
-				   .plus = plus,
-				   .size = size };
+	struct listing listing = {
+		.op = &op, .dir = dir, .plus = plus, .size = size
+	};
 	int code = STORE_NO_MEMORY;
 
 	op_begin(&op, request);
@@ -471,8 +464,7 @@ void fs_releasedir(fuse_req_t request, fuse_ino_t ino,
 		   struct fuse_file_info *fi)
 {
 	(void)ino;
-	dir_free(fuse_req_userdata(request),
-		 (struct dir *)(uintptr_t)fi->fh);
+	dir_free(fuse_req_userdata(request), (struct dir *)(uintptr_t)fi->fh);
 	fuse_reply_err(request, 0);
 }
 

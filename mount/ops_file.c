@@ -164,8 +164,7 @@ static int create_reserve(struct op *op, struct creation *creation)
 	return code;
 }
 
-static int create_enter(struct op *op, struct creation *creation,
-			bool reserved)
+static int create_enter(struct op *op, struct creation *creation, bool reserved)
 {
 	struct fs *fs = op->fs;
 	int code = STORE_OK;
@@ -175,16 +174,15 @@ static int create_enter(struct op *op, struct creation *creation,
 	    !reserved) {
 		code = STORE_EXISTS;
 	} else {
-		creation->node = tree_enter(&fs->tree, creation->parent,
-					    creation->name, &creation->info,
-					    op->started_ns);
+		creation->node =
+			tree_enter(&fs->tree, creation->parent, creation->name,
+				   &creation->info, op->started_ns);
 		if (!creation->node)
 			code = STORE_NO_MEMORY;
 	}
 	if (!code) {
 		if (!reserved) {
-			creation->node->flags |=
-				NODE_UNPUBLISHED | NODE_LOCAL;
+			creation->node->flags |= NODE_UNPUBLISHED | NODE_LOCAL;
 			fs_touch_folder(fs, creation->parent);
 		}
 		fs_fill_entry(fs, creation->node, &creation->entry);
@@ -304,8 +302,8 @@ void fs_read(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offset,
 	(void)ino;
 	op_begin(&op, request);
 	if (data)
-		code = file_read(handle_of(fi)->file, &op.context, data,
-				 &range, &got, &op.error);
+		code = file_read(handle_of(fi)->file, &op.context, data, &range,
+				 &got, &op.error);
 	if (code) {
 		op_error(&op, code);
 		return;
@@ -314,8 +312,8 @@ void fs_read(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offset,
 	fuse_reply_buf(request, data, got);
 }
 
-void fs_write(fuse_req_t request, fuse_ino_t ino, const char *data,
-	      size_t size, off_t offset, struct fuse_file_info *fi)
+void fs_write(fuse_req_t request, fuse_ino_t ino, const char *data, size_t size,
+	      off_t offset, struct fuse_file_info *fi)
 {
 	struct store_range range = { (uint64_t)offset, size };
 	struct op op;
@@ -503,8 +501,8 @@ void fs_fsync(fuse_req_t request, fuse_ino_t ino, int datasync,
 	(void)ino;
 	(void)datasync;
 	op_begin(&op, request);
-	op_error(&op, publish_wait(handle_of(fi)->file, &op.context,
-				   &op.error));
+	op_error(&op,
+		 publish_wait(handle_of(fi)->file, &op.context, &op.error));
 }
 
 void fs_release(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *fi)

@@ -21,8 +21,8 @@
 /* ---- lookup ---- */
 
 /* What memory alone can answer: files the store does not know yet. */
-static bool lookup_local(struct op *op, struct node *parent,
-			 const char *text, struct fuse_entry_param *entry)
+static bool lookup_local(struct op *op, struct node *parent, const char *text,
+			 struct fuse_entry_param *entry)
 {
 	struct fs *fs = op->fs;
 	struct name *name;
@@ -38,8 +38,7 @@ static bool lookup_local(struct op *op, struct node *parent,
 }
 
 /* The store has no such name: memory forgets it, unless it is newer. */
-static void lookup_missing(struct op *op, struct node *parent,
-			   const char *text)
+static void lookup_missing(struct op *op, struct node *parent, const char *text)
 {
 	struct tree *tree = &op->fs->tree;
 	struct name *name;
@@ -52,8 +51,8 @@ static void lookup_missing(struct op *op, struct node *parent,
 	lock_drop(&tree->lock);
 }
 
-static int lookup_enter(struct op *op, struct node *parent,
-			const char *text, const struct store_info *info,
+static int lookup_enter(struct op *op, struct node *parent, const char *text,
+			const struct store_info *info,
 			struct fuse_entry_param *entry)
 {
 	struct fs *fs = op->fs;
@@ -70,8 +69,8 @@ static int lookup_enter(struct op *op, struct node *parent,
 			       "%s: no memory for a node", text);
 }
 
-static int lookup_store(struct op *op, struct node *parent,
-			const char *text, struct fuse_entry_param *entry)
+static int lookup_store(struct op *op, struct node *parent, const char *text,
+			struct fuse_entry_param *entry)
 {
 	char key[STORE_KEY_MAX + 1];
 	struct store_info info;
@@ -137,8 +136,8 @@ void fs_forget_multi(fuse_req_t request, size_t count,
 
 /* ---- making ---- */
 
-void op_new_attributes(struct op *op, const struct node *parent,
-			 mode_t mode, struct store_attributes *attributes)
+void op_new_attributes(struct op *op, const struct node *parent, mode_t mode,
+		       struct store_attributes *attributes)
 {
 	struct timespec now = clock_now();
 
@@ -216,8 +215,8 @@ static int make_in_store(struct op *op, const struct making *making,
 
 	switch (node.type) {
 	case STORE_TYPE_FOLDER:
-		return store_make_folder(store, &op->context, key,
-					 attributes, info, &op->error);
+		return store_make_folder(store, &op->context, key, attributes,
+					 info, &op->error);
 	case STORE_TYPE_FILE:
 		return store_write(store, &op->context, key,
 				   store_memory_source_init(&empty, "", 0),
@@ -256,8 +255,7 @@ static void fs_make(fuse_req_t request, struct making *making,
 	op_new_attributes(&op, making->parent, making->mode, &attributes);
 	code = op_check_name(&op, making->name);
 	if (!code)
-		code = gate_enter(&op.fs->gate, &pass, &op.context,
-				  &op.error);
+		code = gate_enter(&op.fs->gate, &pass, &op.context, &op.error);
 	if (!code)
 		code = op_key(&op, making->parent, making->name, key);
 	if (!code)
@@ -302,9 +300,8 @@ void fs_symlink(fuse_req_t request, const char *target, fuse_ino_t parent,
 
 /* ---- link ---- */
 
-static int link_in_store(struct op *op, struct node *node,
-			 struct node *parent, const char *name,
-			 struct store_info *info)
+static int link_in_store(struct op *op, struct node *node, struct node *parent,
+			 const char *name, struct store_info *info)
 {
 	char from[STORE_KEY_MAX + 1], to[STORE_KEY_MAX + 1];
 	int code = op_key(op, node, NULL, from);
@@ -312,14 +309,13 @@ static int link_in_store(struct op *op, struct node *node,
 	if (!code)
 		code = op_key(op, parent, name, to);
 	if (!code)
-		code = store_link(op->fs->store, &op->context, from, to,
-				  info, &op->error);
+		code = store_link(op->fs->store, &op->context, from, to, info,
+				  &op->error);
 	return code;
 }
 
-static int link_enter(struct op *op, struct node *node,
-		      struct node *parent, const char *name,
-		      const struct store_info *info,
+static int link_enter(struct op *op, struct node *node, struct node *parent,
+		      const char *name, const struct store_info *info,
 		      struct fuse_entry_param *entry)
 {
 	struct fs *fs = op->fs;
@@ -352,8 +348,7 @@ static int link_node(struct op *op, struct node *node, struct node *parent,
 	int code = gate_enter(&fs->gate, &linked, &op->context, &op->error);
 
 	if (!code)
-		code = gate_enter(&fs->gate, &folder, &op->context,
-				  &op->error);
+		code = gate_enter(&fs->gate, &folder, &op->context, &op->error);
 	node_begin_change(&fs->tree, node);
 	if (!code)
 		code = link_in_store(op, node, parent, name, &info);

@@ -126,8 +126,8 @@ int keep_folder(struct op *op, struct node *folder)
 		return STORE_OK;
 	code = op_key(op, folder, NULL, key);
 	if (!code)
-		code = store_make_folder(op->fs->store, &op->context, key,
-					 NULL, NULL, &op->error);
+		code = store_make_folder(op->fs->store, &op->context, key, NULL,
+					 NULL, &op->error);
 	if (code == STORE_EXISTS)
 		code = STORE_OK;
 	if (code)
@@ -155,8 +155,8 @@ static int publish_for_links(struct op *op, const struct victim *victim)
 	return publish_wait(victim->file, &op->context, &op->error);
 }
 
-static int unlink_in_store(struct op *op, struct node *parent,
-			   const char *name, const struct victim *victim)
+static int unlink_in_store(struct op *op, struct node *parent, const char *name,
+			   const struct victim *victim)
 {
 	char key[STORE_KEY_MAX + 1];
 	int code = victim_prepare(op, victim);
@@ -166,8 +166,8 @@ static int unlink_in_store(struct op *op, struct node *parent,
 	if (!code)
 		code = op_key(op, parent, name, key);
 	if (!code)
-		code = store_delete(op->fs->store, &op->context, key,
-				    false, &op->error);
+		code = store_delete(op->fs->store, &op->context, key, false,
+				    &op->error);
 	return code;
 }
 
@@ -205,16 +205,14 @@ void fs_unlink(fuse_req_t request, fuse_ino_t parent, const char *name)
 					   .exclusive = true };
 	code = publish_for_links(&op, &victim);
 	if (!code)
-		code = gate_enter(&op.fs->gate, &pass, &op.context,
-				  &op.error);
+		code = gate_enter(&op.fs->gate, &pass, &op.context, &op.error);
 	if (!code) {
 		stored = victim_in_store(op.fs, &victim);
 		victim_begin(op.fs, &victim);
 		if (stored)
 			code = unlink_in_store(&op, folder, name, &victim);
 		if (!code)
-			unlink_in_memory(op.fs, folder, name, &victim,
-					 !stored);
+			unlink_in_memory(op.fs, folder, name, &victim, !stored);
 		victim_end(op.fs, &victim);
 	}
 	gate_leave(&op.fs->gate, &pass);
@@ -251,8 +249,8 @@ bool folder_has_local(struct fs *fs, const struct node *folder)
 	return search.found;
 }
 
-static int rmdir_in_store(struct op *op, struct node *parent,
-			  const char *name, const struct victim *victim)
+static int rmdir_in_store(struct op *op, struct node *parent, const char *name,
+			  const struct victim *victim)
 {
 	struct store_delete_folder_options options = { .recursive = false };
 	char key[STORE_KEY_MAX + 1];
@@ -266,8 +264,8 @@ static int rmdir_in_store(struct op *op, struct node *parent,
 	if (!code)
 		code = op_key(op, parent, name, key);
 	if (!code)
-		code = store_delete_folder(op->fs->store, &op->context,
-					   key, &options, &op->error);
+		code = store_delete_folder(op->fs->store, &op->context, key,
+					   &options, &op->error);
 	return code;
 }
 

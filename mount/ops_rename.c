@@ -27,8 +27,7 @@ struct renaming {
 	struct name *spare; /* owned until the tree takes it */
 };
 
-static int rename_refused(struct op *op, int code, int errnum,
-			  const char *text)
+static int rename_refused(struct op *op, int code, int errnum, const char *text)
 {
 	code = store_error_set(&op->error, code, "%s", text);
 	op->error.detail = errnum;
@@ -62,12 +61,11 @@ static int rename_check(struct op *op, const struct renaming *renaming)
 
 static int rename_keys(struct op *op, struct renaming *renaming)
 {
-	int code = op_key(op, renaming->parent, renaming->name,
-			    renaming->from);
+	int code = op_key(op, renaming->parent, renaming->name, renaming->from);
 
 	if (!code)
 		code = op_key(op, renaming->new_parent, renaming->new_name,
-				renaming->to);
+			      renaming->to);
 	return code;
 }
 
@@ -86,8 +84,8 @@ static int retarget(struct op *op, struct renaming *renaming)
 	lock_drop(&file->lock);
 	/* It stands for an object that its old name still has. */
 	if (stale)
-		code = store_delete(op->fs->store, &op->context,
-				    renaming->from, true, &op->error);
+		code = store_delete(op->fs->store, &op->context, renaming->from,
+				    true, &op->error);
 	if (code)
 		return code;
 	replaces = renaming->target.node &&
@@ -95,8 +93,8 @@ static int retarget(struct op *op, struct renaming *renaming)
 	if (replaces)
 		code = victim_prepare(op, &renaming->target);
 	if (!code && replaces)
-		code = store_stat(op->fs->store, &op->context,
-				  renaming->to, &info, &op->error);
+		code = store_stat(op->fs->store, &op->context, renaming->to,
+				  &info, &op->error);
 	if (code)
 		return code;
 	lock_take(&file->lock);
@@ -113,9 +111,8 @@ static int retarget(struct op *op, struct renaming *renaming)
 static int move_in_store(struct op *op, struct renaming *renaming,
 			 struct store_info *info)
 {
-	unsigned int flags = renaming->flags & RENAME_NOREPLACE
-				     ? 0
-				     : STORE_MOVE_OVERWRITE;
+	unsigned int flags =
+		renaming->flags & RENAME_NOREPLACE ? 0 : STORE_MOVE_OVERWRITE;
 	int code = STORE_OK;
 
 	if (renaming->flags & RENAME_EXCHANGE)
@@ -125,9 +122,8 @@ static int move_in_store(struct op *op, struct renaming *renaming,
 	if (!code)
 		code = keep_folder(op, renaming->parent);
 	if (!code)
-		code = store_move(op->fs->store, &op->context,
-				  renaming->from, renaming->to, flags, NULL,
-				  info, &op->error);
+		code = store_move(op->fs->store, &op->context, renaming->from,
+				  renaming->to, flags, NULL, info, &op->error);
 	return code;
 }
 
@@ -194,8 +190,8 @@ static int rename_unpublished(struct op *op, struct renaming *renaming)
 	int code;
 
 	if (renaming->target.node && (renaming->flags & RENAME_NOREPLACE))
-		return store_error_set(&op->error, STORE_EXISTS,
-				       "%s: exists", renaming->new_name);
+		return store_error_set(&op->error, STORE_EXISTS, "%s: exists",
+				       renaming->new_name);
 	code = retarget(op, renaming);
 	if (code)
 		return code;
@@ -236,11 +232,9 @@ static int rename_publish_both(struct op *op, struct renaming *renaming)
 	for (int i = 0; i < 2; i++) {
 		int code;
 
-		if (!victim_is_unpublished(op->fs, both[i]) ||
-		    !both[i]->file)
+		if (!victim_is_unpublished(op->fs, both[i]) || !both[i]->file)
 			continue;
-		code = publish_wait(both[i]->file, &op->context,
-				    &op->error);
+		code = publish_wait(both[i]->file, &op->context, &op->error);
 		if (code)
 			return code;
 	}
@@ -265,10 +259,9 @@ static int rename_held(struct op *op, struct renaming *renaming)
 
 static int rename_run(struct op *op, struct renaming *renaming)
 {
-	struct gate_pass movers = {
-		.nodes = { renaming->source.node, renaming->target.node },
-		.exclusive = true
-	};
+	struct gate_pass movers = { .nodes = { renaming->source.node,
+					       renaming->target.node },
+				    .exclusive = true };
 	struct gate_pass folders = { .nodes = { renaming->parent,
 						renaming->new_parent } };
 	int code = rename_check(op, renaming);
@@ -297,8 +290,7 @@ static int rename_run(struct op *op, struct renaming *renaming)
 }
 
 void fs_rename(fuse_req_t request, fuse_ino_t parent, const char *name,
-	       fuse_ino_t new_parent, const char *new_name,
-	       unsigned int flags)
+	       fuse_ino_t new_parent, const char *new_name, unsigned int flags)
 {
 	struct renaming *renaming;
 	struct op op;
@@ -316,8 +308,8 @@ void fs_rename(fuse_req_t request, fuse_ino_t parent, const char *name,
 	renaming->new_name = new_name;
 	renaming->flags = flags;
 	code = op_check_name(&op, new_name);
-	if (!code && !victim_find(op.fs, renaming->parent, name,
-				  &renaming->source))
+	if (!code &&
+	    !victim_find(op.fs, renaming->parent, name, &renaming->source))
 		code = store_error_set(&op.error, STORE_CHANGED,
 				       "%s: no longer known", name);
 	if (!code) {

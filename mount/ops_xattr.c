@@ -233,8 +233,8 @@ static int get_stored(struct op *op, struct node *node, const char *name,
 	int code = op_enter(op, node, NULL, key, &pass);
 
 	if (!code)
-		code = store_get_xattr(op->fs->store, &op->context, key,
-				       name, &data, &size, &op->error);
+		code = store_get_xattr(op->fs->store, &op->context, key, name,
+				       &data, &size, &op->error);
 	op_leave(op, &pass);
 	if (code)
 		return code;
@@ -398,9 +398,8 @@ void fs_setxattr(fuse_req_t request, fuse_ino_t ino, const char *name,
 	} else if (!code) {
 		code = op_enter(&op, node, NULL, key, &pass);
 		if (!code)
-			code = store_set_xattr(op.fs->store, &op.context,
-					       key, &xattr, flags,
-					       &op.error);
+			code = store_set_xattr(op.fs->store, &op.context, key,
+					       &xattr, flags, &op.error);
 		op_leave(&op, &pass);
 		if (!code)
 			node_forget_attributes(&op, node);
@@ -431,9 +430,8 @@ void fs_removexattr(fuse_req_t request, fuse_ino_t ino, const char *name)
 	} else if (!code) {
 		code = op_enter(&op, node, NULL, key, &pass);
 		if (!code)
-			code = store_remove_xattr(op.fs->store,
-						  &op.context, key, name,
-						  &op.error);
+			code = store_remove_xattr(op.fs->store, &op.context,
+						  key, name, &op.error);
 		op_leave(&op, &pass);
 		if (!code)
 			node_forget_attributes(&op, node);

@@ -20,8 +20,8 @@ struct mount_options {
 	enum commit_mode commit;
 	enum metadata_mode metadata;
 	enum conflict_mode conflict;
-	bool rename_atomic;   /* rename=atomic: never copy and delete */
-	bool exclusive_open;  /* exclusive=open: reserve names at open */
+	bool rename_atomic;  /* rename=atomic: never copy and delete */
+	bool exclusive_open; /* exclusive=open: reserve names at open */
 	bool read_only;
 	bool allow_other;
 	bool staging_volatile;
@@ -31,7 +31,7 @@ struct mount_options {
 	mode_t umask;	  /* bits cleared from every mode */
 	mode_t file_mode; /* where none is stored */
 	mode_t dir_mode;
-	int64_t op_timeout_ns;	  /* 0: none */
+	int64_t op_timeout_ns; /* 0: none */
 	int64_t drain_timeout_ns;
 	int64_t publish_interval_ns;
 	int64_t attr_timeout_ns;

@@ -84,10 +84,9 @@ static int layer_source_read(struct store_source *source, uint64_t offset,
 						error);
 			if (code)
 				return code;
-			code = store_read_at(reader->reader,
-					     &attempt->context, offset, bytes,
-					     (size_t)piece.length, &got,
-					     error);
+			code = store_read_at(reader->reader, &attempt->context,
+					     offset, bytes,
+					     (size_t)piece.length, &got, error);
 			reader_put(reader);
 			if (!code && got != piece.length)
 				code = store_error_set(error, STORE_CHANGED,
@@ -167,8 +166,7 @@ static int freeze_xattrs(struct attempt *attempt)
 static int freeze_kept(struct attempt *attempt)
 {
 	if (!attempt->base_exists || attempt->created ||
-	    !fs_can(attempt->fs, STORE_CAP_COMPOSE) ||
-	    !attempt->base.token[0])
+	    !fs_can(attempt->fs, STORE_CAP_COMPOSE) || !attempt->base.token[0])
 		return STORE_OK;
 	return staging_layer_kept(attempt->layer, &attempt->kept,
 				  &attempt->kept_count, &attempt->error);
@@ -183,8 +181,8 @@ static int freeze_locked(struct attempt *attempt, struct file *file)
 	attempt->created = file->created;
 	attempt->base_exists = file->base_exists;
 	attempt->base = file->base;
-	attempt->content = file->created || file->staging.changed ||
-			   file->staging.sealed;
+	attempt->content =
+		file->created || file->staging.changed || file->staging.sealed;
 	if (attempt->unlinked)
 		return STORE_OK;
 	/* A settle that lacked disk is made up for first. */
@@ -273,9 +271,9 @@ static void restore_folder_time(struct attempt *attempt)
 		wanted = !node_key(tree, folder, NULL, key, NULL);
 	}
 	lock_drop(&tree->lock);
-	if (wanted && store_set_attributes(attempt->fs->store,
-					   &attempt->context, key, &times,
-					   NULL, &error))
+	if (wanted &&
+	    store_set_attributes(attempt->fs->store, &attempt->context, key,
+				 &times, NULL, &error))
 		log_warn("%s: its time was not kept: %s", key, error.message);
 }
 
@@ -291,10 +289,9 @@ static int attempt_request(struct attempt *attempt)
 	if (code)
 		return code;
 	if (!attempt->content)
-		return store_set_attributes(attempt->fs->store,
-					    &attempt->context, attempt->key,
-					    &attempt->attributes,
-					    &attempt->info, &attempt->error);
+		return store_set_attributes(
+			attempt->fs->store, &attempt->context, attempt->key,
+			&attempt->attributes, &attempt->info, &attempt->error);
 	code = attempt_put(attempt);
 	if (!code && attempt->created)
 		restore_folder_time(attempt);
@@ -315,8 +312,7 @@ static void settle_success_locked(struct attempt *attempt, struct file *file)
 	file->failures = 0;
 	file->detached_error = false;
 	file_drop_reader_locked(file);
-	if (attempt->content &&
-	    staging_settle(&file->staging, true, &error))
+	if (attempt->content && staging_settle(&file->staging, true, &error))
 		log_warn("%s: stored, but: %s", attempt->key, error.message);
 	file->created = false;
 	file->replacing = false;
@@ -327,8 +323,7 @@ static void settle_success_locked(struct attempt *attempt, struct file *file)
 	file->node->links = attempt->info.links ? attempt->info.links : 1;
 	if (file->running_change == file->change) {
 		file->node->ctime = node_time_from(attempt->info.ctime);
-		file->node->allocated =
-			node_blocks(attempt->info.allocated);
+		file->node->allocated = node_blocks(attempt->info.allocated);
 	}
 	file->node->checked_ns = clock_monotonic_ns();
 	lock_drop(&tree->lock);
@@ -526,6 +521,6 @@ void publish_abandon(struct file *file, const char *reason)
 		log_error("%s: no record could be written", name);
 	log_warn("%s: %s; the bytes are kept in the staging directory as %s",
 		 key, reason, name);
-	fuse_lowlevel_notify_inval_inode(fs->session,
-					 ino_of(fs, file->node), 0, 0);
+	fuse_lowlevel_notify_inval_inode(fs->session, ino_of(fs, file->node), 0,
+					 0);
 }

@@ -117,8 +117,8 @@ static struct file *queue_pop(struct publisher *publisher)
 		if (next == INT64_MAX)
 			condition_wait(&publisher->work, &publisher->lock);
 		else
-			condition_wait_until(&publisher->work,
-					     &publisher->lock, next);
+			condition_wait_until(&publisher->work, &publisher->lock,
+					     next);
 	}
 	file = publisher->queue_head;
 	if (file) {

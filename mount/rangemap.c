@@ -84,8 +84,8 @@ void rangemap_add(struct rangemap *map, uint64_t start, uint64_t end)
 		return;
 	/* A range that ends just at `start` is joined as well. */
 	first = rangemap_find(map, start ? start - 1 : 0);
-	for (last = first;
-	     last < map->count && map->spans[last].start <= end; last++) {
+	for (last = first; last < map->count && map->spans[last].start <= end;
+	     last++) {
 		if (map->spans[last].start < span.start)
 			span.start = map->spans[last].start;
 		if (map->spans[last].end > span.end)

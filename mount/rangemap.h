@@ -37,8 +37,7 @@ int rangemap_reserve(struct rangemap *map, struct store_error *error)
 void rangemap_add(struct rangemap *map, uint64_t start, uint64_t end);
 void rangemap_remove(struct rangemap *map, uint64_t start, uint64_t end);
 /* All of [start, end) inside? */
-bool rangemap_covers(const struct rangemap *map, uint64_t start,
-		     uint64_t end);
+bool rangemap_covers(const struct rangemap *map, uint64_t start, uint64_t end);
 /*
  * What holds at `offset`, and up to where: true inside a range (*end is its
  * end), false in a gap (*end is the next range's start, or UINT64_MAX).

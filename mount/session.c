@@ -143,8 +143,8 @@ static int open_staging(struct session *session, const char *identity,
 				     &session->staging, error);
 	if (!code)
 		code = staging_area_open(session->staging.fd,
-					 session->staging.size_limit,
-					 &fs->area, error);
+					 session->staging.size_limit, &fs->area,
+					 error);
 	if (code)
 		return code;
 	fs->staging_fd = session->staging.fd;

@@ -71,8 +71,7 @@ int source_prepare(const char *text, struct mount_words *words,
 {
 	int code;
 
-	*source = (struct source){ .text = text,
-				   .is_url = store_url_is(text) };
+	*source = (struct source){ .text = text, .is_url = store_url_is(text) };
 	if (source->is_url)
 		return check_url(text, error);
 	code = store_registry_open(option_text(words->values, "config"),

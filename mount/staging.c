@@ -169,8 +169,7 @@ static void layer_mark(struct staging_layer *layer, uint64_t start,
 		layer->size = end;
 }
 
-static int layer_reserve(struct staging_layer *layer,
-			 struct store_error *error)
+static int layer_reserve(struct staging_layer *layer, struct store_error *error)
 {
 	int code = rangemap_reserve(&layer->present, error);
 
@@ -255,8 +254,8 @@ char *staging_abandon(struct staging *staging)
 
 static int staging_need_top(struct staging *staging, struct store_error *error)
 {
-	uint64_t below = staging->sealed ? staging->sealed->size
-					 : staging->base_size;
+	uint64_t below =
+		staging->sealed ? staging->sealed->size : staging->base_size;
 
 	if (staging->top)
 		return STORE_OK;
@@ -347,8 +346,8 @@ static int punch_zeros(int fd, uint64_t offset, uint64_t length,
 	if (errno != EOPNOTSUPP && errno != ENOSYS)
 		return store_error_errno(error, errno, "staging file");
 	while (length) {
-		size_t step = length < sizeof(zeros) ? (size_t)length
-						     : sizeof(zeros);
+		size_t step =
+			length < sizeof(zeros) ? (size_t)length : sizeof(zeros);
 		int code = write_all(fd, zeros, offset, step, error);
 
 		if (code)
@@ -368,8 +367,7 @@ int staging_punch(struct staging *staging, uint64_t offset, uint64_t length,
 
 	if (offset >= staging->size)
 		return STORE_OK;
-	end = length > staging->size - offset ? staging->size
-					      : offset + length;
+	end = length > staging->size - offset ? staging->size : offset + length;
 	code = staging_need_top(staging, error);
 	if (code)
 		return code;
@@ -428,8 +426,8 @@ void staging_layer_piece(struct staging_layer *layer, uint64_t offset,
 		piece->kind = PIECE_BASE;
 }
 
-void staging_piece_at(struct staging *staging, uint64_t offset,
-		      uint64_t length, struct staging_piece *piece)
+void staging_piece_at(struct staging *staging, uint64_t offset, uint64_t length,
+		      struct staging_piece *piece)
 {
 	bool pass = true;
 
@@ -537,8 +535,8 @@ int staging_layer_kept(const struct staging_layer *layer,
 		if (until > layer->lower_limit)
 			until = layer->lower_limit;
 		if (!dirty)
-			made[used++] = (struct store_range){ offset,
-							     until - offset };
+			made[used++] =
+				(struct store_range){ offset, until - offset };
 		offset = until;
 	}
 	*ranges = made;

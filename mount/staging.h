@@ -27,12 +27,12 @@ struct staging_area;
 struct staging_layer;
 
 struct staging {
-	struct staging_area *area; /* borrowed */
-	struct staging_layer *top; /* NULL: everything stands in the base */
+	struct staging_area *area;    /* borrowed */
+	struct staging_layer *top;    /* NULL: everything stands in the base */
 	struct staging_layer *sealed; /* being published, NULL otherwise */
-	bool changed;	    /* the content differs from the base */
-	uint64_t size;	    /* of the file as the mount shows it */
-	uint64_t base_size; /* of the base version */
+	bool changed;		      /* the content differs from the base */
+	uint64_t size;		      /* of the file as the mount shows it */
+	uint64_t base_size;	      /* of the base version */
 };
 
 /* Where a piece of a read comes from. */
@@ -75,8 +75,8 @@ int staging_punch(struct staging *staging, uint64_t offset, uint64_t length,
  * What stands at `offset`: a piece of at most `length` bytes, cut at the end
  * of the file (length 0 there).  Release it.
  */
-void staging_piece_at(struct staging *staging, uint64_t offset,
-		      uint64_t length, struct staging_piece *piece);
+void staging_piece_at(struct staging *staging, uint64_t offset, uint64_t length,
+		      struct staging_piece *piece);
 /* Fill a PIECE_STAGED; no lock needed. */
 int staging_read_piece(const struct staging_piece *piece, void *data,
 		       struct store_error *error) STORE_WARN_UNUSED;

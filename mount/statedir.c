@@ -136,7 +136,8 @@ static int open_folder(struct statedir *dir, struct store_error *error)
 	if (found.st_uid != geteuid())
 		return store_error_set(error, STORE_DENIED,
 				       "staging directory %s belongs to "
-				       "somebody else", dir->path);
+				       "somebody else",
+				       dir->path);
 	if ((found.st_mode & 077) && fchmod(dir->fd, 0700))
 		return store_error_errno(error, errno, "staging directory %s",
 					 dir->path);
@@ -189,16 +190,17 @@ static int check_identity(struct statedir *dir, const char *text,
 		return store_error_set(error, STORE_INVALID,
 				       "staging directory %s belongs to "
 				       "another mount; its identity file "
-				       "tells which", dir->path);
+				       "tells which",
+				       dir->path);
 	}
 	if (errno != ENOENT)
 		return store_error_errno(error, errno, "%s/identity",
 					 dir->path);
 	fd = openat(dir->fd, "identity.new",
 		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, text, length) != (ssize_t)length ||
-	    fsync(fd) || renameat(dir->fd, "identity.new", dir->fd,
-				  "identity") || fsync(dir->fd))
+	if (fd < 0 || write(fd, text, length) != (ssize_t)length || fsync(fd) ||
+	    renameat(dir->fd, "identity.new", dir->fd, "identity") ||
+	    fsync(dir->fd))
 		return store_error_errno(error, errno, "%s/identity",
 					 dir->path);
 	return STORE_OK;
@@ -219,7 +221,8 @@ static int check_file_system(const struct statedir *dir,
 	return store_error_set(error, STORE_INVALID,
 			       "staging directory %s is on a tmpfs, which a "
 			       "reboot empties: choose another, or give "
-			       "staging_volatile", dir->path);
+			       "staging_volatile",
+			       dir->path);
 }
 
 static void count_left_over(struct statedir *dir)
@@ -237,8 +240,7 @@ static void count_left_over(struct statedir *dir)
 	closedir(listing);
 }
 
-static int limit_size(struct statedir *dir,
-		      const struct mount_options *options,
+static int limit_size(struct statedir *dir, const struct mount_options *options,
 		      struct store_error *error)
 {
 	struct statvfs found;

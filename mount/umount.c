@@ -37,8 +37,8 @@ static void drain(const char *mountpoint)
 	if (length <= 0)
 		return;
 	path[length] = '\0';
-	if (control_ask(path, "{\"command\":\"drain\"}", DRAIN_WAIT_NS,
-			&answer, &error) ||
+	if (control_ask(path, "{\"command\":\"drain\"}", DRAIN_WAIT_NS, &answer,
+			&error) ||
 	    json_parse(answer, strlen(answer), &told, &error)) {
 		log_warn("%s: %s", mountpoint, error.message);
 		return;

@@ -106,9 +106,9 @@ struct backend_move_request {
 };
 
 struct store_backend {
-	const char *name;	    /* type of the registry, "sqlite" */
-	const char *const *schemes; /* of URLs, NULL-terminated */
-	const char *summary;	    /* one line for people */
+	const char *name;		    /* type of the registry, "sqlite" */
+	const char *const *schemes;	    /* of URLs, NULL-terminated */
+	const char *summary;		    /* one line for people */
 	const struct store_option *options; /* terminated by a NULL name */
 	uint64_t capabilities; /* all it may have, enum store_capability */
 	enum store_concurrency concurrency;
@@ -318,8 +318,8 @@ struct store_backend {
 	int (*upload_commit)(void *self, struct store_context *context,
 			     void *upload,
 			     const struct backend_put_request *request,
-			     struct store_info *info,
-			     struct store_error *error) STORE_WARN_UNUSED;
+			     struct store_info *info, struct store_error *error)
+		STORE_WARN_UNUSED;
 	void (*upload_abort)(void *self, void *upload);
 
 	/*

@@ -19,8 +19,8 @@ struct store_retry_policy {
 	double jitter; /* 0 .. 1, share of the pause that is random */
 	int64_t timeout_ns;
 };
-#define STORE_RETRY_DEFAULT                                  \
-	{                                                    \
+#define STORE_RETRY_DEFAULT                                       \
+	{                                                         \
 		.max_attempts = 3, .backoff_base_ns = 1000000000, \
 		.backoff_max_ns = 60000000000, .jitter = 1.0,     \
 	}

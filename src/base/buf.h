@@ -23,7 +23,10 @@ struct buf {
 	int failed; /* STORE_OK, STORE_NO_MEMORY or STORE_TOO_LARGE */
 };
 
-#define BUF_INIT(maximum) { .max = (maximum) }
+#define BUF_INIT(maximum)        \
+	{                        \
+		.max = (maximum) \
+	}
 #define CLEANUP_BUF CLEANUP(buf_release)
 
 void buf_init(struct buf *buf, size_t max);

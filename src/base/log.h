@@ -8,7 +8,12 @@
 
 #include <storefs/error.h>
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG
+};
 
 /* Default LOG_LEVEL_INFO.  Set before threads start. */
 void log_set_level(enum log_level level);
@@ -21,9 +26,9 @@ void log_message(enum log_level level, const char *format, ...)
 #define log_error(...) log_message(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(...) log_message(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_info(...) log_message(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_debug(...)                                         \
-	do {                                                   \
-		if (log_get_level() >= LOG_LEVEL_DEBUG)        \
+#define log_debug(...)                                             \
+	do {                                                       \
+		if (log_get_level() >= LOG_LEVEL_DEBUG)            \
 			log_message(LOG_LEVEL_DEBUG, __VA_ARGS__); \
 	} while (0)
 

@@ -51,13 +51,16 @@ enum store_code {
 #define STORE_ERROR_MESSAGE_MAX 512
 
 struct store_error {
-	int code;		/* enum store_code, STORE_OK while unset */
-	int detail;		/* errno, HTTP status, SQLite code ...; 0 none */
-	int64_t retry_after_ms; /* a server's hint, 0 for none */
+	int code;   /* enum store_code, STORE_OK while unset */
+	int detail; /* errno, HTTP status, SQLite code ...; 0 none */
+	int64_t retry_after_ms;		       /* a server's hint, 0 for none */
 	char message[STORE_ERROR_MESSAGE_MAX]; /* one line, never a secret */
 };
 
-#define STORE_ERROR_INIT { .code = STORE_OK }
+#define STORE_ERROR_INIT         \
+	{                        \
+		.code = STORE_OK \
+	}
 
 /* "NOT_FOUND" and friends; "INTERNAL" for a value outside the list. */
 const char *store_code_name(int code);
@@ -81,8 +84,8 @@ int store_error_prefix(struct store_error *error, const char *format, ...)
  * Translate an errno (positive) into a code, keep it as detail, and set
  * "<text>: <strerror>".
  */
-int store_error_errno(struct store_error *error, int errnum,
-		      const char *format, ...) STORE_PRINTF(3, 4);
+int store_error_errno(struct store_error *error, int errnum, const char *format,
+		      ...) STORE_PRINTF(3, 4);
 /* Back to the unset state. */
 void store_error_clear(struct store_error *error);
 

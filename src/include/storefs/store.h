@@ -124,8 +124,8 @@ int store_stat(struct store *store, struct store_context *context,
 /* As store_stat, with what else is known; `details` is initialised here. */
 int store_stat_details(struct store *store, struct store_context *context,
 		       const char *key, struct store_info *info,
-		       struct store_details *details,
-		       struct store_error *error) STORE_WARN_UNUSED;
+		       struct store_details *details, struct store_error *error)
+	STORE_WARN_UNUSED;
 /* Missing is *answer = false; only real failures are errors. */
 int store_exists(struct store *store, struct store_context *context,
 		 const char *key, bool *answer, struct store_error *error)
@@ -149,7 +149,7 @@ int store_folder_totals(struct store *store, struct store_context *context,
 /* ---- listing ---- */
 
 enum store_list_flags {
-	STORE_LIST_FILES = 1 << 0,   /* everything but folders */
+	STORE_LIST_FILES = 1 << 0, /* everything but folders */
 	STORE_LIST_FOLDERS = 1 << 1,
 	STORE_LIST_COMPLETE = 1 << 2, /* all of store_info for each */
 };
@@ -353,8 +353,7 @@ int store_copy(struct store *store, struct store_context *context,
  * durable when this returns.  (Files are when their write returns.)
  */
 int store_sync(struct store *store, struct store_context *context,
-	       const char *folder, struct store_error *error)
-	STORE_WARN_UNUSED;
+	       const char *folder, struct store_error *error) STORE_WARN_UNUSED;
 int store_set_attributes(struct store *store, struct store_context *context,
 			 const char *key,
 			 const struct store_attributes *attributes,
@@ -385,7 +384,7 @@ enum store_counter {
 	STORE_COUNT_LIST,
 	STORE_COUNT_OPEN_READER,
 	STORE_COUNT_READ,
-	STORE_COUNT_PUT, /* bodies: puts and committed uploads */
+	STORE_COUNT_PUT,  /* bodies: puts and committed uploads */
 	STORE_COUNT_MAKE, /* folders, nodes, links */
 	STORE_COUNT_REMOVE,
 	STORE_COUNT_MOVE,
@@ -400,8 +399,7 @@ enum store_counter {
 };
 const char *store_counter_name(enum store_counter counter);
 /* All of them at once; shared by the children of one backend. */
-void store_counters(const struct store *store,
-		    uint64_t values[STORE_COUNTERS]);
+void store_counters(const struct store *store, uint64_t values[STORE_COUNTERS]);
 
 #ifdef __cplusplus
 }

@@ -146,7 +146,7 @@ struct store_entry {
 struct store_page {
 	size_t count;
 	struct store_entry *entries;
-	char *next; /* opaque cursor of the next page, NULL at the end */
+	char *next;  /* opaque cursor of the next page, NULL at the end */
 	size_t room; /* private */
 };
 void store_page_init(struct store_page *page);
@@ -235,27 +235,27 @@ enum store_capability {
 	STORE_CAP_LIST = 1 << 3,
 	STORE_CAP_GLOB = 1 << 4, /* natively */
 	STORE_CAP_MOVE = 1 << 5,
-	STORE_CAP_COPY = 1 << 6,	/* without the bytes passing here */
+	STORE_CAP_COPY = 1 << 6, /* without the bytes passing here */
 	STORE_CAP_ATOMIC_WRITE = 1 << 7,
-	STORE_CAP_METADATA = 1 << 8,	/* stat */
+	STORE_CAP_METADATA = 1 << 8, /* stat */
 	STORE_CAP_USER_METADATA = 1 << 9,
 	STORE_CAP_ATOMIC_MOVE = 1 << 10,
 	STORE_CAP_SEEKABLE_READ = 1 << 11, /* a range costs a range */
-	STORE_CAP_LAZY_READ = 1 << 12,	/* reads need not fetch the whole */
-	STORE_CAP_WRITE_RESULT = 1 << 13, /* puts tell version and time */
-	STORE_CAP_CONDITIONAL = 1 << 14, /* preconditions are atomic */
-	STORE_CAP_COMPOSE = 1 << 15,	/* puts can keep ranges */
-	STORE_CAP_PINNED_READ = 1 << 16, /* readers survive unlink, replace */
-	STORE_CAP_FOLDERS = 1 << 17,	/* empty folders are kept */
-	STORE_CAP_MOVE_FOLDER = 1 << 18, /* atomically */
-	STORE_CAP_EXCHANGE = 1 << 19,	/* two names swap atomically */
-	STORE_CAP_POSIX = 1 << 20,	/* mode, owner, times are kept */
-	STORE_CAP_LINKS = 1 << 21,	/* hard links */
+	STORE_CAP_LAZY_READ = 1 << 12,	   /* reads need not fetch the whole */
+	STORE_CAP_WRITE_RESULT = 1 << 13,  /* puts tell version and time */
+	STORE_CAP_CONDITIONAL = 1 << 14,   /* preconditions are atomic */
+	STORE_CAP_COMPOSE = 1 << 15,	   /* puts can keep ranges */
+	STORE_CAP_PINNED_READ = 1 << 16,   /* readers survive unlink, replace */
+	STORE_CAP_FOLDERS = 1 << 17,	   /* empty folders are kept */
+	STORE_CAP_MOVE_FOLDER = 1 << 18,   /* atomically */
+	STORE_CAP_EXCHANGE = 1 << 19,	   /* two names swap atomically */
+	STORE_CAP_POSIX = 1 << 20,	   /* mode, owner, times are kept */
+	STORE_CAP_LINKS = 1 << 21,	   /* hard links */
 	STORE_CAP_SYMLINKS = 1 << 22,
-	STORE_CAP_NODES = 1 << 23,	/* fifo, socket, devices */
+	STORE_CAP_NODES = 1 << 23, /* fifo, socket, devices */
 	STORE_CAP_XATTR = 1 << 24,
-	STORE_CAP_USAGE = 1 << 25,	/* real figures for statfs */
-	STORE_CAP_SPARSE = 1 << 26,	/* holes stay holes */
+	STORE_CAP_USAGE = 1 << 25,  /* real figures for statfs */
+	STORE_CAP_SPARSE = 1 << 26, /* holes stay holes */
 };
 
 /* "ATOMIC_WRITE" and friends, for one bit; NULL for an unknown one. */
