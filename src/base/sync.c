@@ -62,8 +62,8 @@ int condition_wait_until(struct condition *condition, struct lock *lock,
 {
 	struct timespec until = timespec_from_ns(until_ns);
 
-	return pthread_cond_timedwait(&condition->cond, &lock->mutex,
-				      &until) != ETIMEDOUT;
+	return pthread_cond_timedwait(&condition->cond, &lock->mutex, &until) !=
+	       ETIMEDOUT;
 }
 
 void condition_broadcast(struct condition *condition)
