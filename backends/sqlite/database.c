@@ -34,6 +34,8 @@ sqlite_database_new(const struct sqlite_settings *settings)
 		return NULL;
 	database->settings = *settings;
 	atomic_init(&database->ready, false);
+	atomic_init(&database->lacks_side, false);
+	atomic_init(&database->lacks_metadata, false);
 	lock_init(&database->lock);
 	condition_init(&database->changed);
 	return database;
@@ -251,7 +253,7 @@ static void vacuum_step(struct sqlite_database *database,
 				  &ignored);
 	if (!code && unused > 1024 && unused > pages / 4)
 		code = sqlite_execute(connection,
-				      "PRAGMA incremental_vacuum(1024)",
+				      "PRAGMA incremental_vacuum(4096)",
 				      &ignored);
 	/* Whatever came of it, the write itself is done. */
 	(void)code;
@@ -379,6 +381,11 @@ static int open_body(struct sqlite_database *database,
 	writer->context = context;
 	code = sqlite_schema_detect(writer, error);
 	writer->context = NULL;
+	if (!code && writer->shape.table && !database->settings.create) {
+		atomic_store(&database->lacks_side, !writer->shape.side);
+		atomic_store(&database->lacks_metadata,
+			     !writer->shape.user_metadata);
+	}
 	return code;
 }
 

@@ -29,6 +29,9 @@ struct sqlite_database {
 
 	/* Set once, when the file has been opened. */
 	atomic_bool ready;
+	/* What of a table we may not make was there then. */
+	atomic_bool lacks_side;
+	atomic_bool lacks_metadata;
 
 	struct lock lock;
 	struct condition changed; /* broadcast with every release */

@@ -226,18 +226,14 @@ extern const struct store_backend sqlite_backend;
 
 static uint64_t sqlite_has(void *self)
 {
-	const struct sqlite_database *database = self;
-	const struct sqlite_connection *writer = database->writer;
+	struct sqlite_database *database = self;
 	uint64_t caps = sqlite_backend.capabilities;
 
-	/* Opened before anybody asks; what is there later does not count. */
-	if (database->settings.create || !writer)
-		return caps;
-	if (!writer->shape.side)
+	if (atomic_load(&database->lacks_side))
 		caps &= ~(uint64_t)(STORE_CAP_FOLDERS | STORE_CAP_POSIX |
 				    STORE_CAP_LINKS | STORE_CAP_SYMLINKS |
 				    STORE_CAP_NODES | STORE_CAP_XATTR);
-	if (!writer->shape.user_metadata)
+	if (atomic_load(&database->lacks_metadata))
 		caps &= ~(uint64_t)STORE_CAP_USER_METADATA;
 	return caps;
 }
