@@ -101,6 +101,8 @@ static int failure_code(const struct sqlite_connection *connection, int result)
 		return io_failure(connection);
 	case SQLITE_NOMEM:
 		return STORE_NO_MEMORY;
+	case SQLITE_CONSTRAINT: /* a table of another making wants more */
+		return STORE_INVALID;
 	case SQLITE_INTERRUPT:
 		return STORE_CANCELLED;
 	default:

@@ -19,7 +19,10 @@
 #define WAIT_SLICE_NS (20 * NS_PER_MS)
 
 enum {
-	/* An index is made over a table that was there up to this size. */
+	/*
+	 * Making the index reads all of a table that was there, so only up to
+	 * this size; without it, asking walks along bodies.
+	 */
 	INDEX_SIZE_MAX = 64 * 1024 * 1024,
 	VACUUM_COMMITS = 256,
 	VACUUM_FREED = 16 * 1024 * 1024,
