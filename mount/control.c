@@ -25,7 +25,6 @@
 #include "src/base/log.h"
 
 enum { LINE_LIMIT = 65536, ANSWER_LIMIT = 16 << 20 };
-#define DRAIN_DEFAULT_S 60
 
 struct control {
 	struct fs *fs;
@@ -140,17 +139,19 @@ static struct json *tell_status(struct fs *fs)
 static struct json *tell_drain(struct control *control,
 			       const struct json *command)
 {
-	int64_t timeout = json_get_number(command, "timeout", DRAIN_DEFAULT_S);
+	struct fs *fs = control->fs;
+	int64_t seconds = json_get_number(command, "timeout", -1);
+	int64_t timeout_ns = seconds >= 0 && seconds < INT32_MAX
+				     ? seconds * NS_PER_SEC
+				     : fs->options->drain_timeout_ns;
 	struct json *answer = json_object();
 	struct store_context context;
 
 	store_context_init(&context, 0, control->cancel);
-	context.deadline_ns = clock_monotonic_ns() + timeout * NS_PER_SEC;
+	context.deadline_ns = clock_monotonic_ns() + timeout_ns;
 	if (!answer ||
-	    set_number(answer, "undone",
-		       publish_drain(control->fs, &context)) ||
-	    set_number(answer, "unfinished",
-		       control->fs->counters.unfinished)) {
+	    set_number(answer, "undone", publish_drain(fs, &context)) ||
+	    set_number(answer, "unfinished", fs->counters.unfinished)) {
 		json_free(answer);
 		return NULL;
 	}

@@ -3,7 +3,7 @@
  * The control socket: one line of JSON in, one line out.
  *
  *	{"command":"status"}	what the mount is doing
- *	{"command":"drain","timeout":SECONDS}	publish and wait: {"undone":N}
+ *	{"command":"drain","timeout":SECONDS}	publish and wait (drain_timeout): {"undone":N}
  *
  * Only the user who mounted may connect (the directory is 0700).
  */
