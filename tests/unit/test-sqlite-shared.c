@@ -29,7 +29,9 @@ static uint32_t mode_of(const char *key)
 
 static int remove_file(const char *key)
 {
-	static const struct store_precondition any = { STORE_IF_ANY };
+	static const struct store_precondition any = {
+		.condition = STORE_IF_ANY,
+	};
 
 	return ops->remove(self, &context, key, &any, &error);
 }
