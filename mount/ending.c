@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "mount/fuse_api.h"
@@ -26,7 +27,8 @@
 struct ending {
 	struct fs *fs;
 	pthread_t main, watcher, drainer;
-	bool draining;
+	bool drainer_runs;	     /* of the watcher, then of ending_stop() */
+	_Atomic bool draining;	     /* a further signal cuts it short */
 	struct store_cancel *cancel; /* of the drain */
 	struct store_cancel *done;   /* requests are no longer served */
 	sigset_t signals;
@@ -48,11 +50,9 @@ static void wake_main(struct ending *ending)
 	} while (!store_context_sleep(&context, WAKE_AGAIN_NS, NULL));
 }
 
-static void *drain_thread(void *arg)
+static void drain(struct ending *ending)
 {
-	struct ending *ending = arg;
 	struct fs *fs = ending->fs;
-	struct store_error error = STORE_ERROR_INIT;
 	struct store_context context;
 	unsigned int undone;
 
@@ -62,6 +62,22 @@ static void *drain_thread(void *arg)
 	undone = publish_drain(fs, &context);
 	if (undone)
 		log_warn("%u files stay in the staging directory", undone);
+}
+
+void ending_drain(struct ending *ending)
+{
+	/* After a signal it has been done, as far as was wanted. */
+	if (!atomic_exchange(&ending->draining, true))
+		drain(ending);
+}
+
+static void *drain_thread(void *arg)
+{
+	struct ending *ending = arg;
+	struct fs *fs = ending->fs;
+	struct store_error error = STORE_ERROR_INIT;
+
+	drain(ending);
 	if (mountpoint_unmount(fs->mountpoint, true, &error))
 		log_warn("unmounting: %s", error.message);
 	fuse_session_exit(fs->session);
@@ -77,11 +93,11 @@ static void *watch_thread(void *arg)
 	while (!sigwait(&ending->signals, &number)) {
 		if (number == SIGNAL_STOP)
 			break;
-		if (ending->draining)
+		if (atomic_exchange(&ending->draining, true))
 			store_cancel_trigger(ending->cancel);
 		else if (!pthread_create(&ending->drainer, NULL, drain_thread,
 					 ending))
-			ending->draining = true;
+			ending->drainer_runs = true;
 	}
 	return NULL;
 }
@@ -137,7 +153,7 @@ void ending_stop(struct ending *ending)
 	store_cancel_trigger(ending->cancel);
 	pthread_kill(ending->watcher, SIGNAL_STOP);
 	pthread_join(ending->watcher, NULL);
-	if (ending->draining)
+	if (ending->drainer_runs)
 		pthread_join(ending->drainer, NULL);
 	store_cancel_free(ending->cancel);
 	store_cancel_free(ending->done);

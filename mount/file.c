@@ -421,7 +421,7 @@ static bool file_is_gone_locked(struct file *file) REQUIRES(file->lock)
 	bool gone;
 
 	lock_take(&tree->lock);
-	gone = !file->node->names && !file->handles;
+	gone = !file->node->names && !file->handles && !file->held;
 	lock_drop(&tree->lock);
 	return gone;
 }

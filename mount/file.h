@@ -50,6 +50,7 @@ struct file {
 	bool replacing; /* truncated or renamed over what others may read */
 	bool written;	/* bytes were written since it was last clean */
 	bool doomed;	/* its writer was killed: never publish */
+	bool held;	/* can be read without its name, also unopened */
 	uint32_t attributes;	   /* STORE_ATTR_* set here, not in the store */
 	struct file_xattr *xattrs; /* of a created file */
 	/* publishing */
@@ -58,6 +59,7 @@ struct file {
 	uint64_t started, finished; /* attempts */
 	bool queued;		    /* in the publisher's queue */
 	bool detached_error;	    /* an attempt failed and nobody was told */
+	uint64_t told_change;	    /* whose failure somebody was told */
 	unsigned int waiters;
 	int last_code; /* of the last attempt */
 	struct store_error last_error;
@@ -109,6 +111,14 @@ int file_seek(struct op *op, struct file *file, int whence, uint64_t offset,
  * has other content; to be called before the store is told.
  */
 int file_hold_base(struct op *op, struct file *file) STORE_WARN_UNUSED;
+/*
+ * The same for a file that is about to be replaced by a rename and that
+ * nobody has open: a process that has found its name already may be about
+ * to, and would find nothing.  The last few of them are kept, where that
+ * costs no more than a local copy; failing is no error.
+ */
+void file_keep_for_openers(struct op *op, struct node *node);
+void file_kept_release(struct fs *fs);
 /* The same for its extended attributes (ops_xattr.c). */
 int file_hold_xattrs(struct op *op, struct file *file) STORE_WARN_UNUSED;
 /* Set up a file that has just been created under its name. */

@@ -323,3 +323,57 @@ int file_hold_base(struct op *op, struct file *file)
 		reader_put(reader);
 	return code;
 }
+
+/* ---- keeping what somebody may be about to open ---- */
+
+/* Larger ones are not copied for somebody who may not come. */
+#define KEEP_SIZE_MAX (UINT64_C(1) << 20)
+
+static bool file_hold_unopened(struct op *op, struct file *file)
+{
+	struct base_reader *reader;
+	bool small, idle;
+
+	lock_take(&file->lock);
+	idle = !file->dirty && !file->handles && file->base_exists;
+	small = file->staging.size <= KEEP_SIZE_MAX;
+	lock_drop(&file->lock);
+	if (!idle)
+		return false;
+	if (!fs_can(op->fs, STORE_CAP_PINNED_READ))
+		return small && op->fs->store_is_near &&
+		       !file_fetch_all(op, file);
+	if (file_base_reader(file, &op->context, &reader, &op->error))
+		return false;
+	reader_put(reader);
+	return true;
+}
+
+void file_keep_for_openers(struct op *op, struct node *node)
+{
+	struct fs *fs = op->fs;
+	struct file *file = file_get(fs, node), *old;
+
+	if (!file || !file_hold_unopened(op, file)) {
+		store_error_clear(&op->error);
+		file_put(file);
+		return;
+	}
+	lock_take(&file->lock);
+	file->held = true;
+	lock_drop(&file->lock);
+	lock_take(&fs->tree.lock);
+	old = fs->kept[fs->kept_next];
+	fs->kept[fs->kept_next] = file;
+	fs->kept_next = (fs->kept_next + 1) % FS_KEPT_FILES;
+	lock_drop(&fs->tree.lock);
+	file_put(old);
+}
+
+void file_kept_release(struct fs *fs)
+{
+	for (int i = 0; i < FS_KEPT_FILES; i++) {
+		file_put(fs->kept[i]);
+		fs->kept[i] = NULL;
+	}
+}

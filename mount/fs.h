@@ -28,6 +28,9 @@
 struct fuse_session;
 struct publisher;
 
+/* Files replaced lately that a process may be about to open. */
+enum { FS_KEPT_FILES = 32 };
+
 struct fs_counters {
 	_Atomic uint64_t open_files; /* handles */
 	_Atomic uint64_t dirty_files;
@@ -40,7 +43,8 @@ struct fs {
 	/* immutable while mounted */
 	struct store *store;
 	uint64_t capabilities;
-	uint64_t max_size; /* of a file, 0: no limit */
+	bool store_is_near; /* on this machine: a read costs no network */
+	uint64_t max_size;  /* of a file, 0: no limit */
 	struct mount_options *options;
 	struct staging_area *area;
 	int staging_fd; /* the staging directory */
@@ -53,6 +57,9 @@ struct fs {
 	dev_t device;	  /* st_dev of the mount */
 	int ready_fd;	  /* tells the waiting parent; -1 none */
 	bool proc_usable; /* /proc shows the processes that use the mount */
+	/* protected by the tree's lock: see file_keep_for_openers() */
+	struct file *kept[FS_KEPT_FILES];
+	unsigned int kept_next;
 	/* with locks of their own */
 	struct tree tree;
 	struct gate gate;

@@ -16,6 +16,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -171,26 +172,24 @@ static int detach_dead(const char *given, bool look_only,
 	return mountpoint_unmount(path, true, error);
 }
 
-int mountpoint_prepare(const char *given, bool look_only, char **path,
-		       struct store_error *error)
+/*
+ * Does a driver answer there?  statfs(2) always asks it, while the kernel
+ * may answer a stat(2) from memory after its death.
+ */
+static bool driver_is_dead(const char *given)
 {
-	CLEANUP_FREE char *resolved = NULL;
+	struct statfs found;
+
+	return statfs(given, &found) && errno == ENOTCONN;
+}
+
+static int check_folder(const char *given, char **path,
+			struct store_error *error)
+{
+	CLEANUP_FREE char *resolved = realpath(given, NULL);
 	struct mounted mounted;
 	struct stat found;
-	int code;
 
-	if (stat(given, &found) && errno == ENOTCONN) {
-		code = detach_dead(given, look_only, error);
-		if (code)
-			return code;
-		if (look_only) {
-			*path = resolve_dead(given);
-			return *path ? STORE_OK
-				     : store_error_errno(error, ENOMEM, "%s",
-							 given);
-		}
-	}
-	resolved = realpath(given, NULL);
 	if (!resolved || stat(resolved, &found))
 		return store_error_errno(error, errno, "%s", given);
 	if (!S_ISDIR(found.st_mode))
@@ -202,6 +201,22 @@ int mountpoint_prepare(const char *given, bool look_only, char **path,
 				       resolved);
 	*path = steal_pointer(&resolved);
 	return STORE_OK;
+}
+
+int mountpoint_prepare(const char *given, bool look_only, char **path,
+		       struct store_error *error)
+{
+	int code;
+
+	if (!driver_is_dead(given))
+		return check_folder(given, path, error);
+	code = detach_dead(given, look_only, error);
+	if (code)
+		return code;
+	if (!look_only)
+		return check_folder(given, path, error);
+	*path = resolve_dead(given);
+	return *path ? STORE_OK : store_error_errno(error, ENOMEM, "%s", given);
 }
 
 /* ---- apart ---- */

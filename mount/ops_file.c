@@ -57,6 +57,7 @@ static void file_close(struct file *file, bool writer)
 	file->writers -= writer;
 	publish = writer && !file->writers && file->dirty;
 	if (!file->handles && !file->dirty) {
+		file->held = false;
 		file_drop_reader_locked(file);
 		staging_discard(&file->staging);
 	}

@@ -108,6 +108,13 @@ static int retarget(struct op *op, struct renaming *renaming)
 
 /* ---- a file or folder of the store ---- */
 
+static int target_prepare(struct op *op, const struct victim *target)
+{
+	if (!target->file && target->node->type == STORE_TYPE_FILE)
+		file_keep_for_openers(op, target->node);
+	return victim_prepare(op, target);
+}
+
 static int move_in_store(struct op *op, struct renaming *renaming,
 			 struct store_info *info)
 {
@@ -118,7 +125,7 @@ static int move_in_store(struct op *op, struct renaming *renaming,
 	if (renaming->flags & RENAME_EXCHANGE)
 		flags = STORE_MOVE_EXCHANGE;
 	else if (renaming->target.node)
-		code = victim_prepare(op, &renaming->target);
+		code = target_prepare(op, &renaming->target);
 	if (!code)
 		code = keep_folder(op, renaming->parent);
 	if (!code)

@@ -353,7 +353,8 @@ static void settle_failure_locked(struct attempt *attempt, struct file *file,
 	    staging_settle(&file->staging, false, &error))
 		log_warn("%s: %s", attempt->key, error.message);
 	file->failures++;
-	if (!file->waiters && code != STORE_CANCELLED)
+	if (!file->waiters && code != STORE_CANCELLED &&
+	    file->told_change != file->running_change)
 		file->detached_error = true;
 	log_warn("publish failed: %s: %s", store_code_name(code),
 		 attempt->error.message);

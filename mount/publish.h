@@ -28,7 +28,11 @@ void publisher_free(struct publisher *publisher);
  */
 int publish_wait(struct file *file, const struct store_context *context,
 		 struct store_error *error) STORE_WARN_UNUSED;
-/* The same without waiting; a failure is kept for the next caller. */
+/*
+ * The same without waiting; a failure is kept for the next caller.  What an
+ * attempt has failed to publish already, and nobody has changed since, waits
+ * for its retry.
+ */
 void publish_later(struct file *file);
 /* Take the error nobody was told yet; STORE_OK when there is none. */
 int publish_take_late_error(struct file *file, struct store_error *error)

@@ -240,6 +240,8 @@ static int wait_locked(struct file *file, uint64_t target,
 	}
 	file->waiters--;
 	file->detached_error = false;
+	if (file->last_code)
+		file->told_change = file->running_change;
 	if (file->last_code && error)
 		*error = file->last_error;
 	return file->last_code;
@@ -267,12 +269,14 @@ int publish_wait(struct file *file, const struct store_context *context,
 
 void publish_later(struct file *file)
 {
-	bool dirty;
+	bool wanted;
 
 	lock_take(&file->lock);
-	dirty = file->dirty;
+	/* What has failed as it is waits for its retry, or for a change. */
+	wanted = file->dirty && (file->doomed || !file->finished ||
+				 file->running_change != file->change);
 	lock_drop(&file->lock);
-	if (dirty)
+	if (wanted)
 		publisher_queue(file->fs->publisher, file);
 }
 
@@ -286,6 +290,7 @@ int publish_take_late_error(struct file *file, struct store_error *error)
 		if (error)
 			*error = file->last_error;
 		file->detached_error = false;
+		file->told_change = file->running_change;
 	}
 	lock_drop(&file->lock);
 	return code;

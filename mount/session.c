@@ -109,12 +109,13 @@ static int open_store(struct session *session, const struct source *source,
 }
 
 /* A store whose files are below the mount point would wait for itself. */
-static int check_places(const struct fs *fs, const char *staging,
+static int check_places(struct fs *fs, const char *staging,
 			struct store_error *error)
 {
 	CLEANUP_FREE char *place = store_local_path(fs->store);
 	int code = STORE_OK;
 
+	fs->store_is_near = place;
 	if (place)
 		code = mountpoint_check_apart(fs->mountpoint, place, "source",
 					      error);
@@ -293,25 +294,12 @@ static int serve(struct session *session)
 
 /* ---- taking down ---- */
 
-static void drain_last(struct fs *fs)
-{
-	struct store_context context;
-	unsigned int undone;
-
-	store_context_init(&context, 0, NULL);
-	context.deadline_ns =
-		clock_monotonic_ns() + fs->options->drain_timeout_ns;
-	undone = publish_drain(fs, &context);
-	if (undone)
-		log_warn("%u files were not published", undone);
-}
-
 static void take_down(struct session *session, bool drain)
 {
 	struct fs *fs = &session->fs;
 
 	if (fs->publisher && drain)
-		drain_last(fs);
+		ending_drain(session->ending);
 	ending_stop(session->ending);
 	control_stop(session->control);
 	if (fs->publisher) {
@@ -319,6 +307,7 @@ static void take_down(struct session *session, bool drain)
 		publish_abandon_all(fs);
 		publisher_free(fs->publisher);
 	}
+	file_kept_release(fs);
 	if (session->mounted)
 		fuse_session_unmount(fs->session);
 	if (fs->session)

@@ -29,6 +29,11 @@ struct ending;
  */
 int ending_start(struct fs *fs, struct ending **ending,
 		 struct store_error *error) STORE_WARN_UNUSED;
+/*
+ * Publish what is closed and dirty, for drain_timeout at most or until a
+ * signal; not once more after a signal has begun it.
+ */
+void ending_drain(struct ending *ending);
 /* Once requests are no longer served.  NULL is fine. */
 void ending_stop(struct ending *ending);
 
