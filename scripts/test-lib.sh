@@ -297,6 +297,7 @@ run_gate() {
 	else
 		fail "$name" "$(status_text $status 900)" "$log"
 	fi
+	return $status
 }
 
 # abandon: what a test in progress has, when the whole run is interrupted.
@@ -308,6 +309,7 @@ abandon() {
 		kill -TERM "$pid" 2>/dev/null
 	done
 	test_id=$$.
-	sweep "$scratch" >/dev/null
+	sweep "$scratch" >/dev/null 2>&1
+	wait
 	rm -rf --one-file-system "$scratch" 2>/dev/null
 }
