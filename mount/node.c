@@ -20,13 +20,6 @@
 #include "src/base/clock.h"
 
 enum { TREE_FIRST_ROOM = 1024, LOST_ROOM = 4096 };
-/*
- * Numbers we give ourselves go into the store with a new file.  Each mount
- * counts from a place of its own, so that they do not meet.
- */
-#define NUMBER_OWN_BIT (UINT64_C(1) << 62)
-#define NUMBER_OWN_SHIFT 22
-
 /* ---- hashing ---- */
 
 static uint64_t hash_mix(uint64_t value)
@@ -169,8 +162,6 @@ int tree_init(struct tree *tree, struct store_error *error)
 	lock_init(&tree->lock);
 	if (getrandom(&tree->seed, sizeof(tree->seed), 0) < 0)
 		tree->seed = (uint64_t)clock_monotonic_ns();
-	tree->next_number = NUMBER_OWN_BIT | (tree->seed << NUMBER_OWN_SHIFT &
-					      (NUMBER_OWN_BIT - 1));
 	tree->name_room = tree->identity_room = TREE_FIRST_ROOM;
 	tree->names = calloc(tree->name_room, sizeof(struct name *));
 	tree->identities = calloc(tree->identity_room, sizeof(struct node *));
@@ -551,6 +542,18 @@ static bool node_take(struct tree *tree, struct node *node,
 	return true;
 }
 
+/*
+ * A number for a file that the store has none for yet; it goes into the store
+ * with the file.  Drawn from 2^62, as each mount draws its own, and a store
+ * that counts on from the highest must not meet the next one.
+ */
+static uint64_t own_number(struct tree *tree)
+{
+	uint64_t number = hash_mix(tree->seed ^ ++tree->numbers);
+
+	return (number >> 2) | (UINT64_C(1) << 32);
+}
+
 static struct node *node_new(struct tree *tree, const struct store_info *info)
 	REQUIRES(tree->lock)
 {
@@ -559,7 +562,7 @@ static struct node *node_new(struct tree *tree, const struct store_info *info)
 	if (!node)
 		return NULL;
 	/* Shown from now on, whatever the store does to the file. */
-	node->number = info->id ? info->id : tree->next_number++;
+	node->number = info->id ? info->id : own_number(tree);
 	tree->node_count++;
 	if (tree->node_count > 2 * tree->identity_room)
 		identities_grow(tree);

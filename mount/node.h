@@ -77,7 +77,7 @@ struct tree {
 	size_t name_count, name_room;
 	struct node **identities; /* hash table by store_node */
 	size_t node_count, identity_room;
-	uint64_t next_number;
+	uint64_t numbers; /* drawn by own_number() */
 	int64_t *lost_ns; /* last time a name of this hash was dropped */
 	/* immutable */
 	uint32_t default_uid, default_gid;

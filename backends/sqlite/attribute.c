@@ -59,7 +59,7 @@ int sqlite_set_attributes(void *self, struct store_context *context,
 			       .attributes = attributes,
 			       .info = info };
 
-	return sqlite_write(self, context, set_body, &job, error);
+	return sqlite_write_name(self, context, set_body, &job, error);
 }
 
 /* ---- extended attributes ---- */
@@ -261,7 +261,7 @@ int sqlite_set_xattr(void *self, struct store_context *context, const char *key,
 				       "an extended attribute has at most "
 				       "%d bytes",
 				       XATTR_VALUE_LIMIT);
-	return sqlite_write(self, context, change_body, &job, error);
+	return sqlite_write_name(self, context, change_body, &job, error);
 }
 
 int sqlite_remove_xattr(void *self, struct store_context *context,
@@ -270,5 +270,5 @@ int sqlite_remove_xattr(void *self, struct store_context *context,
 {
 	struct xattr_job job = { .key = key, .name = name };
 
-	return sqlite_write(self, context, change_body, &job, error);
+	return sqlite_write_name(self, context, change_body, &job, error);
 }

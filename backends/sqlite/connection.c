@@ -278,10 +278,12 @@ static int set_up_writer(struct sqlite_connection *connection,
 			 struct store_error *error)
 {
 	int code = sqlite_execute(connection,
-				  settings->sync_normal
+				  settings->sync == DURABLE_NONE
 					  ? "PRAGMA synchronous = NORMAL"
 					  : "PRAGMA synchronous = FULL",
 				  error);
+
+	connection->lazy = settings->sync == DURABLE_NONE;
 
 	/*
 	 * Spilling outside WAL mode waits for readers, and one of them may be

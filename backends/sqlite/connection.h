@@ -15,12 +15,15 @@
 #include <storefs/context.h>
 #include <storefs/error.h>
 
+/* What a commit waits for the disk with; the order of the option. */
+enum sqlite_durable { DURABLE_DATA, DURABLE_FULL, DURABLE_NONE };
+
 /* What every connection of one database shares; immutable. */
 struct sqlite_settings {
 	char *path; /* absolute */
 	char *table;
 	bool create;
-	bool sync_normal;
+	enum sqlite_durable sync;
 	uint64_t max_size; /* of a body, from the options; 0 for none */
 };
 
@@ -30,6 +33,7 @@ struct sqlite_connection {
 	const char *table; /* the same */
 	struct sqlite_shape shape;
 	bool wal;
+	bool lazy;		       /* synchronous is NORMAL at the moment */
 	struct store_context *context; /* of the call; NULL: between calls */
 	bool key_too_long;	       /* why storefs_rebase() failed */
 	sqlite3_stmt *statements[SQL_STATEMENTS];

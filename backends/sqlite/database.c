@@ -10,8 +10,13 @@
 
 #include "backends/sqlite/database.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "src/base/buf.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
 
@@ -291,6 +296,25 @@ static int write_transaction(struct sqlite_txn *txn, sqlite_body_fn *body,
 	return code;
 }
 
+/* Only with a write-ahead log is an unsynced commit safe from corruption. */
+static int choose_sync(struct sqlite_txn *txn)
+{
+	struct sqlite_connection *connection = txn->connection;
+	bool lazy = txn->lazy && connection->wal;
+	int code;
+
+	if (txn->database->settings.sync != DURABLE_DATA ||
+	    connection->lazy == lazy)
+		return STORE_OK;
+	code = sqlite_execute(connection,
+			      lazy ? "PRAGMA synchronous = NORMAL"
+				   : "PRAGMA synchronous = FULL",
+			      txn->error);
+	if (!code)
+		connection->lazy = lazy;
+	return code;
+}
+
 static int write_as_writer(struct sqlite_txn *txn, sqlite_body_fn *body,
 			   void *arg)
 {
@@ -306,8 +330,21 @@ static int write_as_writer(struct sqlite_txn *txn, sqlite_body_fn *body,
 	txn->connection = database->writer;
 	txn->connection->context = txn->context;
 	txn->connection->key_too_long = false;
-	code = write_transaction(txn, body, arg);
+	code = choose_sync(txn);
+	if (!code)
+		code = write_transaction(txn, body, arg);
 	txn->connection->context = NULL;
+	return code;
+}
+
+static int write_with(struct sqlite_txn *txn, sqlite_body_fn *body, void *arg)
+{
+	int code = writer_take(txn->database, txn->context, txn->error);
+
+	if (code)
+		return code;
+	code = write_as_writer(txn, body, arg);
+	writer_drop(txn->database);
 	return code;
 }
 
@@ -318,13 +355,50 @@ int sqlite_write(struct sqlite_database *database,
 	struct sqlite_txn txn = { .database = database,
 				  .context = context,
 				  .error = error };
-	int code = writer_take(database, context, error);
 
+	return write_with(&txn, body, arg);
+}
+
+int sqlite_write_name(struct sqlite_database *database,
+		      struct store_context *context, sqlite_body_fn *body,
+		      void *arg, struct store_error *error)
+{
+	struct sqlite_txn txn = { .database = database,
+				  .context = context,
+				  .error = error,
+				  .lazy = true };
+
+	return write_with(&txn, body, arg);
+}
+
+/*
+ * The write-ahead log holds all that is not in the database file; commits
+ * that were not synced are in it in their order.  A descriptor of the log may
+ * be opened and closed freely: SQLite has no locks on it.
+ */
+int sqlite_sync(void *self, struct store_context *context, const char *key,
+		struct store_error *error)
+{
+	struct sqlite_database *database = self;
+	CLEANUP_BUF struct buf path = BUF_INIT(PATH_MAX);
+	CLEANUP_FD int fd = -1;
+	int code = store_context_check(context, error);
+
+	(void)key;
+	if (code || database->settings.sync != DURABLE_DATA)
+		return code;
+	buf_addf(&path, "%s-wal", database->settings.path);
+	code = buf_error(&path, "log", error);
 	if (code)
 		return code;
-	code = write_as_writer(&txn, body, arg);
-	writer_drop(database);
-	return code;
+	fd = open(buf_text(&path), O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? STORE_OK
+				       : store_error_errno(error, errno, "%s",
+							   buf_text(&path));
+	if (fdatasync(fd))
+		return store_error_errno(error, errno, "%s", buf_text(&path));
+	return STORE_OK;
 }
 
 static int read_transaction(struct sqlite_txn *txn, sqlite_body_fn *body,

@@ -53,6 +53,7 @@ struct sqlite_txn {
 	struct sqlite_connection *connection;
 	struct store_context *context;
 	struct store_error *error;
+	bool lazy;   /* see sqlite_write_name() */
 	int64_t now; /* ns since 1970 */
 };
 
@@ -76,10 +77,24 @@ int sqlite_database_open(struct sqlite_database *database,
 int sqlite_read(struct sqlite_database *database, struct store_context *context,
 		sqlite_body_fn *body, void *arg, struct store_error *error)
 	STORE_WARN_UNUSED;
-/* Run `body` as the writer; commits when it returns STORE_OK. */
+/*
+ * Run `body` as the writer; commits when it returns STORE_OK.  The commit is
+ * durable, and with it all before it.
+ */
 int sqlite_write(struct sqlite_database *database,
 		 struct store_context *context, sqlite_body_fn *body, void *arg,
 		 struct store_error *error) STORE_WARN_UNUSED;
+/*
+ * The same for changes of names and attributes: with sync=data they become
+ * durable with the next sqlite_write(), sqlite_sync() or checkpoint, in
+ * their order.
+ */
+int sqlite_write_name(struct sqlite_database *database,
+		      struct store_context *context, sqlite_body_fn *body,
+		      void *arg, struct store_error *error) STORE_WARN_UNUSED;
+/* Make all that was committed durable. */
+int sqlite_sync(void *self, struct store_context *context, const char *key,
+		struct store_error *error) STORE_WARN_UNUSED;
 
 /*
  * For the body of a write: a second connection that sees the database as it

@@ -65,7 +65,7 @@ int sqlite_make_node(void *self, struct store_context *context,
 {
 	struct node_job job = { .request = request, .info = info };
 
-	return sqlite_write(self, context, node_body, &job, error);
+	return sqlite_write_name(self, context, node_body, &job, error);
 }
 
 /* ---- folders ---- */
@@ -121,7 +121,7 @@ int sqlite_make_dir(void *self, struct store_context *context, const char *key,
 			       .attributes = attributes,
 			       .info = info };
 
-	return sqlite_write(self, context, dir_body, &job, error);
+	return sqlite_write_name(self, context, dir_body, &job, error);
 }
 
 /* ---- hard links ---- */
@@ -194,5 +194,5 @@ int sqlite_link(void *self, struct store_context *context, const char *from,
 {
 	struct link_job job = { .from = from, .to = to, .info = info };
 
-	return sqlite_write(self, context, link_body, &job, error);
+	return sqlite_write_name(self, context, link_body, &job, error);
 }

@@ -247,7 +247,7 @@ int sqlite_move(void *self, struct store_context *context,
 {
 	struct move_job job = { .request = request, .info = info };
 
-	return sqlite_write(self, context, move_body, &job, error);
+	return sqlite_write_name(self, context, move_body, &job, error);
 }
 
 /* ---- copying ---- */

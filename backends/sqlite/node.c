@@ -101,6 +101,9 @@ int sqlite_node_insert(struct sqlite_txn *txn, struct sqlite_node *node,
 	s = txn_prepare(txn, SQL_NODE_INSERT);
 	if (!s)
 		return txn->error->code;
+	/* Without an id, SQLite gives it one that was never used. */
+	if (node->id)
+		bind_number(s, 1, node->id);
 	bind_node(s, node);
 	bind_number(s, 11, (int64_t)node->rdev);
 	if (target)

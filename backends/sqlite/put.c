@@ -182,13 +182,15 @@ static int fresh_node(struct sqlite_txn *txn, const struct put_job *job,
 		      struct sqlite_entry *entry)
 {
 	struct sqlite_node old = entry->node;
-	bool reuse = sqlite_entry_has_file_node(entry) && old.links == 1;
+	bool reuse = sqlite_entry_has_file_node(entry) && old.links == 1 &&
+		     !job->request->id;
 	int code = STORE_OK;
 
 	if (entry->side && !reuse)
 		code = sqlite_name_drop(txn, job->request->key, &old);
 	sqlite_node_init(txn, STORE_TYPE_FILE, job->request->attributes,
 			 &entry->node);
+	entry->node.id = (int64_t)job->request->id;
 	if (code || !reuse)
 		return code ? code
 			    : sqlite_node_insert(txn, &entry->node, NULL);

@@ -45,7 +45,7 @@ int sqlite_remove(void *self, struct store_context *context, const char *key,
 {
 	struct remove_job job = { .key = key, .precondition = precondition };
 
-	return sqlite_write(self, context, remove_body, &job, error);
+	return sqlite_write_name(self, context, remove_body, &job, error);
 }
 
 /* ---- folders ---- */
@@ -92,7 +92,7 @@ int sqlite_remove_dir(void *self, struct store_context *context,
 {
 	struct tree_job job = { .key = key };
 
-	return sqlite_write(self, context, tree_body, &job, error);
+	return sqlite_write_name(self, context, tree_body, &job, error);
 }
 
 int sqlite_remove_tree(void *self, struct store_context *context,
@@ -100,5 +100,5 @@ int sqlite_remove_tree(void *self, struct store_context *context,
 {
 	struct tree_job job = { .key = key, .with_children = true };
 
-	return sqlite_write(self, context, tree_body, &job, error);
+	return sqlite_write_name(self, context, tree_body, &job, error);
 }

@@ -13,8 +13,10 @@
  * Folders: those made here, also above a file that is put, have a row of
  *   their own and stay.  Those of other clients exist by what is below them.
  * Consistency: one operation is one transaction, so everything is atomic and
- *   conditional.  Durable when it returns: synchronous=FULL.  With
- *   sync=normal a power cut may take back the last operations.
+ *   conditional.  A file is durable when its put returns (synchronous=FULL),
+ *   and with it all before it; other changes with the next put or sync, in
+ *   their order.  sync=full makes each durable, sync=normal none before the
+ *   next checkpoint.
  * Foreign writes: known by the row's number, size and modified_at, which all
  *   clients set when they write.  Attributes are kept, times and version
  *   follow.  An edit inside a body of more than 4 MiB leaves modified_at as
@@ -64,9 +66,9 @@ static const struct store_option sqlite_options[] = {
 	  .minimum = 1 },
 	{ .name = "sync",
 	  .type = OPTION_CHOICE,
-	  .choices = "full|normal",
-	  .fallback = "full",
-	  .help = "Durable at once, or after the next checkpoint" },
+	  .choices = "data|full|normal",
+	  .fallback = "data",
+	  .help = "What is durable at once: files, all, nothing" },
 	{ .name = NULL },
 };
 
@@ -174,7 +176,7 @@ static int sqlite_configure(const struct option_values *values, void **self,
 	const char *table = option_text(values, "table_name");
 	struct sqlite_settings settings = {
 		.create = option_flag(values, "create_table"),
-		.sync_normal = option_choice(values, "sync") == 1,
+		.sync = (enum sqlite_durable)option_choice(values, "sync"),
 		.max_size = (uint64_t)option_number(values, "max_blob_size"),
 	};
 	int code;
@@ -351,6 +353,7 @@ const struct store_backend sqlite_backend = {
 	.remove_xattr = sqlite_remove_xattr,
 	.totals = sqlite_totals,
 	.usage = sqlite_usage,
+	.sync = sqlite_sync,
 	.identity = sqlite_identity,
 	.local_path = sqlite_local_path,
 	.max_size = sqlite_max_size,

@@ -114,9 +114,9 @@ static const struct sql_text texts[SQL_STATEMENTS] = {
 				"AND {S} > ?3 LIMIT 1",
 				NULL },
 
-	[SQL_NODE_INSERT] = { "INSERT INTO {D} (type, links, version, mode, "
-			      "uid, gid, mtime, atime, ctime, rdev, target) "
-			      "VALUES (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
+	[SQL_NODE_INSERT] = { "INSERT INTO {D} (id, type, links, version, "
+			      "mode, uid, gid, mtime, atime, ctime, rdev, "
+			      "target) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
 			      "?11, ?12)",
 			      NULL },
 	[SQL_NODE_UPDATE] = { "UPDATE {D} SET type = ?2, links = ?3, "
