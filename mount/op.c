@@ -84,12 +84,14 @@ void op_error(struct op *op, int code)
 
 struct node *node_of(struct fs *fs, fuse_ino_t ino)
 {
-	return ino == FUSE_ROOT_ID ? fs->tree.root : (struct node *)ino;
+	return ino == FUSE_ROOT_ID ? fs->tree.root
+				   : (struct node *)(uintptr_t)ino;
 }
 
 fuse_ino_t ino_of(const struct fs *fs, const struct node *node)
 {
-	return node == fs->tree.root ? FUSE_ROOT_ID : (fuse_ino_t)node;
+	return node == fs->tree.root ? FUSE_ROOT_ID
+				     : (fuse_ino_t)(uintptr_t)node;
 }
 
 int op_key(struct op *op, const struct node *node, const char *text,

@@ -283,7 +283,8 @@ static int set_size(struct op *op, struct node *node, uint64_t size,
 	if (node->type != STORE_TYPE_FILE)
 		return store_error_set(&op->error, STORE_INVALID, "not a file");
 	if (fi && fi->fh) {
-		const struct handle *handle = (struct handle *)fi->fh;
+		const struct handle *handle =
+			(struct handle *)(uintptr_t)fi->fh;
 
 		return file_truncate(op, handle->file, size);
 	}
