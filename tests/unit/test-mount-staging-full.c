@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Staging with no room left: the budget, a limit on file sizes, and (as
+ * root) a small tmpfs in a mount namespace of the test.  What was staged
+ * before must be what is read afterwards.
+ */
+#include "config.h"
+
+#include <check.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "tests/unit/mount_area.h"
+#include "tests/unit/unit.h"
+
+enum { KIB = 1024, MOST = 2048 * KIB };
+
+static struct store_error error;
+static struct mount_area folder;
+static struct staging staging;
+static unsigned char seen[MOST], want[MOST], base[MOST], data[MOST];
+
+static void begin(const char *where, uint64_t limit)
+{
+	store_error_clear(&error);
+	area_open(&folder, where, limit);
+	staging_init(&staging, folder.area, 0);
+}
+
+static void end(void)
+{
+	staging_discard(&staging);
+	ck_assert_uint_eq(staging_area_bytes(folder.area), 0);
+	area_close(&folder);
+}
+
+/* Stage `length` bytes of a letter; what is wanted, too, when it works. */
+static int stage(uint64_t offset, size_t length, char letter)
+{
+	int code;
+
+	memset(data, letter, length);
+	code = staging_write(&staging, data, offset, length, &error);
+	if (!code)
+		memset(want + offset, letter, length);
+	return code;
+}
+
+static void check_bytes(uint64_t size)
+{
+	ck_assert_uint_eq(staging.size, size);
+	ck_assert_uint_eq(staging_bytes(&staging, base, seen), size);
+	ck_assert_int_eq(memcmp(seen, want, (size_t)size), 0);
+}
+
+/* ---- the budget ---- */
+
+START_TEST(a_write_over_the_budget_is_refused_and_harms_nothing)
+{
+	begin("/tmp", 1000);
+	ck_assert_int_eq(stage(0, 900, 'a'), STORE_OK);
+	ck_assert_int_eq(stage(900, 200, 'b'), STORE_NO_SPACE);
+	check_bytes(900);
+	ck_assert_int_eq(stage(900, 100, 'c'), STORE_OK);
+	check_bytes(1000);
+	ck_assert_uint_eq(staging_area_bytes(folder.area), 1000);
+	end();
+}
+END_TEST
+
+START_TEST(what_is_staged_can_be_written_again_at_the_limit)
+{
+	begin("/tmp", 1000);
+	ck_assert_int_eq(stage(0, 1000, 'a'), STORE_OK);
+	ck_assert_int_eq(stage(100, 300, 'b'), STORE_OK);
+	check_bytes(1000);
+	end();
+}
+END_TEST
+
+START_TEST(truncating_gives_room_back)
+{
+	begin("/tmp", 1000);
+	ck_assert_int_eq(stage(0, 1000, 'a'), STORE_OK);
+	ck_assert_int_eq(staging_truncate(&staging, 400, &error), STORE_OK);
+	ck_assert_uint_eq(staging_area_bytes(folder.area), 400);
+	ck_assert_int_eq(stage(400, 600, 'b'), STORE_OK);
+	check_bytes(1000);
+	end();
+}
+END_TEST
+
+START_TEST(files_share_one_budget)
+{
+	struct staging other;
+
+	begin("/tmp", 1000);
+	staging_init(&other, folder.area, 0);
+	ck_assert_int_eq(stage(0, 600, 'a'), STORE_OK);
+	ck_assert_int_eq(staging_write(&other, data, 0, 600, &error),
+			 STORE_NO_SPACE);
+	ck_assert_int_eq(staging_write(&other, data, 0, 400, &error),
+			 STORE_OK);
+	staging_discard(&other);
+	ck_assert_uint_eq(staging_area_bytes(folder.area), 600);
+	end();
+}
+END_TEST
+
+/* ---- a limit on sizes ---- */
+
+START_TEST(a_write_that_is_cut_short_leaves_no_trace_behind_the_end)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	begin("/tmp", 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = 10000;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	ck_assert_int_eq(stage(0, 6000, 'a'), STORE_OK);
+	/* 4000 bytes of it reach the disk. */
+	ck_assert_int_eq(stage(6000, 8000, 'b'), STORE_TOO_LARGE);
+	check_bytes(6000);
+	limit.rlim_cur = limit.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	/* None of them is to be seen when the file grows over them. */
+	ck_assert_int_eq(staging_truncate(&staging, 20000, &error), STORE_OK);
+	check_bytes(20000);
+	ck_assert_int_eq(stage(9000, 10, 'c'), STORE_OK);
+	check_bytes(20000);
+	ck_assert_int_eq(staging_seal(&staging, &error), STORE_OK);
+	ck_assert_uint_eq(layer_bytes(staging.sealed, base, 0, seen), 20000);
+	ck_assert_int_eq(memcmp(seen, want, 20000), 0);
+	end();
+}
+END_TEST
+
+/* ---- a full disk ---- */
+
+/* A tmpfs nobody else sees; it goes with the process of this test. */
+static void small_disk(char *path, size_t size)
+{
+	snprintf(path, size, "/tmp/storefs-small.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(path));
+	ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+	ck_assert_int_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL),
+			 0);
+	ck_assert_int_eq(mount("none", path, "tmpfs", 0, "size=1m"), 0);
+}
+
+static void small_disk_end(const char *path)
+{
+	ck_assert_int_eq(umount(path), 0);
+	ck_assert_int_eq(rmdir(path), 0);
+}
+
+START_TEST(a_full_disk_refuses_the_write_and_keeps_the_rest)
+{
+	char path[40];
+
+	small_disk(path, sizeof(path));
+	begin(path, 0);
+	ck_assert_int_eq(stage(0, 900 * KIB, 'a'), STORE_OK);
+	ck_assert_int_eq(stage(900 * KIB, 400 * KIB, 'b'), STORE_NO_SPACE);
+	check_bytes(900 * KIB);
+	ck_assert_int_eq(staging_truncate(&staging, 100 * KIB, &error),
+			 STORE_OK);
+	ck_assert_int_eq(stage(900 * KIB, 400 * KIB, 'c'), STORE_OK);
+	memset(want + 100 * KIB, 0, 800 * KIB);
+	check_bytes(1300 * KIB);
+	end();
+	small_disk_end(path);
+}
+END_TEST
+
+/*
+ * Two layers of 500 KiB that cannot become one on a disk of 1 MiB.  Whether
+ * the sealed one was stored or not, reads stay right, and the next try, with
+ * room, makes one of them.
+ */
+static void settle_without_room(bool stored)
+{
+	char path[40];
+	int code;
+
+	small_disk(path, sizeof(path));
+	begin(path, 0);
+	ck_assert_int_eq(stage(0, 500 * KIB, 'a'), STORE_OK);
+	ck_assert_int_eq(staging_seal(&staging, &error), STORE_OK);
+	ck_assert_int_eq(stage(600 * KIB, 500 * KIB, 'b'), STORE_OK);
+	ck_assert_int_eq(stage(100 * KIB, 10 * KIB, 'c'), STORE_OK);
+	if (stored)
+		memset(base, 'a', 500 * KIB);
+	code = staging_settle(&staging, stored, &error);
+	ck_assert(code == STORE_NO_SPACE || (stored && !code));
+	check_bytes(1100 * KIB);
+	ck_assert_int_eq(mount("none", path, "tmpfs", MS_REMOUNT, "size=4m"),
+			 0);
+	ck_assert_int_eq(stage(0, 4 * KIB, 'd'), STORE_OK);
+	check_bytes(1100 * KIB);
+	if (code)
+		code = staging_settle(&staging, false, &error);
+	ck_assert_int_eq(code, STORE_OK);
+	ck_assert_ptr_null(staging_sealed(&staging));
+	ck_assert(staging.changed);
+	check_bytes(1100 * KIB);
+	end();
+	small_disk_end(path);
+}
+
+START_TEST(layers_that_cannot_be_merged_after_a_failure_read_right)
+{
+	settle_without_room(false);
+}
+END_TEST
+
+START_TEST(layers_that_cannot_be_merged_after_a_success_read_right)
+{
+	settle_without_room(true);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tests = tcase_create("full");
+
+	tcase_set_timeout(tests, 60);
+	tcase_add_test(tests,
+		       a_write_over_the_budget_is_refused_and_harms_nothing);
+	tcase_add_test(tests,
+		       what_is_staged_can_be_written_again_at_the_limit);
+	tcase_add_test(tests, truncating_gives_room_back);
+	tcase_add_test(tests, files_share_one_budget);
+	tcase_add_test(
+		tests,
+		a_write_that_is_cut_short_leaves_no_trace_behind_the_end);
+	if (geteuid()) {
+		printf("# a full disk is only tried by root\n");
+		return unit_run("mount staging full", tests);
+	}
+	tcase_add_test(tests, a_full_disk_refuses_the_write_and_keeps_the_rest);
+	tcase_add_test(
+		tests,
+		layers_that_cannot_be_merged_after_a_failure_read_right);
+	tcase_add_test(
+		tests,
+		layers_that_cannot_be_merged_after_a_success_read_right);
+	return unit_run("mount staging full", tests);
+}
