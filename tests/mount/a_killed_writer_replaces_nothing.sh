@@ -53,8 +53,8 @@ from_outside() {
 		await "$WORK/never" &
 	pid=$!
 	wait_until 10 test -e "$WORK/filled"
-	kill -KILL $pid
-	wait $pid 2>/dev/null
+	kill -KILL "$pid"
+	wait "$pid" 2>/dev/null
 	wait_settled "$mnt"
 	is "$(cat "$f")" 'old content' "$kind: after a kill from outside"
 	kept 4

@@ -26,7 +26,7 @@ one_case() {
 	[ -z "$backing" ] || watch_end "$kind: $name"
 	# The mapping and the append after it are two changes.
 	[ "$name" != case_map_after_close ] || wanted=2
-	is "$(($(puts_of "$mnt") - before))" $wanted "$kind: puts of $name"
+	is "$(($(puts_of "$mnt") - before))" "$wanted" "$kind: puts of $name"
 	is "$(cat "$file")" 'first second' "$kind: content after $name"
 	[ "$kind" = memory ] ||
 		is "$(stored "$name")" 'first second' "$kind: $name stored"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # Programs that know nothing of stores, run in a folder of a mount ($here) and
 # compared with what they do elsewhere ($there); sourced. `run` runs a command
-# as the user the test is about.
+# as the user the test is about; kind and mnt are those of each_store.
 : "${SRCDIR:?}"
 
 program_cp() {

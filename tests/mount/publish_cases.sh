@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # Ways to write a file in which more than one process or more than one close
 # takes part; sourced. Each case replaces $file, which holds "old content",
-# and leaves exactly "first second" in it.
+# and leaves exactly "first second" in it; $kind names the store.
 : "${fileop:?}"
 
 case_group() {

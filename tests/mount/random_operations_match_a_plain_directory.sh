@@ -30,7 +30,7 @@ random() {
 	chmod +x "$WORK/remount"
 	begun=$(milliseconds)
 	"$posix/random_ops" --mount "$mnt" --model "$WORK/model" \
-		--seed "$seed" --ops $ops "${remounts[@]}" ||
+		--seed "$seed" --ops "$ops" "${remounts[@]}" ||
 		wrong "random operations on $kind, seed $seed"
 	echo "$ops operations in $(($(milliseconds) - begun)) ms"
 	drivers+=("$(status_of "$mnt" pid)")

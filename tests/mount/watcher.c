@@ -75,8 +75,7 @@ static void tell(const char *path, const struct content *seen)
 	int shown = seen->size < 40 ? (int)seen->size : 40;
 
 	if (seen->size < 0)
-		printf("%s could not be read: %s\n", path,
-		       errname(errno));
+		printf("%s could not be read: %s\n", path, errname(errno));
 	else
 		printf("%s was %zd bytes long: '%.*s'\n", path, seen->size,
 		       shown, seen->data);
