@@ -101,7 +101,7 @@ int sqlite_node_insert(struct sqlite_txn *txn, struct sqlite_node *node,
 	s = txn_prepare(txn, SQL_NODE_INSERT);
 	if (!s)
 		return txn->error->code;
-	/* Without an id, SQLite gives it one that was never used. */
+	/* Without an id, or with one in use, it gets one never used before. */
 	if (node->id)
 		bind_number(s, 1, node->id);
 	bind_node(s, node);
@@ -344,6 +344,7 @@ static int leave_links(struct sqlite_txn *txn, const char *key,
 	struct sqlite_node left = entry->node;
 	int code;
 
+	entry->node.id = 0;
 	entry->node.links = 1;
 	entry->node.rdev = 0;
 	code = sqlite_node_insert(txn, &entry->node, NULL);

@@ -177,6 +177,14 @@ static int keep_node(struct sqlite_txn *txn, const struct put_job *job,
 	return sqlite_node_update(txn, node);
 }
 
+/* New ids count on from the highest, so none may be near the end. */
+static int64_t id_asked_for(const struct put_job *job)
+{
+	uint64_t id = job->request->id;
+
+	return id <= INT64_MAX / 2 ? (int64_t)id : 0;
+}
+
 /* A node with nothing of the old one but, if nobody shares it, its id. */
 static int fresh_node(struct sqlite_txn *txn, const struct put_job *job,
 		      struct sqlite_entry *entry)
@@ -190,7 +198,7 @@ static int fresh_node(struct sqlite_txn *txn, const struct put_job *job,
 		code = sqlite_name_drop(txn, job->request->key, &old);
 	sqlite_node_init(txn, STORE_TYPE_FILE, job->request->attributes,
 			 &entry->node);
-	entry->node.id = (int64_t)job->request->id;
+	entry->node.id = id_asked_for(job);
 	if (code || !reuse)
 		return code ? code
 			    : sqlite_node_insert(txn, &entry->node, NULL);

@@ -116,8 +116,9 @@ static const struct sql_text texts[SQL_STATEMENTS] = {
 
 	[SQL_NODE_INSERT] = { "INSERT INTO {D} (id, type, links, version, "
 			      "mode, uid, gid, mtime, atime, ctime, rdev, "
-			      "target) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
-			      "?11, ?12)",
+			      "target) VALUES (CASE WHEN EXISTS (SELECT 1 FROM "
+			      "{D} WHERE id = ?1) THEN NULL ELSE ?1 END, ?2, "
+			      "?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
 			      NULL },
 	[SQL_NODE_UPDATE] = { "UPDATE {D} SET type = ?2, links = ?3, "
 			      "version = ?4, mode = ?5, uid = ?6, gid = ?7, "
