@@ -22,7 +22,7 @@ END
 expect 0 "$STORECTL" -c conf.ini config
 says out "root = $WORK/data	# conf.ini:3"
 says out 'retry_max_attempts = 7	# conf.ini:4'
-says out 'sync = full	# default'
+says out 'sync = data	# default'
 says out 'op_timeout = 10s	# conf.ini:9'
 expect 0 "$STORECTL" --json -c conf.ini config stores.reports
 is "$(wc -l <out)" 2

@@ -114,7 +114,7 @@ static int pattern_of(const char *name)
 /* A child that puts; killed `ns` after the journal showed up. */
 static bool put_and_kill(int64_t ns)
 {
-	char journal[128];
+	char journal[512];
 	bool seen = false;
 	int status = 0;
 	pid_t child;

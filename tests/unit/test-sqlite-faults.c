@@ -117,7 +117,7 @@ static void count_up(void)
 	struct backend_put_request more = {
 		.precondition.condition = STORE_IF_VERSION,
 	};
-	char text[16] = "";
+	char text[24] = "";
 	struct store_info info;
 	void *reader = NULL;
 	size_t got;
