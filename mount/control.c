@@ -25,6 +25,7 @@
 #include "src/base/log.h"
 
 enum { LINE_LIMIT = 65536, ANSWER_LIMIT = 16 << 20 };
+#define ACCEPT_PAUSE_NS (100 * NS_PER_MS)
 
 struct control {
 	struct fs *fs;
@@ -194,13 +195,13 @@ static bool wait_for(int fd, short events, int64_t until_ns, int wake_fd)
 {
 	struct pollfd fds[] = { { .fd = fd, .events = events },
 				{ .fd = wake_fd, .events = POLLIN } };
-	int64_t left = (until_ns - clock_monotonic_ns()) / NS_PER_MS;
 	int ready;
 
-	if (left < 0)
-		left = 0;
 	do {
-		ready = poll(fds, 2, left > INT32_MAX ? INT32_MAX : (int)left);
+		int64_t left = (until_ns - clock_monotonic_ns()) / NS_PER_MS;
+		int wait = left < 0 ? 0 : left > INT32_MAX ? -1 : (int)left;
+
+		ready = poll(fds, 2, wait);
 	} while (ready < 0 && errno == EINTR);
 	return ready > 0 && !fds[1].revents;
 }
@@ -313,6 +314,15 @@ static void start_session(struct control *control, int fd)
 	lock_drop(&control->lock);
 }
 
+/* Out of descriptors, perhaps: not at once again.  False: stopping. */
+static bool pause_accept(struct control *control)
+{
+	struct store_context context;
+
+	store_context_init(&context, 0, control->cancel);
+	return !store_context_sleep(&context, ACCEPT_PAUSE_NS, NULL);
+}
+
 static void *listen_thread(void *arg)
 {
 	struct control *control = arg;
@@ -323,6 +333,8 @@ static void *listen_thread(void *arg)
 
 		if (fd >= 0)
 			start_session(control, fd);
+		else if (!pause_accept(control))
+			break;
 	}
 	return NULL;
 }

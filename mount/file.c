@@ -273,6 +273,34 @@ void file_rebase_locked(struct file *file, const struct store_info *info)
 	staging_init(&file->staging, file->fs->area, info->size);
 }
 
+bool file_base_is_current(struct file *file, struct store_context *context,
+			  const char *key)
+{
+	struct store_info info;
+	struct store_version base;
+	bool matters;
+
+	if (!file)
+		return true;
+	lock_take(&file->lock);
+	matters = file->base_exists && file->base.token[0] &&
+		  (file->handles || file->dirty);
+	base = file->base;
+	lock_drop(&file->lock);
+	return !matters ||
+	       (!store_stat(file->fs->store, context, key, &info, NULL) &&
+		store_version_equal(&info.version, &base));
+}
+
+void file_advance_base(struct file *file, const struct store_info *info)
+{
+	lock_take(&file->lock);
+	if (file->base_exists)
+		file->base = info->version;
+	file->epoch++;
+	lock_drop(&file->lock);
+}
+
 void file_created(struct file *file)
 {
 	lock_take(&file->lock);

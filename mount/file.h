@@ -121,6 +121,15 @@ void file_keep_for_openers(struct op *op, struct node *node);
 void file_kept_release(struct fs *fs);
 /* The same for its extended attributes (ops_xattr.c). */
 int file_hold_xattrs(struct op *op, struct file *file) STORE_WARN_UNUSED;
+/*
+ * Is the base of an open file still what the store has under this key?  Our
+ * own change of attributes or name must not turn somebody's new version into
+ * our base.  True where nothing is open, and at no cost then.
+ */
+bool file_base_is_current(struct file *file, struct store_context *context,
+			  const char *key);
+/* After a change of ours: the same bytes have another token now. */
+void file_advance_base(struct file *file, const struct store_info *info);
 /* Set up a file that has just been created under its name. */
 void file_created(struct file *file);
 /* Take what is in the store at this moment as the base. */

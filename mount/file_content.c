@@ -274,6 +274,30 @@ int file_seek(struct op *op, struct file *file, int whence, uint64_t offset,
 
 /* ---- keeping what handles read ---- */
 
+/* Stage what was fetched, but for what has been written meanwhile. */
+static int file_fill(struct op *op, struct file *file, const char *data,
+		     const struct store_range *range)
+{
+	uint64_t end = range->offset + range->length;
+	struct staging_piece piece;
+	int code = STORE_OK;
+
+	lock_take(&file->lock);
+	for (uint64_t at = range->offset; !code && at < end;
+	     at = piece.offset + piece.length) {
+		staging_piece_at(&file->staging, at, end - at, &piece);
+		staging_piece_release(&piece);
+		if (!piece.length)
+			break;
+		if (piece.kind == PIECE_BASE)
+			code = staging_fill(&file->staging,
+					    data + (at - range->offset), at,
+					    (size_t)piece.length, &op->error);
+	}
+	lock_drop(&file->lock);
+	return code;
+}
+
 /* Fetch what still stands in the base only. */
 static int file_fetch_all(struct op *op, struct file *file)
 {
@@ -285,7 +309,8 @@ static int file_fetch_all(struct op *op, struct file *file)
 		return store_error_set(&op->error, STORE_NO_MEMORY,
 				       "no memory for a copy");
 	for (;; offset += piece.length) {
-		int code = STORE_OK;
+		struct store_range range;
+		int code;
 
 		file_piece(file, offset, HOLD_CHUNK, &piece);
 		staging_piece_release(&piece);
@@ -293,13 +318,11 @@ static int file_fetch_all(struct op *op, struct file *file)
 			return STORE_OK;
 		if (piece.kind != PIECE_BASE)
 			continue;
+		range = (struct store_range){ piece.offset, piece.length };
 		code = file_read_base(file, &op->context, &piece, chunk,
 				      &op->error);
-		lock_take(&file->lock);
 		if (!code)
-			code = staging_fill(&file->staging, chunk, piece.offset,
-					    (size_t)piece.length, &op->error);
-		lock_drop(&file->lock);
+			code = file_fill(op, file, chunk, &range);
 		if (code)
 			return code;
 	}

@@ -10,6 +10,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,32 +41,34 @@ static bool proc_read(const char *path, char text[PROC_TEXT])
 	return true;
 }
 
-/* The number behind "\nNAME:", or -1. */
-static long long proc_field(const char *text, const char *name, int base)
+/* The number behind "\nNAME:"; false when there is none. */
+static bool proc_field(const char *text, const char *name, int base,
+		       uint64_t *value)
 {
 	size_t length = strlen(name);
 
 	for (const char *line = text; line; line = strchr(line, '\n')) {
 		if (*line == '\n')
 			line++;
-		if (!strncmp(line, name, length) && line[length] == ':')
-			return strtoll(line + length + 1, NULL, base);
+		if (!strncmp(line, name, length) && line[length] == ':') {
+			*value = strtoull(line + length + 1, NULL, base);
+			return true;
+		}
 	}
-	return -1;
+	return false;
 }
 
 pid_t holders_group(pid_t thread)
 {
 	char path[64], text[PROC_TEXT];
-	long long group;
+	uint64_t group;
 
 	if (thread <= 0)
 		return 0;
 	snprintf(path, sizeof(path), "/proc/%ld/status", (long)thread);
 	if (!proc_read(path, text))
 		return 0;
-	group = proc_field(text, "Tgid", 10);
-	return group > 0 ? (pid_t)group : 0;
+	return proc_field(text, "Tgid", 10, &group) ? (pid_t)group : 0;
 }
 
 pid_t holders_newest(void)
@@ -82,56 +85,75 @@ pid_t holders_newest(void)
 bool holders_usable(void)
 {
 	char text[PROC_TEXT];
+	uint64_t group, ino;
 
 	/* A /proc of another process id namespace calls us otherwise. */
 	return proc_read("/proc/self/status", text) &&
-	       proc_field(text, "Tgid", 10) == getpid();
+	       proc_field(text, "Tgid", 10, &group) &&
+	       group == (uint64_t)getpid() &&
+	       proc_read("/proc/self/fdinfo/0", text) &&
+	       proc_field(text, "ino", 10, &ino);
 }
 
 /* ---- one process ---- */
 
-/* Is mount `id`, as this process sees it, on our device? */
-static bool mount_is_ours(const char *group, long long id, dev_t device)
+/*
+ * Is mount `id`, as this process sees it, on our device?  One it can no
+ * longer see (detached, outside of its root) may be.
+ */
+static bool mount_may_be_ours(const char *group, uint64_t id, dev_t device)
 {
 	char path[64], line[PROC_TEXT];
-	bool ours = false;
+	bool known = false, ours = true;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%.20s/mountinfo", group);
 	file = fopen(path, "re");
 	if (!file)
-		return false;
-	while (!ours && fgets(line, sizeof(line), file)) {
+		return true;
+	while (!known && fgets(line, sizeof(line), file)) {
 		unsigned int major_number, minor_number;
-		long long number;
+		unsigned long long number;
 
-		if (sscanf(line, "%lld %*d %u:%u", &number, &major_number,
-			   &minor_number) == 3 &&
-		    number == id)
+		known = sscanf(line, "%llu %*d %u:%u", &number, &major_number,
+			       &minor_number) == 3 &&
+			number == id;
+		if (known)
 			ours = makedev(major_number, minor_number) == device;
 	}
 	fclose(file);
 	return ours;
 }
 
+enum holds { HOLDS_NO, HOLDS_YES, HOLDS_UNKNOWN };
+
 static bool descriptor_holds(const char *group, const char *text,
 			     const struct holders_question *question)
 {
-	long long flags = proc_field(text, "flags", 8);
+	uint64_t flags, ino, mount;
 
-	if (proc_field(text, "ino", 10) != (long long)question->ino ||
-	    (flags & O_ACCMODE) == O_RDONLY)
+	if (!proc_field(text, "ino", 10, &ino) || ino != question->ino ||
+	    (proc_field(text, "flags", 8, &flags) &&
+	     (flags & O_ACCMODE) == O_RDONLY))
 		return false;
-	return mount_is_ours(group, proc_field(text, "mnt_id", 10),
-			     question->device);
+	return !proc_field(text, "mnt_id", 10, &mount) ||
+	       mount_may_be_ours(group, mount, question->device);
+}
+
+/* Something is on its way through a socket of the process. */
+static bool descriptor_in_flight(const char *text)
+{
+	uint64_t count;
+
+	return proc_field(text, "scm_fds", 10, &count) && count;
 }
 
 /*
  * Does this process hold a descriptor for writing, or (thorough) one that is
  * on its way through a socket?  The one being closed is no longer listed.
  */
-static bool group_holds(const char *group,
-			const struct holders_question *question)
+static enum holds group_holds(const char *group,
+			      const struct holders_question *question)
 {
 	char path[320], text[PROC_TEXT];
 	const struct dirent *entry;
@@ -141,7 +163,8 @@ static bool group_holds(const char *group,
 	snprintf(path, sizeof(path), "/proc/%.20s/fdinfo", group);
 	dir = opendir(path);
 	if (!dir)
-		return false;
+		return errno == ENOENT || errno == ESRCH ? HOLDS_NO
+							 : HOLDS_UNKNOWN;
 	while (!holds && (entry = readdir(dir))) {
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
@@ -150,19 +173,19 @@ static bool group_holds(const char *group,
 		if (!proc_read(path, text))
 			continue;
 		holds = descriptor_holds(group, text, question) ||
-			(question->thorough &&
-			 proc_field(text, "scm_fds", 10) > 0);
+			(question->thorough && descriptor_in_flight(text));
 	}
 	closedir(dir);
-	return holds;
+	return holds ? HOLDS_YES : HOLDS_NO;
 }
 
-static bool pid_holds(pid_t group, const struct holders_question *question)
+static enum holds pid_holds(pid_t group,
+			    const struct holders_question *question)
 {
 	char text[24];
 
 	if (group <= 0)
-		return false;
+		return HOLDS_NO;
 	snprintf(text, sizeof(text), "%ld", (long)group);
 	return group_holds(text, question);
 }
@@ -224,7 +247,8 @@ static bool others_hold(const struct holders_question *question, pid_t group)
 		if (!question->thorough &&
 		    !pid_is_newer(pid, question->newest, now))
 			continue;
-		holds = group_holds(entry->d_name, question);
+		/* One that may not be looked at is not ours to wait for. */
+		holds = group_holds(entry->d_name, question) == HOLDS_YES;
 	}
 	closedir(dir);
 	return holds;
@@ -233,14 +257,16 @@ static bool others_hold(const struct holders_question *question, pid_t group)
 enum closing holders_ask(const struct holders_question *question)
 {
 	pid_t group = holders_group(question->closer);
+	enum holds holds;
 
 	if (!group)
 		return CLOSING_UNKNOWN;
-	if (pid_holds(group, question))
-		return CLOSING_KEEP;
-	if (group != question->opener && pid_holds(question->opener, question))
-		return CLOSING_KEEP;
-	if (others_hold(question, group))
+	holds = pid_holds(group, question);
+	if (holds == HOLDS_NO && group != question->opener)
+		holds = pid_holds(question->opener, question);
+	if (holds == HOLDS_UNKNOWN)
+		return CLOSING_UNKNOWN;
+	if (holds == HOLDS_YES || others_hold(question, group))
 		return CLOSING_KEEP;
 	return dies_by_signal(question->closer) ? CLOSING_KILLED
 						: CLOSING_PUBLISH;

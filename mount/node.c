@@ -288,6 +288,13 @@ void tree_drop_name(struct tree *tree, struct name *name)
 	node_unref(tree, parent);
 }
 
+void tree_lose_name(struct tree *tree, struct name *name)
+{
+	if (!name->alias && name->node->names == name)
+		name->node->flags |= NODE_LOST;
+	tree_drop_name(tree, name);
+}
+
 int tree_add_name(struct tree *tree, struct node *parent, const char *text,
 		  struct node *node)
 {
@@ -300,7 +307,7 @@ int tree_add_name(struct tree *tree, struct node *parent, const char *text,
 	if (!name)
 		return STORE_NO_MEMORY;
 	if (known)
-		tree_drop_name(tree, known);
+		tree_lose_name(tree, known);
 	name_attach(tree, name, parent, node);
 	return STORE_OK;
 }
@@ -341,28 +348,23 @@ void node_ref(struct tree *tree UNUSED, struct node *node)
 	node->references++;
 }
 
+/* Climbs: freeing a node may free the folders above it. */
 static void node_reap(struct tree *tree, struct node *node) REQUIRES(tree->lock)
 {
-	/* Climbs: freeing a node may free the folder above it. */
-	while (node && !node->lookups && !node->references && !node->file) {
-		struct node *parent = NULL;
+	if (node->lookups || node->references || node->file)
+		return;
+	while (node->names) {
+		struct name *name = node->names;
+		struct node *parent = name->parent;
 
-		while (node->names) {
-			struct name *name = node->names;
-
-			name_detach(tree, name);
-			if (parent)
-				parent->references--;
-			parent = name->parent;
-			free(name);
-		}
-		node_set_identity(tree, node, 0);
-		tree->node_count--;
-		node_free(node);
-		if (parent)
-			parent->references--;
-		node = parent;
+		name_detach(tree, name);
+		free(name);
+		parent->references--;
+		node_reap(tree, parent);
 	}
+	node_set_identity(tree, node, 0);
+	tree->node_count--;
+	node_free(node);
 }
 
 void node_unref(struct tree *tree, struct node *node)

@@ -39,6 +39,8 @@ enum node_flags {
 	NODE_REPLACED = 1 << 3,	 /* the name has another version in the store */
 	NODE_LOCAL = 1 << 4,	 /* memory is ahead of the store */
 	NODE_TIMES_SET = 1 << 6, /* a folder's mtime was set on purpose */
+	NODE_LOST =
+		1 << 7, /* its last name went to another file in the store */
 	NODE_STALE_PAGES = 1
 			   << 5, /* the kernel's pages are of another version */
 };
@@ -105,7 +107,12 @@ struct node *tree_enter(struct tree *tree, struct node *parent,
 /* Give a known node one more name, taking it from whoever has it. */
 int tree_add_name(struct tree *tree, struct node *parent, const char *text,
 		  struct node *node) REQUIRES(tree->lock) STORE_WARN_UNUSED;
-/* Drop one name; the node lives on while it is referenced. */
+/*
+ * Drop one name; the node lives on while it is referenced.  tree_lose_name()
+ * does so because the store no longer has the node there, which nobody here
+ * asked for.
+ */
+void tree_lose_name(struct tree *tree, struct name *name) REQUIRES(tree->lock);
 void tree_drop_name(struct tree *tree, struct name *name) REQUIRES(tree->lock);
 /*
  * May the name have been dropped since `asked_ns`?  Never wrongly false;

@@ -33,6 +33,26 @@ static bool node_is_memory(struct fs *fs, const struct node *node)
 	return memory;
 }
 
+/*
+ * Is memory good enough after the store failed to tell?  For open files it
+ * has removed, and for the root while it cannot be reached: whoever wants to
+ * unmount has to get past it.
+ */
+static bool node_answers_itself(struct fs *fs, const struct node *node,
+				int code)
+{
+	bool open;
+
+	if (node == fs->tree.root)
+		return store_code_retryable(code);
+	if (code != STORE_NOT_FOUND)
+		return false;
+	lock_take(&fs->tree.lock);
+	open = node->file;
+	lock_drop(&fs->tree.lock);
+	return open || node_is_memory(fs, node);
+}
+
 static int node_ask(struct op *op, struct node *node)
 {
 	struct tree *tree = &op->fs->tree;
@@ -46,15 +66,15 @@ static int node_ask(struct op *op, struct node *node)
 		code = store_stat(op->fs->store, &op->context, key, &info,
 				  &op->error);
 	op_leave(op, &pass);
-	/* Unlinked or written to while we asked: memory knows. */
-	if (code == STORE_NOT_FOUND && node_is_memory(op->fs, node))
+	/* Unlinked, written to or lost while we asked: memory knows. */
+	if (code && node_answers_itself(op->fs, node, code))
 		return STORE_OK;
 	if (code)
 		return code;
 	lock_take(&tree->lock);
-	taken = node_update(tree, node, &info, op->started_ns);
+	taken = node_update(tree, node, &info, op->started_ns) || node->file;
 	lock_drop(&tree->lock);
-	if (taken || node->file)
+	if (taken)
 		return STORE_OK;
 	return store_error_set(&op->error, STORE_CHANGED,
 			       "%s: another kind of file now", key);
@@ -178,16 +198,6 @@ static void set_accept(struct fs *fs, struct node *node,
 		       const struct store_attributes *wanted,
 		       const struct store_info *info)
 {
-	struct file *file = file_find(fs, node);
-
-	if (file) {
-		lock_take(&file->lock);
-		if (file->base_exists)
-			file->base = info->version;
-		file->epoch++;
-		lock_drop(&file->lock);
-		file_put(file);
-	}
 	lock_take(&fs->tree.lock);
 	if (wanted->mask & STORE_ATTR_MTIME) {
 		node->flags &= (uint8_t)~NODE_TOUCHED;
@@ -202,33 +212,44 @@ static void set_accept(struct fs *fs, struct node *node,
 	lock_drop(&fs->tree.lock);
 }
 
-/*
- * With an exclusive pass no publish runs, so the base it is conditional on is
- * the version this leaves behind.
- */
+/* With an exclusive pass: no publish runs. */
+static int set_held(struct op *op, struct node *node,
+		    const struct store_attributes *wanted)
+{
+	struct fs *fs = op->fs;
+	struct file *file = file_find(fs, node);
+	char key[STORE_KEY_MAX + 1];
+	struct store_info info;
+	bool current = true;
+	int code = op_key(op, node, NULL, key);
+
+	if (!code) {
+		current = file_base_is_current(file, &op->context, key);
+		code = store_set_attributes(fs->store, &op->context, key,
+					    wanted, &info, &op->error);
+	}
+	if (!code && current) {
+		if (file)
+			file_advance_base(file, &info);
+		set_accept(fs, node, wanted, &info);
+	}
+	file_put(file);
+	return code;
+}
+
 static int set_in_store(struct op *op, struct node *node,
 			const struct store_attributes *wanted)
 {
 	struct gate_pass pass = { .nodes = { node }, .exclusive = true };
 	struct fs *fs = op->fs;
-	char key[STORE_KEY_MAX + 1];
-	struct store_info info;
 	int code = gate_enter(&fs->gate, &pass, &op->context, &op->error);
 
 	/* It may have become dirty while we waited. */
-	if (!code && set_in_memory(op, node, wanted)) {
-		gate_leave(&fs->gate, &pass);
-		return STORE_OK;
+	if (!code && !set_in_memory(op, node, wanted)) {
+		node_begin_change(&fs->tree, node);
+		code = set_held(op, node, wanted);
+		node_end_change(&fs->tree, node);
 	}
-	node_begin_change(&fs->tree, node);
-	if (!code)
-		code = op_key(op, node, NULL, key);
-	if (!code)
-		code = store_set_attributes(fs->store, &op->context, key,
-					    wanted, &info, &op->error);
-	if (!code)
-		set_accept(fs, node, wanted, &info);
-	node_end_change(&fs->tree, node);
 	gate_leave(&fs->gate, &pass);
 	return code;
 }
@@ -277,10 +298,20 @@ static int truncate_closed(struct op *op, struct node *node, uint64_t size)
 	return code;
 }
 
+static bool node_is_file(struct fs *fs, const struct node *node)
+{
+	bool file;
+
+	lock_take(&fs->tree.lock);
+	file = node->type == STORE_TYPE_FILE;
+	lock_drop(&fs->tree.lock);
+	return file;
+}
+
 static int set_size(struct op *op, struct node *node, uint64_t size,
 		    const struct fuse_file_info *fi)
 {
-	if (node->type != STORE_TYPE_FILE)
+	if (!node_is_file(op->fs, node))
 		return store_error_set(&op->error, STORE_INVALID, "not a file");
 	if (fi && fi->fh) {
 		const struct handle *handle =

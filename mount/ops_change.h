@@ -13,11 +13,13 @@
 struct victim {
 	struct node *node;
 	struct file *file;
+	bool current; /* its base is what the store has; victim_look() */
 };
 
 /* False (and all NULL) when memory knows nothing under this name. */
 bool victim_find(struct fs *fs, struct node *parent, const char *text,
 		 struct victim *victim);
+void victim_look(struct op *op, struct victim *victim, const char *key);
 void victim_release(struct fs *fs, struct victim *victim);
 /* Only in memory so far, whether or not it will replace something? */
 bool victim_is_unpublished(struct fs *fs, const struct victim *victim);

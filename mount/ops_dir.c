@@ -330,13 +330,21 @@ static bool name_is_visible(const char *name)
 	       strcmp(name, ".") && strcmp(name, "..");
 }
 
+static uint64_t position(uint64_t page, uint64_t place)
+{
+	return (page << PAGE_SHIFT) | place;
+}
+
 static bool list_page(struct listing *listing, uint64_t place)
 {
 	const struct dir *dir = listing->dir;
 
 	for (; place < dir->page.count; place++) {
 		const struct store_entry *entry = &dir->page.entries[place];
-		uint64_t next = (dir->page_number << PAGE_SHIFT) | (place + 1);
+		/* Behind the last entry the next page begins. */
+		uint64_t next = place + 1 < dir->page.count
+					? position(dir->page_number, place + 1)
+					: position(dir->page_number + 1, 0);
 
 		if (!name_is_visible(entry->name) || is_local(dir, entry->name))
 			continue;
@@ -375,9 +383,14 @@ static int list_from(struct listing *listing, uint64_t offset)
 		number = 1;
 		place = 0;
 	}
+	/*
+	 * A reply ends with its page: the kernel may come back to the middle
+	 * of a reply, and a page that was left is read anew then, when names
+	 * in it may be gone.
+	 */
 	for (;; number++, place = 0) {
 		code = load_page(listing->op, dir, number, &end);
-		if (code || end || !list_page(listing, place))
+		if (code || end || !list_page(listing, place) || listing->used)
 			break;
 	}
 	/* What is in the buffer is told first. */

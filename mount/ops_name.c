@@ -47,7 +47,7 @@ static void lookup_missing(struct op *op, struct node *parent, const char *text)
 	name = tree_find_name(tree, parent, text);
 	if (name && !(name->node->flags & NODE_LOCAL) &&
 	    name->node->checked_ns < op->started_ns)
-		tree_drop_name(tree, name);
+		tree_lose_name(tree, name);
 	lock_drop(&tree->lock);
 }
 

@@ -32,6 +32,11 @@ bool victim_find(struct fs *fs, struct node *parent, const char *text,
 	return victim->node;
 }
 
+void victim_look(struct op *op, struct victim *victim, const char *key)
+{
+	victim->current = file_base_is_current(victim->file, &op->context, key);
+}
+
 void victim_release(struct fs *fs, struct victim *victim)
 {
 	file_put(victim->file);

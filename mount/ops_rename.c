@@ -118,8 +118,11 @@ static int target_prepare(struct op *op, const struct victim *target)
 static int move_in_store(struct op *op, struct renaming *renaming,
 			 struct store_info *info)
 {
+	/* What the kernel does not know is not replaced. */
 	unsigned int flags =
-		renaming->flags & RENAME_NOREPLACE ? 0 : STORE_MOVE_OVERWRITE;
+		renaming->target.node && !(renaming->flags & RENAME_NOREPLACE)
+			? STORE_MOVE_OVERWRITE
+			: 0;
 	int code = STORE_OK;
 
 	if (renaming->flags & RENAME_EXCHANGE)
@@ -131,6 +134,10 @@ static int move_in_store(struct op *op, struct renaming *renaming,
 	if (!code)
 		code = store_move(op->fs->store, &op->context, renaming->from,
 				  renaming->to, flags, NULL, info, &op->error);
+	/* Another client has made the name: look it up again. */
+	if (code == STORE_EXISTS && !(renaming->flags & RENAME_NOREPLACE))
+		code = store_error_set(&op->error, STORE_CHANGED,
+				       "%s: exists by now", renaming->to);
 	return code;
 }
 
@@ -138,19 +145,12 @@ static int move_in_store(struct op *op, struct renaming *renaming,
 static void follow(struct fs *fs, const struct victim *moved,
 		   const struct store_info *info)
 {
-	struct file *file = moved->file;
-	bool local;
-
-	if (file) {
-		lock_take(&file->lock);
-		if (file->base_exists)
-			file->base = info->version;
-		file->epoch++;
-		lock_drop(&file->lock);
-	}
+	if (!moved->current)
+		return;
+	if (moved->file)
+		file_advance_base(moved->file, info);
 	lock_take(&fs->tree.lock);
-	local = moved->node->flags & NODE_LOCAL;
-	if (local)
+	if (moved->node->flags & NODE_LOCAL)
 		node_set_version(moved->node, &info->version);
 	else if (moved->node->type == info->type)
 		node_refresh(&fs->tree, moved->node, info);
@@ -213,8 +213,12 @@ static int rename_unpublished(struct op *op, struct renaming *renaming)
 static int rename_published(struct op *op, struct renaming *renaming)
 {
 	struct store_info info;
-	int code = move_in_store(op, renaming, &info);
+	int code;
 
+	victim_look(op, &renaming->source, renaming->from);
+	if (renaming->flags & RENAME_EXCHANGE)
+		victim_look(op, &renaming->target, renaming->to);
+	code = move_in_store(op, renaming, &info);
 	if (code)
 		return code;
 	follow(op->fs, &renaming->source, &info);

@@ -221,21 +221,38 @@ static uint64_t wait_target_locked(struct file *file, bool *ask)
 	return *ask ? file->started + 1 : file->started;
 }
 
+/* Progress is the attempt's matter; only cancel and deadline end a wait. */
+static int wait_check(const struct store_context *context,
+		      struct store_error *error)
+{
+	if (context->cancel && store_cancel_is_set(context->cancel))
+		return store_error_set(error, STORE_CANCELLED,
+				       "interrupted; the bytes are kept and "
+				       "go on");
+	if (context->deadline_ns &&
+	    clock_monotonic_ns() >= context->deadline_ns)
+		return store_error_set(error, STORE_TIMEOUT,
+				       "not published in time; the bytes are "
+				       "kept and go on");
+	return STORE_OK;
+}
+
 static int wait_locked(struct file *file, uint64_t target,
 		       const struct store_context *context,
 		       struct store_error *error) REQUIRES(file->lock)
 {
+	int code;
+
 	file->waiters++;
 	while (file->finished < target) {
 		condition_wait_until(&file->changed, &file->lock,
 				     clock_monotonic_ns() + WAIT_LOOK_NS);
-		if (file->finished >= target || !context || !context->cancel)
+		if (file->finished >= target || !context)
 			continue;
-		if (store_cancel_is_set(context->cancel)) {
+		code = wait_check(context, error);
+		if (code) {
 			file->waiters--;
-			return store_error_set(error, STORE_CANCELLED,
-					       "interrupted; the bytes are "
-					       "kept and go on");
+			return code;
 		}
 	}
 	file->waiters--;

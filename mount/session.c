@@ -29,8 +29,8 @@
 #include "src/base/log.h"
 
 enum {
-	PUBLISH_THREADS = 16,
-	REQUEST_THREADS = 64, /* a stuck store must not use them all up */
+	PUBLISH_THREADS = 32,
+	REQUEST_THREADS = 512, /* a stuck store must not use them all up */
 	IDLE_THREADS = 8,
 	ARGUMENT_MAX = 65536,
 	READAHEAD_KIB = 1024,

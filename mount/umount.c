@@ -46,6 +46,9 @@ static void drain(const char *mountpoint)
 	left = json_get_number(told, "undone", 0) +
 	       json_get_number(told, "unfinished", 0);
 	json_free(told);
+	/* The socket stands in the staging directory. */
+	if (strrchr(path, '/'))
+		*strrchr(path, '/') = '\0';
 	if (left)
 		printf("%s: %lld files stay in the staging directory %s\n",
 		       mountpoint, (long long)left, path);
