@@ -106,6 +106,7 @@ static bool hold_options(struct held *held,
 		return true;
 	held->options.precondition = options->precondition;
 	held->options.keep = options->keep;
+	held->options.id = options->id;
 	if (options->attributes) {
 		held->attributes = *options->attributes;
 		held->options.attributes = &held->attributes;

@@ -401,6 +401,8 @@ int local_upload_commit(void *self UNUSED, struct store_context *context,
 
 	done->put.request = request;
 	done->put.publish.context = context;
+	done->put.publish.id = request->id;
+	done->put.publish.keep_times = request->flags & BACKEND_PUT_KEEP;
 	code = upload_look_again(done, error);
 	if (!code)
 		code = finish(&done->put, info, error);
