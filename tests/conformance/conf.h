@@ -27,6 +27,8 @@ struct conf_backend {
 	const char *backend;   /* store_backend_name() */
 	uint64_t capabilities; /* those it must have */
 	uint64_t optional;     /* those that depend on the machine below it */
+	/* Files keep the id a put asks for if it has these; 0: never. */
+	uint64_t keeps_ids;
 	/* What it holds outlives the handles; other processes may open it. */
 	bool persistent;
 	/* Bytes of the largest file, 0 when nothing but the disk limits it. */

@@ -192,6 +192,7 @@ const struct conf_backend conf_backend = {
 	.optional = STORE_CAP_GLOB | STORE_CAP_USER_METADATA | STORE_CAP_XATTR |
 		    STORE_CAP_EXCHANGE | STORE_CAP_SPARSE | STORE_CAP_COMPOSE |
 		    STORE_CAP_CONDITIONAL,
+	.keeps_ids = STORE_CAP_XATTR,
 	.persistent = true,
 	.begin = local_begin,
 	.open = local_open,

@@ -224,6 +224,7 @@ const struct conf_backend conf_backend = {
 			STORE_CAP_NODES | STORE_CAP_XATTR,
 	.optional = STORE_CAP_GLOB | STORE_CAP_COMPOSE | STORE_CAP_PINNED_READ |
 		    STORE_CAP_EXCHANGE | STORE_CAP_USAGE,
+	.keeps_ids = STORE_CAP_POSIX,
 	.persistent = true,
 	/* SQLite's limit of a row is 10^9 bytes, its key included. */
 	.largest = 999999999,

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* D2, D5: folders as such. */
+/* D2, D5: folders as such; making their names durable. */
 #include "config.h"
 
 #include "tests/conformance/conf.h"
 
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static int make(const char *key)
 {
@@ -246,6 +248,70 @@ START_TEST(totals_stop_at_their_depth)
 }
 END_TEST
 
+/* ---- syncing ---- */
+
+/* Make, move and remove names, sync their folders; no word of goodbye. */
+static _Noreturn void change_sync_and_die(void)
+{
+	struct store_error error = STORE_ERROR_INIT;
+	struct store *store = conf_backend.open(&error);
+	int code = store ? store_make_folder(store, NULL, "d/e", NULL, NULL,
+					     &error)
+			 : error.code;
+
+	if (!code)
+		code = store_move(store, NULL, "d/a", "d/b", 0, NULL, NULL,
+				  &error);
+	if (!code)
+		code = store_delete(store, NULL, "gone", false, &error);
+	if (!code)
+		code = store_sync(store, NULL, "d", &error);
+	if (!code)
+		code = store_sync(store, NULL, "", &error);
+	_exit(code ? 1 : 0);
+}
+
+START_TEST(names_that_were_synced_outlive_their_process)
+{
+	int status = -1;
+	pid_t child;
+
+	CONF_OK(conf_put("d/a", "1"));
+	CONF_OK(conf_put("gone", "2"));
+	store_close(conf_store);
+	child = fork();
+	ck_assert_int_ge(child, 0);
+	if (!child)
+		change_sync_and_die();
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	conf_store = conf_open();
+	conf_expect_names("", "d/ d/b d/e/");
+	conf_expect("d/b", "1");
+}
+END_TEST
+
+START_TEST(syncing_changes_nothing)
+{
+	struct store_info before;
+	struct store_info after;
+
+	CONF_OK(store_sync(conf_store, NULL, "", &conf_error));
+	CONF_OK(conf_put("d/a", "1"));
+	CONF_OK(conf_put("d/e/b", "2"));
+	CONF_OK(conf_stat("d", &before));
+	CONF_OK(store_sync(conf_store, NULL, "d", &conf_error));
+	CONF_OK(store_sync(conf_store, NULL, "/d//e/", &conf_error));
+	CONF_OK(store_sync(conf_store, NULL, "", &conf_error));
+	CONF_OK(conf_stat("d", &after));
+	ck_assert_int_eq(before.ctime.tv_sec, after.ctime.tv_sec);
+	ck_assert_int_eq(before.ctime.tv_nsec, after.ctime.tv_nsec);
+	conf_expect_names("", "d/ d/a d/e/ d/e/b");
+	CONF_FAILS(STORE_INVALID,
+		   store_sync(conf_store, NULL, "d/../e", &conf_error));
+}
+END_TEST
+
 void conf_add_folders(void)
 {
 	uint64_t needs = STORE_CAP_FOLDERS;
@@ -263,4 +329,8 @@ void conf_add_folders(void)
 	conf_add("P totals", 0, totals_of_a_file_or_nothing_are_errors);
 	conf_add("P totals", 0, totals_agree_with_the_listing_of_random_trees);
 	conf_add("D3", 0, totals_stop_at_their_depth);
+	conf_add("P sync", 0, syncing_changes_nothing);
+	if (conf_backend.persistent)
+		conf_add("P sync", needs,
+			 names_that_were_synced_outlive_their_process);
 }

@@ -42,6 +42,7 @@ static void expect_give_up(struct store_context *context, int code)
 	CONF_FAILS(code, store_copy(conf_store, context, "a", "b", 0, NULL,
 				    &conf_error));
 	CONF_FAILS(code, store_ping(conf_store, context, &conf_error));
+	CONF_FAILS(code, store_sync(conf_store, context, "", &conf_error));
 	conf_expect("a", "1");
 	conf_expect_names("", "a");
 }

@@ -240,6 +240,91 @@ START_TEST(identity_survives_replacing)
 }
 END_TEST
 
+/* An id as a mount would have drawn it for a file it has shown already. */
+static const uint64_t SHOWN = UINT64_C(0x0123456789abcdef);
+
+static void expect_shown(const char *key)
+{
+	struct store_listing *listing = NULL;
+	const struct store_entry *entry = NULL;
+	struct store_list_options complete = { .flags = STORE_LIST_COMPLETE };
+	struct store_info info;
+
+	CONF_OK(conf_stat(key, &info));
+	ck_assert_uint_eq(info.id, SHOWN);
+	CONF_OK(store_list(conf_store, NULL, "d", &complete, &listing,
+			   &conf_error));
+	CONF_OK(store_listing_next(listing, NULL, &entry, &conf_error));
+	ck_assert_ptr_nonnull(entry);
+	ck_assert_uint_eq(entry->info.id, SHOWN);
+	store_listing_close(listing);
+}
+
+/* store.h: the id of a new file is the one that was asked for, and stays. */
+START_TEST(a_new_file_keeps_the_id_it_was_shown_with)
+{
+	struct store_write_options fresh = { .id = SHOWN };
+	struct store_write_options keep = {
+		.precondition.condition = STORE_IF_ANY,
+		.keep = true,
+	};
+	struct store_info info;
+
+	CONF_OK(conf_put_bytes("d/a", "1", 1, &fresh, &info));
+	ck_assert_uint_eq(info.id, SHOWN);
+	expect_shown("d/a");
+	CONF_OK(conf_put_bytes("d/a", "22", 2, &keep, &info));
+	ck_assert_uint_eq(info.id, SHOWN);
+	expect_shown("d/a");
+	CONF_OK(conf_put_over("d/a", "333"));
+	expect_shown("d/a");
+	CONF_OK(move("d/a", "d/b", 0));
+	expect_shown("d/b");
+	if (!conf_backend.persistent)
+		return;
+	conf_reopen();
+	expect_shown("d/b");
+	CONF_OK(conf_put_bytes("d/b", "4444", 4, &keep, &info));
+	expect_shown("d/b");
+}
+END_TEST
+
+START_TEST(a_new_file_of_a_stream_keeps_the_id_it_was_shown_with)
+{
+	struct store_write_options fresh = { .id = SHOWN };
+	struct store_writer *writer = NULL;
+	struct store_info info;
+
+	CONF_OK(store_open_writer(conf_store, NULL, "d/a", &fresh, &writer,
+				  &conf_error));
+	CONF_OK(store_writer_write(writer, NULL, "1", 1, &conf_error));
+	CONF_OK(store_writer_commit(writer, NULL, &info, &conf_error));
+	ck_assert_uint_eq(info.id, SHOWN);
+	expect_shown("d/a");
+	if (!conf_backend.persistent)
+		return;
+	conf_reopen();
+	expect_shown("d/a");
+}
+END_TEST
+
+/* What was shown as a new file and replaces one that came meanwhile. */
+START_TEST(a_file_that_replaces_another_keeps_the_id_it_was_shown_with)
+{
+	struct store_write_options over = {
+		.precondition.condition = STORE_IF_ANY,
+		.id = SHOWN,
+	};
+	struct store_info info;
+
+	CONF_OK(conf_put("d/a", "1"));
+	CONF_OK(conf_put_bytes("d/a", "22", 2, &over, &info));
+	ck_assert_uint_eq(info.id, SHOWN);
+	expect_shown("d/a");
+	conf_expect("d/a", "22");
+}
+END_TEST
+
 START_TEST(ids_are_all_different)
 {
 	static const char *const keys[] = { "a", "b", "d", "d/a", "d/e" };
@@ -258,6 +343,16 @@ START_TEST(ids_are_all_different)
 	}
 }
 END_TEST
+
+static void add_chosen_ids(uint64_t needs)
+{
+	conf_add("P identity", needs,
+		 a_new_file_keeps_the_id_it_was_shown_with);
+	conf_add("P identity", needs,
+		 a_new_file_of_a_stream_keeps_the_id_it_was_shown_with);
+	conf_add("P identity", needs,
+		 a_file_that_replaces_another_keeps_the_id_it_was_shown_with);
+}
 
 void conf_add_moves(void)
 {
@@ -280,4 +375,6 @@ void conf_add_moves(void)
 	conf_add("P identity", 0, identity_follows_a_move_and_no_copy);
 	conf_add("P identity", STORE_CAP_POSIX, identity_survives_replacing);
 	conf_add("P identity", 0, ids_are_all_different);
+	if (conf_backend.keeps_ids)
+		add_chosen_ids(conf_backend.keeps_ids);
 }
