@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -39,6 +40,9 @@ static struct file *file_new(struct fs *fs, struct node *node)
 	if (node->version)
 		memcpy(file->base.token, node->version,
 		       strlen(node->version) + 1);
+	if (node->names)
+		snprintf(file->name_hint, sizeof(file->name_hint), "%s",
+			 node->names->text);
 	node_ref(&fs->tree, node);
 	node->file = file;
 	return file;
@@ -75,11 +79,8 @@ void file_ref(struct file *file)
 	lock_drop(&file->fs->tree.lock);
 }
 
-static void file_free(struct file *file)
+void file_drop_xattrs_locked(struct file *file)
 {
-	staging_discard(&file->staging);
-	if (file->reader)
-		reader_put(file->reader);
 	while (file->xattrs) {
 		struct file_xattr *xattr = file->xattrs;
 
@@ -87,6 +88,16 @@ static void file_free(struct file *file)
 		free(xattr->value);
 		free(xattr);
 	}
+}
+
+static void file_free(struct file *file)
+{
+	staging_discard(&file->staging);
+	if (file->reader)
+		reader_put(file->reader);
+	lock_take(&file->lock);
+	file_drop_xattrs_locked(file);
+	lock_drop(&file->lock);
 	condition_destroy(&file->changed);
 	lock_destroy(&file->lock);
 	free(file);
@@ -230,6 +241,9 @@ void file_dirty_locked(struct file *file)
 	lock_take(&fs->tree.lock);
 	file->references++;
 	file->node->flags |= NODE_LOCAL;
+	if (file->node->names)
+		snprintf(file->name_hint, sizeof(file->name_hint), "%s",
+			 file->node->names->text);
 	lock_drop(&fs->tree.lock);
 	atomic_fetch_add(&fs->counters.dirty_files, 1);
 	publisher_add(fs->publisher, file);
@@ -292,13 +306,19 @@ bool file_base_is_current(struct file *file, struct store_context *context,
 		store_version_equal(&info.version, &base));
 }
 
-void file_advance_base(struct file *file, const struct store_info *info)
+void file_advance_base(struct fs *fs, struct node *node,
+		       const struct store_info *info)
 {
+	struct file *file = file_find(fs, node);
+
+	if (!file)
+		return;
 	lock_take(&file->lock);
 	if (file->base_exists)
 		file->base = info->version;
 	file->epoch++;
 	lock_drop(&file->lock);
+	file_put(file);
 }
 
 void file_created(struct file *file)
@@ -373,7 +393,7 @@ static int file_accept(struct op *op, struct file *file,
 	lock_take(&file->lock);
 	lock_take(&tree->lock);
 	known = node_has_version(node, &info->version);
-	old = file->dirty || node->checked_ns > op->started_ns;
+	old = file->dirty || node->busy || node->checked_ns > op->started_ns;
 	taken = known || !file->handles || !node->version;
 	if (!old && taken)
 		node_refresh(tree, node, info);

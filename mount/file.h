@@ -25,6 +25,13 @@ struct base_reader {
 	struct store_reader *reader;
 };
 
+/* What was sent and may have arrived though the store has not said so. */
+struct file_unanswered {
+	bool pending;
+	uint64_t size;
+	struct timespec mtime;
+};
+
 struct file_xattr {
 	struct file_xattr *next;
 	void *value;
@@ -52,7 +59,9 @@ struct file {
 	bool doomed;	/* its writer was killed: never publish */
 	bool held;	/* can be read without its name, also unopened */
 	uint32_t attributes;	   /* STORE_ATTR_* set here, not in the store */
-	struct file_xattr *xattrs; /* of a created file */
+	struct file_xattr *xattrs; /* of a created or unlinked file */
+	struct file_unanswered unanswered;
+	char name_hint[64]; /* for messages, once the name is gone */
 	/* publishing */
 	uint64_t change;	    /* counts changes */
 	uint64_t running_change;    /* what the running attempt covers */
@@ -128,8 +137,12 @@ int file_hold_xattrs(struct op *op, struct file *file) STORE_WARN_UNUSED;
  */
 bool file_base_is_current(struct file *file, struct store_context *context,
 			  const char *key);
-/* After a change of ours: the same bytes have another token now. */
-void file_advance_base(struct file *file, const struct store_info *info);
+/*
+ * After a change of ours, once the node has the new version: the same bytes
+ * have another token now, also for whoever has opened the file meanwhile.
+ */
+void file_advance_base(struct fs *fs, struct node *node,
+		       const struct store_info *info);
 /* Set up a file that has just been created under its name. */
 void file_created(struct file *file);
 /* Take what is in the store at this moment as the base. */
@@ -140,6 +153,7 @@ void file_stamp_locked(struct file *file) REQUIRES(file->lock);
 int file_truncate_locked(struct file *file, uint64_t size,
 			 struct store_error *error) REQUIRES(file->lock)
 	STORE_WARN_UNUSED;
+void file_drop_xattrs_locked(struct file *file) REQUIRES(file->lock);
 /* Something to publish came up. */
 void file_dirty_locked(struct file *file) REQUIRES(file->lock);
 /* Nothing is left to publish; drops the reference that dirt holds later. */

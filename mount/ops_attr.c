@@ -229,9 +229,8 @@ static int set_held(struct op *op, struct node *node,
 					    wanted, &info, &op->error);
 	}
 	if (!code && current) {
-		if (file)
-			file_advance_base(file, &info);
 		set_accept(fs, node, wanted, &info);
+		file_advance_base(fs, node, &info);
 	}
 	file_put(file);
 	return code;

@@ -147,8 +147,6 @@ static void follow(struct fs *fs, const struct victim *moved,
 {
 	if (!moved->current)
 		return;
-	if (moved->file)
-		file_advance_base(moved->file, info);
 	lock_take(&fs->tree.lock);
 	if (moved->node->flags & NODE_LOCAL)
 		node_set_version(moved->node, &info->version);
@@ -156,6 +154,7 @@ static void follow(struct fs *fs, const struct victim *moved,
 		node_refresh(&fs->tree, moved->node, info);
 	moved->node->flags &= (uint8_t)~NODE_STALE_PAGES;
 	lock_drop(&fs->tree.lock);
+	file_advance_base(fs, moved->node, info);
 }
 
 /* ---- memory ---- */

@@ -17,8 +17,11 @@
 #include "mount/file.h"
 #include "mount/ops.h"
 #include "src/base/buf.h"
+#include "src/base/clock.h"
 
 #define OURS "user.storefs."
+/* Cancelling does not signal a condition: look this often. */
+#define LOOK_AGAIN_NS (20 * NS_PER_MS)
 
 static bool name_is_ours(const char *name)
 {
@@ -137,6 +140,29 @@ static void pending_done(struct file *file) NO_THREAD_SAFETY
 {
 	lock_drop(&file->lock);
 	file_put(file);
+}
+
+/*
+ * The same to change something.  A publish that runs has taken what there
+ * was: its end decides where the change belongs.
+ */
+static int pending_file_idle(struct op *op, struct node *node,
+			     struct file **out) NO_THREAD_SAFETY
+{
+	struct file *file;
+	int code = STORE_OK;
+
+	while ((file = pending_file(op, node)) &&
+	       file->started > file->finished && !code) {
+		condition_wait_until(&file->changed, &file->lock,
+				     clock_monotonic_ns() + LOOK_AGAIN_NS);
+		pending_done(file);
+		code = store_context_check(&op->context, &op->error);
+	}
+	if (code && file)
+		pending_done(file);
+	*out = code ? NULL : file;
+	return code;
 }
 
 static struct file_xattr **pending_find(struct file *file, const char *name)
@@ -385,14 +411,16 @@ void fs_setxattr(fuse_req_t request, fuse_ino_t ino, const char *name,
 	char key[STORE_KEY_MAX + 1];
 	struct gate_pass pass;
 	struct node *node;
-	struct file *file;
+	struct file *file = NULL;
 	struct op op;
 	int code;
 
 	op_begin(&op, request);
 	node = node_of(op.fs, ino);
 	code = check_writable(&op, name);
-	if (!code && (file = pending_file(&op, node))) {
+	if (!code)
+		code = pending_file_idle(&op, node, &file);
+	if (!code && file) {
 		code = pending_set(&op, file, &xattr, flags);
 		pending_done(file);
 	} else if (!code) {
@@ -412,14 +440,16 @@ void fs_removexattr(fuse_req_t request, fuse_ino_t ino, const char *name)
 	char key[STORE_KEY_MAX + 1];
 	struct gate_pass pass;
 	struct node *node;
-	struct file *file;
+	struct file *file = NULL;
 	struct op op;
 	int code;
 
 	op_begin(&op, request);
 	node = node_of(op.fs, ino);
 	code = check_writable(&op, name);
-	if (!code && (file = pending_file(&op, node))) {
+	if (!code)
+		code = pending_file_idle(&op, node, &file);
+	if (!code && file) {
 		struct file_xattr **link = pending_find(file, name);
 
 		if (*link)

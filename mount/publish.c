@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "mount/publish.h"
@@ -38,7 +39,9 @@ struct attempt {
 	struct gate_pass pass;
 	char key[STORE_KEY_MAX + 1];
 	/* the frozen state */
-	bool content, created, base_exists, unlinked;
+	bool content, created, base_exists;
+	bool unlinked; /* by somebody here: nothing is to be published */
+	bool lost;     /* by somebody else: there is no place to publish to */
 	struct store_version base;
 	struct store_attributes attributes;
 	uint64_t id; /* st_ino that a new file has shown already */
@@ -47,7 +50,9 @@ struct attempt {
 	size_t kept_count;
 	struct store_xattr *xattrs; /* owned; the values are the file's */
 	size_t xattr_count;
+	struct file_unanswered unanswered;
 	/* the outcome */
+	bool current; /* attributes went to the version that is the base */
 	struct store_info info;
 };
 
@@ -137,7 +142,8 @@ static void freeze_attributes(struct attempt *attempt)
 		.atime = node_time_to(node->atime),
 	};
 	attempt->id = node->number;
-	attempt->unlinked = !node->names;
+	attempt->unlinked = !node->names && !(node->flags & NODE_LOST);
+	attempt->lost = !node->names && (node->flags & NODE_LOST);
 	lock_drop(&tree->lock);
 }
 
@@ -181,10 +187,18 @@ static int freeze_locked(struct attempt *attempt, struct file *file)
 	attempt->created = file->created;
 	attempt->base_exists = file->base_exists;
 	attempt->base = file->base;
+	attempt->unanswered = file->unanswered;
 	attempt->content =
 		file->created || file->staging.changed || file->staging.sealed;
+	if (attempt->lost && !attempt->content)
+		attempt->unlinked = true;
 	if (attempt->unlinked)
 		return STORE_OK;
+	if (attempt->lost)
+		return store_error_set(&attempt->error, STORE_CHANGED,
+				       "%s: replaced or removed in the store "
+				       "meanwhile",
+				       file->name_hint);
 	/* A settle that lacked disk is made up for first. */
 	if (file->staging.sealed)
 		code = staging_settle(&file->staging, false, &attempt->error);
@@ -218,7 +232,7 @@ attempt_condition(const struct attempt *attempt)
 					    .version = attempt->base };
 }
 
-static int attempt_put(struct attempt *attempt)
+static int put_once(struct attempt *attempt)
 {
 	struct layer_source source = {
 		.source = { .size = staging_layer_size(attempt->layer),
@@ -236,14 +250,47 @@ static int attempt_put(struct attempt *attempt)
 		.xattrs = attempt->xattrs,
 		.xattr_count = attempt->xattr_count,
 	};
-	int code;
 
 	atomic_fetch_add(&attempt->fs->counters.publishes, 1);
-	code = store_write(attempt->fs->store, &attempt->context, attempt->key,
+	return store_write(attempt->fs->store, &attempt->context, attempt->key,
 			   &source.source, &options, &attempt->info,
 			   &attempt->error);
+}
+
+/*
+ * An earlier attempt had no answer, and now the store has another version:
+ * is it ours after all?  Size and the nanoseconds of our own last write say
+ * so.  Then it is the base.
+ */
+static bool answer_was_lost(struct attempt *attempt)
+{
+	const struct file_unanswered *sent = &attempt->unanswered;
+	struct store_info info;
+
+	if (!sent->pending ||
+	    store_stat(attempt->fs->store, &attempt->context, attempt->key,
+		       &info, NULL) ||
+	    info.size != sent->size ||
+	    !(info.attributes.mask & STORE_ATTR_MTIME) ||
+	    timespec_compare(info.attributes.mtime, sent->mtime))
+		return false;
+	attempt->base_exists = true;
+	attempt->base = info.version;
+	return true;
+}
+
+static int attempt_put(struct attempt *attempt)
+{
+	int code = put_once(attempt);
+	bool conflict = code == STORE_EXISTS || code == STORE_NOT_FOUND ||
+			code == STORE_CHANGED;
+
+	if (conflict && answer_was_lost(attempt)) {
+		code = put_once(attempt);
+		conflict = code == STORE_EXISTS || code == STORE_NOT_FOUND;
+	}
 	/* Whatever the store calls it: it is not the version we knew. */
-	if (code == STORE_EXISTS || code == STORE_NOT_FOUND)
+	if (conflict)
 		code = store_error_set(&attempt->error, STORE_CHANGED,
 				       "%s: changed in the store meanwhile",
 				       attempt->key);
@@ -288,10 +335,13 @@ static int attempt_request(struct attempt *attempt)
 	lock_drop(&tree->lock);
 	if (code)
 		return code;
-	if (!attempt->content)
+	if (!attempt->content) {
+		attempt->current = file_base_is_current(
+			attempt->file, &attempt->context, attempt->key);
 		return store_set_attributes(
 			attempt->fs->store, &attempt->context, attempt->key,
 			&attempt->attributes, &attempt->info, &attempt->error);
+	}
 	code = attempt_put(attempt);
 	if (!code && attempt->created)
 		restore_folder_time(attempt);
@@ -300,35 +350,58 @@ static int attempt_request(struct attempt *attempt)
 
 /* ---- the outcome ---- */
 
-static void settle_success_locked(struct attempt *attempt, struct file *file)
+/* The store has it: this is the base, and what the node shows. */
+static void take_result_locked(struct attempt *attempt, struct file *file)
 	REQUIRES(file->lock)
 {
 	struct tree *tree = &attempt->fs->tree;
-	struct store_error error = STORE_ERROR_INIT;
+	struct node *node = file->node;
 
 	file->base_exists = true;
 	file->base = attempt->info.version;
 	file->epoch++;
+	file_drop_reader_locked(file);
+	lock_take(&tree->lock);
+	node->flags &= (uint8_t)~NODE_UNPUBLISHED;
+	node_set_version(node, &attempt->info.version);
+	node_set_identity(tree, node, attempt->info.node);
+	node->links = attempt->info.links ? attempt->info.links : 1;
+	if (file->running_change == file->change) {
+		node->ctime = node_time_from(attempt->info.ctime);
+		node->allocated = node_blocks(attempt->info.allocated);
+	}
+	node->checked_ns = clock_monotonic_ns();
+	lock_drop(&tree->lock);
+}
+
+static void settle_success_locked(struct attempt *attempt, struct file *file)
+	REQUIRES(file->lock)
+{
+	struct store_error error = STORE_ERROR_INIT;
+
 	file->failures = 0;
 	file->detached_error = false;
-	file_drop_reader_locked(file);
+	file->unanswered.pending = false;
+	if (attempt->content || attempt->current)
+		take_result_locked(attempt, file);
 	if (attempt->content && staging_settle(&file->staging, true, &error))
 		log_warn("%s: stored, but: %s", attempt->key, error.message);
 	file->created = false;
 	file->replacing = false;
-	lock_take(&tree->lock);
-	file->node->flags &= (uint8_t)~NODE_UNPUBLISHED;
-	node_set_version(file->node, &attempt->info.version);
-	node_set_identity(tree, file->node, attempt->info.node);
-	file->node->links = attempt->info.links ? attempt->info.links : 1;
-	if (file->running_change == file->change) {
-		file->node->ctime = node_time_from(attempt->info.ctime);
-		file->node->allocated = node_blocks(attempt->info.allocated);
-	}
-	file->node->checked_ns = clock_monotonic_ns();
-	lock_drop(&tree->lock);
+	file_drop_xattrs_locked(file);
 	if (!file->staging.changed && !file->attributes)
 		file_clean_locked(file);
+	else if (!file->writers)
+		publisher_queue(attempt->fs->publisher, file);
+}
+
+static uint64_t random_number(void)
+{
+	uint64_t number;
+
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		number = (uint64_t)clock_monotonic_ns() * 2654435761U;
+	return number;
 }
 
 /* Full jitter: anything up to the exponential bound. */
@@ -340,7 +413,14 @@ static int64_t retry_pause(unsigned int failures)
 		bound *= 2;
 	if (bound > RETRY_MAX_NS)
 		bound = RETRY_MAX_NS;
-	return bound / 10 + clock_now().tv_nsec % (bound - bound / 10);
+	return bound / 10 + (int64_t)(random_number() % (uint64_t)bound);
+}
+
+/* May the store have done it all the same? */
+static bool code_leaves_doubt(int code)
+{
+	return code == STORE_UNAVAILABLE || code == STORE_TIMEOUT ||
+	       code == STORE_CANCELLED || code == STORE_INTERNAL;
 }
 
 static void settle_failure_locked(struct attempt *attempt, struct file *file,
@@ -349,6 +429,12 @@ static void settle_failure_locked(struct attempt *attempt, struct file *file,
 	struct store_error error = STORE_ERROR_INIT;
 
 	file->attributes |= attempt->attributes.mask;
+	if (attempt->layer && code_leaves_doubt(code))
+		file->unanswered = (struct file_unanswered){
+			.pending = true,
+			.size = staging_layer_size(attempt->layer),
+			.mtime = attempt->attributes.mtime,
+		};
 	if (file->staging.sealed &&
 	    staging_settle(&file->staging, false, &error))
 		log_warn("%s: %s", attempt->key, error.message);
@@ -393,7 +479,7 @@ static bool attempt_begin(struct attempt *attempt, bool *abandon)
 	while (file->started > file->finished)
 		condition_wait(&file->changed, &file->lock);
 	*abandon = file->dirty && file->doomed && !file->writers;
-	go = file->dirty && !*abandon;
+	go = file->dirty && !file->doomed;
 	file->started++;
 	file->running_change = file->change;
 	if (!go) {
@@ -433,7 +519,7 @@ void publish_attempt(struct file *file, struct store_cancel *cancel)
 			   cancel);
 	if (!attempt_begin(&attempt, &abandon)) {
 		if (abandon)
-			publish_abandon(file, "its writer was killed");
+			publish_abandon(file, "its writer was killed", false);
 		return;
 	}
 	code = gate_enter(&file->fs->gate, &attempt.pass, &attempt.context,
@@ -446,82 +532,4 @@ void publish_attempt(struct file *file, struct store_cancel *cancel)
 	gate_leave(&file->fs->gate, &attempt.pass);
 	free(attempt.kept);
 	free(attempt.xattrs);
-}
-
-/* ---- giving up ---- */
-
-static int record_write(struct file *file, const char *name, const char *key,
-			const char *reason)
-{
-	CLEANUP_FREE char *text = NULL;
-	struct json *record = json_object();
-	char path[96];
-	int fd, code = STORE_OK;
-
-	code |= json_set(record, "version", json_number(1));
-	code |= json_set(record, "key", json_text(key));
-	code |= json_set(record, "state", json_text("unfinished"));
-	code |= json_set(record, "reason", json_text(reason));
-	code |= json_set(record, "base", json_text(file->base.token));
-	code |= json_set(record, "time", json_number(clock_now().tv_sec));
-	text = json_print(record, false);
-	json_free(record);
-	snprintf(path, sizeof(path), "%s.json", name);
-	fd = openat(file->fs->staging_fd, path,
-		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0 || !text)
-		code = STORE_INTERNAL;
-	else if (write(fd, text, strlen(text)) != (ssize_t)strlen(text) ||
-		 fsync(fd))
-		code = STORE_NO_SPACE;
-	if (fd >= 0)
-		close(fd);
-	return code;
-}
-
-/* Back to what the store has, or to nothing. */
-static void node_revert(struct file *file)
-{
-	struct tree *tree = &file->fs->tree;
-	struct node *node = file->node;
-
-	lock_take(&tree->lock);
-	node->flags |= NODE_STALE_PAGES;
-	node->checked_ns = 0;
-	node->size = file->staging.base_size;
-	while (!file->base_exists && node->names)
-		tree_drop_name(tree, node->names);
-	lock_drop(&tree->lock);
-}
-
-void publish_abandon(struct file *file, const char *reason)
-{
-	struct fs *fs = file->fs;
-	CLEANUP_FREE char *name = NULL;
-	char key[STORE_KEY_MAX + 1] = "";
-	bool kept;
-
-	lock_take(&file->lock);
-	if (!file->dirty) {
-		lock_drop(&file->lock);
-		return;
-	}
-	lock_take(&fs->tree.lock);
-	kept = !node_key(&fs->tree, file->node, NULL, key, NULL);
-	lock_drop(&fs->tree.lock);
-	if (kept && file->staging.changed)
-		name = staging_abandon(&file->staging);
-	file->attributes = 0;
-	file_clean_locked(file);
-	node_revert(file);
-	lock_drop(&file->lock);
-	if (!name)
-		return;
-	atomic_fetch_add(&fs->counters.unfinished, 1);
-	if (record_write(file, name, key, reason))
-		log_error("%s: no record could be written", name);
-	log_warn("%s: %s; the bytes are kept in the staging directory as %s",
-		 key, reason, name);
-	fuse_lowlevel_notify_inval_inode(fs->session, ino_of(fs, file->node), 0,
-					 0);
 }

@@ -59,9 +59,10 @@ void publisher_remove(struct publisher *publisher, struct file *file);
 void publish_attempt(struct file *file, struct store_cancel *cancel);
 /*
  * Keep the staged bytes for their owner in the staging directory, and go
- * back to what the store has.
+ * back to what the store has (abandon.c): files whose writer was killed, or
+ * (`ending`) all.  True when bytes were kept.
  */
-void publish_abandon(struct file *file, const char *reason);
+bool publish_abandon(struct file *file, const char *reason, bool ending);
 /* Put the file in the queue (again). */
 void publisher_queue(struct publisher *publisher, struct file *file);
 /* Queue it at a time (CLOCK_MONOTONIC). */

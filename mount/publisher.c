@@ -385,8 +385,7 @@ static void abandon_one(void *arg, struct file *file)
 {
 	unsigned int *count = arg;
 
-	publish_abandon(file, "unmounted");
-	++*count;
+	*count += publish_abandon(file, "unmounted", true);
 }
 
 unsigned int publish_abandon_all(struct fs *fs)

@@ -236,18 +236,36 @@ void staging_discard(struct staging *staging)
 	staging_init(staging, staging->area, staging->base_size);
 }
 
-char *staging_abandon(struct staging *staging)
+bool staging_abandon(struct staging *staging, struct staging_remains *remains)
 {
-	struct staging_layer *layer =
-		staging->top ? staging->top : staging->sealed;
-	char *name = layer ? strdup(layer->name) : NULL;
+	struct staging_layer *layer;
+	struct store_error error;
 
-	if (staging->top)
-		fsync(staging->top->fd);
-	layer_unref(staging->top);
-	layer_unref(staging->sealed);
+	*remains = (struct staging_remains){ 0 };
+	if (staging->sealed && staging_settle(staging, false, &error))
+		layer_unref(staging->sealed);
+	layer = staging->top;
+	if (layer) {
+		fsync(layer->fd);
+		*remains = (struct staging_remains){
+			.name = strdup(layer->name),
+			.size = layer->size,
+			.lower_limit = layer->lower_limit,
+			.present = layer->present,
+		};
+		atomic_fetch_sub(&staging->area->bytes,
+				 rangemap_total(&layer->present));
+		rangemap_init(&layer->present);
+		layer_unref(layer);
+	}
 	staging_init(staging, staging->area, staging->base_size);
-	return name;
+	return remains->name;
+}
+
+void staging_remains_release(struct staging_remains *remains)
+{
+	free(remains->name);
+	rangemap_release(&remains->present);
 }
 
 /* ---- changing ---- */

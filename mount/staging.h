@@ -54,11 +54,20 @@ void staging_init(struct staging *staging, struct staging_area *area,
 		  uint64_t base_size);
 /* Deletes the staging files: only once the bytes are safe or unwanted. */
 void staging_discard(struct staging *staging);
+/* What staging_abandon() leaves on disk. */
+struct staging_remains {
+	char *name; /* of the file in the area; owned */
+	uint64_t size;
+	uint64_t lower_limit; /* below it, what is not present is the base's */
+	struct rangemap present;
+};
 /*
- * Lets go of the staging files but leaves them on disk, for bytes that no
- * store has confirmed.  The name of the file, or NULL; malloc'd.
+ * Lets go of the staging files but leaves them on disk, synced, for bytes
+ * that no store has confirmed.  False: there are none.  A file that could
+ * not be laid under a later one for lack of disk stays beside it.
  */
-char *staging_abandon(struct staging *staging);
+bool staging_abandon(struct staging *staging, struct staging_remains *remains);
+void staging_remains_release(struct staging_remains *remains);
 
 int staging_write(struct staging *staging, const void *data, uint64_t offset,
 		  size_t length, struct store_error *error) STORE_WARN_UNUSED;
