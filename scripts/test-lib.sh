@@ -220,7 +220,7 @@ test_environment() {
 # verbose output; without it, from its last line of totals.
 check_results() {
 	awk -v name="$1" '
-	/^[^ :]+:[0-9]+:[PFE]:/ {
+	/^[^ :]+:[0-9]+:[PFES]:/ {
 		split($0, part, ":")
 		test = name "/" part[4] "/" part[5]
 		gsub(/ /, "-", test)

@@ -24,8 +24,8 @@
 #include "src/option.h"
 
 static const struct store_backend *const ops = &local_backend;
-static char scratch[64]; /* a fresh folder */
-static char root[80];	 /* the store in it */
+static char scratch[256]; /* a fresh folder */
+static char root[288];	  /* the store in it */
 static void *self;
 static struct store_context context;
 static struct store_error error;
@@ -86,7 +86,7 @@ static UNUSED void setup(void)
 {
 	const char *tmp = getenv("TMPDIR");
 
-	snprintf(scratch, sizeof(scratch), "%.40s/local-XXXXXX",
+	snprintf(scratch, sizeof(scratch), "%.230s/local-XXXXXX",
 		 tmp ? tmp : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(scratch));
 	snprintf(root, sizeof(root), "%s/root", scratch);

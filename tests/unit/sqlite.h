@@ -32,8 +32,8 @@ static const struct store_backend *const ops = &sqlite_backend;
 static void *self;
 static struct store_context context;
 static struct store_error error;
-static char folder[64];
-static char path[128];
+static char folder[256];
+static char path[288];
 
 #define OK(call) expect_code(STORE_OK, (call), #call, __LINE__)
 #define FAILS(code, call) expect_code((code), (call), #call, __LINE__)
@@ -87,8 +87,8 @@ static inline void begin(void)
 {
 	const char *base = getenv("TMPDIR");
 
-	snprintf(folder, sizeof(folder), "%.40s/sqlite-XXXXXX",
-		 base && *base && strlen(base) <= 40 ? base : "/tmp");
+	snprintf(folder, sizeof(folder), "%.230s/sqlite-XXXXXX",
+		 base && *base ? base : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/store.db", folder);
 	store_context_init(&context, 0, NULL);

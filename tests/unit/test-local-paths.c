@@ -31,7 +31,7 @@ static void refuse_all(const char *key)
 
 START_TEST(no_symlink_among_the_parents_is_followed)
 {
-	char other[96];
+	char other[384];
 
 	snprintf(other, sizeof(other), "%s/other", scratch);
 	ck_assert_int_eq(mkdir(other, 0755), 0);
@@ -89,7 +89,7 @@ END_TEST
 
 START_TEST(the_root_itself_may_be_a_symlink)
 {
-	char link[96];
+	char link[384];
 	char *key;
 
 	snprintf(link, sizeof(link), "%s/way", scratch);
@@ -119,7 +119,7 @@ END_TEST
 
 START_TEST(a_missing_root_is_empty_and_made_by_a_put)
 {
-	char path[128];
+	char path[384];
 	struct store_info info;
 
 	ops->close(self);
@@ -204,7 +204,7 @@ START_TEST(native_paths_lead_there_and_back)
 {
 	char *path = ops->native_path(self, "a/b");
 	char *key = ops->to_key(self, path);
-	char sibling[96];
+	char sibling[384];
 
 	ck_assert_str_eq(path, outside("a/b"));
 	ck_assert_str_eq(key, "a/b");
@@ -225,8 +225,8 @@ END_TEST
 
 START_TEST(the_identity_is_a_url_of_the_real_root)
 {
-	char path[128];
-	char expected[160];
+	char path[384];
+	char expected[512];
 	char *identity;
 
 	snprintf(path, sizeof(path), "%s/a b%%?#\xc3\xbc", scratch);

@@ -65,7 +65,7 @@ static int pages_read(bool reset)
 
 static off_t log_bytes(void)
 {
-	char name[160];
+	char name[sizeof(path) + 8];
 	struct stat st;
 
 	snprintf(name, sizeof(name), "%s-wal", path);
