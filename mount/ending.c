@@ -13,6 +13,7 @@
 
 #include "mount/fuse_api.h"
 #include "mount/mountpoint.h"
+#include "mount/op.h"
 #include "mount/publish.h"
 #include "mount/session.h"
 #include "src/base/clock.h"
@@ -28,6 +29,7 @@ struct ending {
 	struct fs *fs;
 	pthread_t main, watcher, drainer;
 	bool drainer_runs;	     /* of the watcher, then of ending_stop() */
+	_Atomic bool detached;	     /* the mount was taken away here */
 	_Atomic bool draining;	     /* a further signal cuts it short */
 	struct store_cancel *cancel; /* of the drain */
 	struct store_cancel *done;   /* requests are no longer served */
@@ -64,6 +66,11 @@ static void drain(struct ending *ending)
 		log_warn("%u files stay in the staging directory", undone);
 }
 
+bool ending_detached(const struct ending *ending)
+{
+	return atomic_load(&ending->detached);
+}
+
 void ending_drain(struct ending *ending)
 {
 	/* After a signal it has been done, as far as was wanted. */
@@ -78,9 +85,13 @@ static void *drain_thread(void *arg)
 	struct store_error error = STORE_ERROR_INIT;
 
 	drain(ending);
-	if (mountpoint_unmount(fs->mountpoint, true, &error))
+	/* Not what somebody else has mounted there since. */
+	if (mountpoint_device(fs->mountpoint) == fs->device &&
+	    mountpoint_unmount(fs->mountpoint, true, &error))
 		log_warn("unmounting: %s", error.message);
+	atomic_store(&ending->detached, true);
 	fuse_session_exit(fs->session);
+	op_cancel_all(fs);
 	wake_main(ending);
 	return NULL;
 }

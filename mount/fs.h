@@ -12,7 +12,10 @@
  *	3 struct publisher.lock	the queue of publishes
  *	4 struct gate.lock	who moves and who publishes
  *	5 struct tree.lock	names and attributes
- * None is held across a store op, a FUSE reply or a notification.
+ *	6 struct fs_running.lock	requests that are being answered
+ * None is held across a store call, a FUSE reply or a notification, but for
+ * the first: it belongs to one open descriptor, whose readers wait for each
+ * other anyway.
  */
 #ifndef STOREFS_MOUNT_FS_H
 #define STOREFS_MOUNT_FS_H
@@ -30,6 +33,15 @@ struct publisher;
 
 /* Files replaced lately that a process may be about to open. */
 enum { FS_KEPT_FILES = 32 };
+
+struct op;
+
+/* Requests that are being answered. */
+struct fs_running {
+	struct lock lock;
+	struct op *first; /* protected by `lock` */
+	bool cancelled;	  /* the same */
+};
 
 struct fs_counters {
 	_Atomic uint64_t open_files; /* handles */
@@ -63,6 +75,7 @@ struct fs {
 	/* with locks of their own */
 	struct tree tree;
 	struct gate gate;
+	struct fs_running running;
 	struct fs_counters counters;
 };
 

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,6 +34,18 @@ static int wait_ready(int fd)
 	return read(fd, &status, 1) == 1 ? status : CLI_EXIT_FAILED;
 }
 
+/* Keep nothing of the caller's open but this one, moved down. */
+static int close_inherited(int fd)
+{
+	enum { FIRST = 3 };
+
+	if (fd != FIRST && dup3(fd, FIRST, O_CLOEXEC) == FIRST)
+		fd = FIRST;
+	if (fd == FIRST)
+		syscall(SYS_close_range, FIRST + 1, ~0U, 0);
+	return fd;
+}
+
 static int run_detached(const struct cli *cli, const struct source *source,
 			const char *mountpoint)
 {
@@ -54,6 +67,7 @@ static int run_detached(const struct cli *cli, const struct source *source,
 		return wait_ready(pipes[0]);
 	}
 	close(pipes[0]);
+	pipes[1] = close_inherited(pipes[1]);
 	setsid();
 	if (chdir("/"))
 		return CLI_EXIT_FAILED;

@@ -20,6 +20,45 @@ static void op_interrupted(fuse_req_t request, void *data)
 	store_cancel_trigger(cancel);
 }
 
+static void running_add(struct op *op)
+{
+	struct fs_running *running = &op->fs->running;
+
+	if (!op->cancel)
+		return;
+	lock_take(&running->lock);
+	op->next = running->first;
+	if (op->next)
+		op->next->previous = op;
+	running->first = op;
+	if (running->cancelled)
+		store_cancel_trigger(op->cancel);
+	lock_drop(&running->lock);
+}
+
+static void running_remove(struct op *op)
+{
+	struct fs_running *running = &op->fs->running;
+
+	lock_take(&running->lock);
+	if (op->next)
+		op->next->previous = op->previous;
+	if (op->previous)
+		op->previous->next = op->next;
+	else
+		running->first = op->next;
+	lock_drop(&running->lock);
+}
+
+void op_cancel_all(struct fs *fs)
+{
+	lock_take(&fs->running.lock);
+	fs->running.cancelled = true;
+	for (struct op *op = fs->running.first; op; op = op->next)
+		store_cancel_trigger(op->cancel);
+	lock_drop(&fs->running.lock);
+}
+
 void op_begin(struct op *op, fuse_req_t request)
 {
 	*op = (struct op){ .fs = fuse_req_userdata(request),
@@ -29,6 +68,7 @@ void op_begin(struct op *op, fuse_req_t request)
 			   .started_ns = clock_monotonic_ns() };
 	store_context_init(&op->context, op->fs->options->op_timeout_ns,
 			   op->cancel);
+	running_add(op);
 	/* Without memory for it the call cannot be interrupted, only slow. */
 	if (op->cancel)
 		fuse_req_interrupt_func(request, op_interrupted, op->cancel);
@@ -39,6 +79,7 @@ void op_done(struct op *op)
 	if (!op->cancel)
 		return;
 	fuse_req_interrupt_func(op->request, NULL, NULL);
+	running_remove(op);
 	store_cancel_free(op->cancel);
 	op->cancel = NULL;
 }

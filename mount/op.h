@@ -19,6 +19,7 @@
 #include "mount/fuse_api.h"
 
 struct op {
+	struct op *next, *previous; /* of fs->running, while not done */
 	struct fs *fs;
 	fuse_req_t request;
 	const struct fuse_ctx *caller;
@@ -31,6 +32,8 @@ struct op {
 void op_begin(struct op *op, fuse_req_t request);
 /* No more interrupts; to be followed by exactly one fuse_reply_*. */
 void op_done(struct op *op);
+/* Cancel every request that runs, and those that come: the mount ends. */
+void op_cancel_all(struct fs *fs);
 /* op_done() and reply with the errno of `code` (0: success). */
 void op_error(struct op *op, int code);
 /* The errno of a code; `error` (may be NULL) refines it. */

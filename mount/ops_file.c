@@ -74,6 +74,17 @@ static void handle_close(struct fs *fs, struct handle *handle)
 	free(handle);
 }
 
+/* The caller never got it: what it truncated is not to be published. */
+static void handle_undo(struct fs *fs, struct handle *handle)
+{
+	lock_take(&handle->file->lock);
+	handle->file->doomed = handle->file->replacing &&
+			       !handle->file->written &&
+			       handle->file->writers == 1;
+	lock_drop(&handle->file->lock);
+	handle_close(fs, handle);
+}
+
 /* ---- open ---- */
 
 /* An error nobody was told yet meets the next writer, as EIO. */
@@ -134,7 +145,7 @@ void fs_open(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *fi)
 	fi->fh = (uintptr_t)handle;
 	op_done(&op);
 	if (fuse_reply_open(request, fi))
-		handle_close(op.fs, handle);
+		handle_undo(op.fs, handle);
 }
 
 /* ---- create ---- */

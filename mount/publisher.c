@@ -80,6 +80,23 @@ void publisher_queue(struct publisher *publisher, struct file *file)
 	lock_drop(&publisher->lock);
 }
 
+/* Somebody waits: before those nobody waits for. */
+static void queue_first(struct publisher *publisher, struct file *file)
+{
+	lock_take(&publisher->lock);
+	if (!file->queued && !publisher->stopping) {
+		file_ref(file);
+		file->queued = true;
+		file->retry_at_ns = 0;
+		file->queue_next = publisher->queue_head;
+		publisher->queue_head = file;
+		if (!publisher->queue_tail)
+			publisher->queue_tail = file;
+	}
+	condition_broadcast(&publisher->work);
+	lock_drop(&publisher->lock);
+}
+
 void publisher_retry(struct publisher *publisher, struct file *file,
 		     int64_t at_ns)
 {
@@ -278,7 +295,7 @@ int publish_wait(struct file *file, const struct store_context *context,
 	}
 	target = wait_target_locked(file, &ask);
 	if (ask)
-		publisher_queue(file->fs->publisher, file);
+		queue_first(file->fs->publisher, file);
 	code = wait_locked(file, target, context, error);
 	lock_drop(&file->lock);
 	return code;

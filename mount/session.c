@@ -20,6 +20,7 @@
 
 #include "mount/control.h"
 #include "mount/holders.h"
+#include "mount/kernel_io.h"
 #include "mount/mountpoint.h"
 #include "mount/ops.h"
 #include "mount/publish.h"
@@ -167,6 +168,7 @@ static int init_tree(struct session *session, struct store_error *error)
 	fs->tree.default_gid = getegid();
 	fs->tree.file_mode = (uint16_t)fs->options->file_mode;
 	fs->tree.dir_mode = (uint16_t)fs->options->dir_mode;
+	lock_init(&fs->running.lock);
 	code = tree_init(&fs->tree, error);
 	if (code)
 		return code;
@@ -237,7 +239,7 @@ static int mount_session(struct session *session, struct store_error *error)
 	session->mounted = true;
 	fs->device = mountpoint_device(fs->mountpoint);
 	raise_readahead(fs);
-	return STORE_OK;
+	return kernel_io_install(fs->session, error);
 }
 
 /* Without it the mount works, and only tools miss something. */
@@ -300,6 +302,9 @@ static void take_down(struct session *session, bool drain)
 
 	if (fs->publisher && drain)
 		ending_drain(session->ending);
+	/* Whatever is mounted there by now is not ours. */
+	if (session->ending && ending_detached(session->ending))
+		session->mounted = false;
 	ending_stop(session->ending);
 	control_stop(session->control);
 	if (fs->publisher) {

@@ -34,6 +34,8 @@ int ending_start(struct fs *fs, struct ending **ending,
  * signal; not once more after a signal has begun it.
  */
 void ending_drain(struct ending *ending);
+/* Was the mount taken away after a signal? */
+bool ending_detached(const struct ending *ending);
 /* Once requests are no longer served.  NULL is fine. */
 void ending_stop(struct ending *ending);
 

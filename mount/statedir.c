@@ -21,7 +21,9 @@
 #include <unistd.h>
 
 #include "src/base/buf.h"
+#include "src/base/clock.h"
 #include "src/base/crypto.h"
+#include <storefs/context.h>
 
 enum { PATH_LENGTH_MAX = 4096, HASH_LENGTH = 16, IDENTITY_MAX = 16384 };
 
@@ -120,17 +122,33 @@ static int make_parents(char *path, struct store_error *error)
 	return STORE_OK;
 }
 
-static int open_folder(struct statedir *dir, struct store_error *error)
+/* Is it one of ours already, or empty? */
+static bool may_be_taken(int fd)
+{
+	int again;
+	const struct dirent *entry;
+	bool taken = true;
+	DIR *listing;
+
+	if (!faccessat(fd, "identity", F_OK, 0))
+		return true;
+	again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	listing = again < 0 ? NULL : fdopendir(again);
+	while (listing && taken && (entry = readdir(listing)))
+		taken = !strcmp(entry->d_name, ".") ||
+			!strcmp(entry->d_name, "..") ||
+			!strcmp(entry->d_name, "lock");
+	if (listing)
+		closedir(listing);
+	return listing && taken;
+}
+
+static int check_folder(struct statedir *dir, bool made,
+			struct store_error *error)
 {
 	struct stat found;
 
-	if (make_parents(dir->path, error))
-		return error ? error->code : STORE_DENIED;
-	if (mkdir(dir->path, 0700) && errno != EEXIST)
-		return store_error_errno(error, errno, "staging directory %s",
-					 dir->path);
-	dir->fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir->fd < 0 || fstat(dir->fd, &found))
+	if (fstat(dir->fd, &found))
 		return store_error_errno(error, errno, "staging directory %s",
 					 dir->path);
 	if (found.st_uid != geteuid())
@@ -138,13 +156,58 @@ static int open_folder(struct statedir *dir, struct store_error *error)
 				       "staging directory %s belongs to "
 				       "somebody else",
 				       dir->path);
+	if (!made && !may_be_taken(dir->fd))
+		return store_error_set(error, STORE_INVALID,
+				       "staging directory %s holds other "
+				       "files: choose an empty or a new one",
+				       dir->path);
 	if ((found.st_mode & 077) && fchmod(dir->fd, 0700))
 		return store_error_errno(error, errno, "staging directory %s",
 					 dir->path);
 	return STORE_OK;
 }
 
-static int lock_folder(struct statedir *dir, struct store_error *error)
+static int open_folder(struct statedir *dir, struct store_error *error)
+{
+	bool made;
+	int code = make_parents(dir->path, error);
+
+	if (code)
+		return code;
+	made = !mkdir(dir->path, 0700);
+	if (!made && errno != EEXIST)
+		return store_error_errno(error, errno, "staging directory %s",
+					 dir->path);
+	dir->fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir->fd < 0)
+		return store_error_errno(error, errno, "staging directory %s",
+					 dir->path);
+	return check_folder(dir, made, error);
+}
+
+/*
+ * The lock of the same mount's last driver goes when it has finished what
+ * it does after an unmount; that is worth a moment.  Others' is not.
+ */
+#define LOCK_WAIT_NS (10 * NS_PER_SEC)
+#define LOCK_AGAIN_NS (50 * NS_PER_MS)
+
+static bool take_lock(const struct statedir *dir, bool same)
+{
+	int64_t until = clock_monotonic_ns() + (same ? LOCK_WAIT_NS : 0);
+	struct store_context context;
+
+	store_context_init(&context, 0, NULL);
+	while (flock(dir->lock_fd, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK || clock_monotonic_ns() >= until ||
+		    store_context_sleep(&context, LOCK_AGAIN_NS, NULL))
+			return false;
+	}
+	return true;
+}
+
+static int lock_folder(struct statedir *dir, bool same,
+		       struct store_error *error)
 {
 	char holder[32] = "";
 	int length;
@@ -153,7 +216,7 @@ static int lock_folder(struct statedir *dir, struct store_error *error)
 			      O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (dir->lock_fd < 0)
 		return store_error_errno(error, errno, "%s/lock", dir->path);
-	if (flock(dir->lock_fd, LOCK_EX | LOCK_NB)) {
+	if (!take_lock(dir, same)) {
 		if (errno != EWOULDBLOCK)
 			return store_error_errno(error, errno, "%s/lock",
 						 dir->path);
@@ -171,39 +234,57 @@ static int lock_folder(struct statedir *dir, struct store_error *error)
 	return STORE_OK;
 }
 
-/* Written once; a directory that has served another mount is refused. */
-static int check_identity(struct statedir *dir, const char *text,
-			  struct store_error *error)
+/* What the identity file says; "" when there is none. */
+static int read_identity(const struct statedir *dir, char **text,
+			 struct store_error *error)
 {
 	CLEANUP_FREE char *known = calloc(1, IDENTITY_MAX + 1);
 	CLEANUP_FD int fd = openat(dir->fd, "identity", O_RDONLY | O_CLOEXEC);
-	size_t length = strlen(text);
-	ssize_t got;
 
 	if (!known)
 		return store_error_set(error, STORE_NO_MEMORY,
 				       "no memory for an identity");
-	if (fd >= 0) {
-		got = read(fd, known, IDENTITY_MAX);
-		if (got == (ssize_t)length && !memcmp(known, text, length))
-			return STORE_OK;
-		return store_error_set(error, STORE_INVALID,
-				       "staging directory %s belongs to "
-				       "another mount; its identity file "
-				       "tells which",
-				       dir->path);
-	}
-	if (errno != ENOENT)
+	if ((fd < 0 && errno != ENOENT) ||
+	    (fd >= 0 && read(fd, known, IDENTITY_MAX) < 0))
 		return store_error_errno(error, errno, "%s/identity",
 					 dir->path);
-	fd = openat(dir->fd, "identity.new",
-		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	*text = steal_pointer(&known);
+	return STORE_OK;
+}
+
+static int write_identity(const struct statedir *dir, const char *text,
+			  struct store_error *error)
+{
+	CLEANUP_FD int fd =
+		openat(dir->fd, "identity.new",
+		       O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	size_t length = strlen(text);
+
 	if (fd < 0 || write(fd, text, length) != (ssize_t)length || fsync(fd) ||
 	    renameat(dir->fd, "identity.new", dir->fd, "identity") ||
 	    fsync(dir->fd))
 		return store_error_errno(error, errno, "%s/identity",
 					 dir->path);
 	return STORE_OK;
+}
+
+/* Written once; a directory that has served another mount is refused. */
+static int lock_as(struct statedir *dir, const char *text,
+		   struct store_error *error)
+{
+	CLEANUP_FREE char *known = NULL;
+	int code = read_identity(dir, &known, error);
+
+	if (!code)
+		code = lock_folder(dir, !strcmp(known, text), error);
+	if (code || !strcmp(known, text))
+		return code;
+	if (!*known)
+		return write_identity(dir, text, error);
+	return store_error_set(error, STORE_INVALID,
+			       "staging directory %s belongs to another "
+			       "mount; its identity file tells which",
+			       dir->path);
 }
 
 static int check_file_system(const struct statedir *dir,
@@ -272,9 +353,7 @@ int statedir_open(const struct mount_options *options, const char *identity,
 	if (!code)
 		code = check_file_system(dir, options, error);
 	if (!code)
-		code = lock_folder(dir, error);
-	if (!code)
-		code = check_identity(dir, text, error);
+		code = lock_as(dir, text, error);
 	if (!code)
 		code = limit_size(dir, options, error);
 	if (code) {
