@@ -32,9 +32,9 @@ static inline void area_open(struct mount_area *self, const char *where,
 	ck_assert_ptr_nonnull(mkdtemp(self->path));
 	self->fd = open(self->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_ge(self->fd, 0);
-	ck_assert_int_eq(staging_area_open(self->fd, limit, &self->area,
-					   &error),
-			 STORE_OK);
+	ck_assert_int_eq(
+		staging_area_open(self->fd, limit, &self->area, &error),
+		STORE_OK);
 }
 
 /* Files in the folder whose name begins with `prefix`. */

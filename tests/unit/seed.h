@@ -21,8 +21,8 @@ static inline void seed_start(void)
 	const char *text = getenv("SEED");
 
 	seed_state = text ? strtoull(text, NULL, 10)
-			  : (uint64_t)clock_monotonic_ns() ^
-				    (uint64_t)getpid() << 40;
+			  : (uint64_t)clock_monotonic_ns() ^ (uint64_t)getpid()
+								     << 40;
 	printf("# SEED=%" PRIu64 "\n", seed_state);
 	fflush(stdout);
 }

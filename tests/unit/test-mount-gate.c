@@ -81,8 +81,7 @@ static void *visit(void *arg)
 
 static void visitor_start(struct visitor *visitor)
 {
-	ck_assert_int_eq(pthread_create(&visitor->thread, NULL, visit,
-					visitor),
+	ck_assert_int_eq(pthread_create(&visitor->thread, NULL, visit, visitor),
 			 0);
 }
 
@@ -295,8 +294,8 @@ static void *work(void *arg)
 			.nodes = { exclusive ? folder : nodes[i % 3] },
 			.exclusive = exclusive,
 		};
-		_Atomic int *mine = exclusive ? &holders_exclusive
-					      : &holders_shared;
+		_Atomic int *mine =
+			exclusive ? &holders_exclusive : &holders_shared;
 
 		if (gate_enter(&gate, &pass, NULL, NULL))
 			atomic_fetch_add(&violations, 1);
@@ -336,9 +335,8 @@ int main(void)
 	tcase_add_test(tests, shared_passes_do_not_meet);
 	tcase_add_test(tests, an_exclusive_pass_keeps_others_out_of_its_node);
 	tcase_add_test(tests, an_exclusive_pass_covers_all_below);
-	tcase_add_test(
-		tests,
-		an_exclusive_pass_leaves_what_is_above_and_beside_alone);
+	tcase_add_test(tests,
+		       an_exclusive_pass_leaves_what_is_above_and_beside_alone);
 	tcase_add_test(tests, both_nodes_of_a_pass_count);
 	tcase_add_test(tests, passes_of_one_thread_do_not_wait_for_each_other);
 	tcase_add_test(tests, leaving_lets_the_waiting_in);

@@ -51,8 +51,8 @@ static struct store_info info_of(enum store_type type, const char *token)
 static struct node *look(struct node *parent, const char *name,
 			 const struct store_info *info)
 {
-	struct node *node = tree_enter(&tree, parent, name, info,
-				       clock_monotonic_ns());
+	struct node *node =
+		tree_enter(&tree, parent, name, info, clock_monotonic_ns());
 
 	ck_assert_ptr_nonnull(node);
 	node->lookups++;
@@ -101,8 +101,8 @@ static void has_key(const struct node *node, const char *want)
 	ck_assert_str_eq(key, want);
 }
 
-static void move(struct node *parent, const char *name,
-		 struct node *new_parent, const char *new_name)
+static void move(struct node *parent, const char *name, struct node *new_parent,
+		 const char *new_name)
 {
 	struct name *spare = tree_new_name(new_name);
 
@@ -519,6 +519,47 @@ END_TEST
 
 enum { FOLDERS = 8, NAMES = 3000, ROUNDS = 60000 };
 
+static void random_name(char text[16])
+{
+	snprintf(text, 16, "%d", (int)seed_below(NAMES));
+}
+
+/* Another place for a name, or another name for a place. */
+static void random_move(struct name *found, struct node *to)
+{
+	struct name *other;
+	struct node *gone;
+	char text[16];
+
+	random_name(text);
+	other = find(to, text);
+	if (other == found)
+		return;
+	if (other && seed_below(2)) {
+		tree_exchange_names(&tree, found, other);
+		return;
+	}
+	gone = other ? other->node : NULL;
+	move(found->parent, found->text, to, text);
+	if (gone)
+		forget(gone);
+}
+
+static void forget_all(struct node *folder)
+{
+	char name[16];
+
+	for (int number = 0; number < NAMES; number++) {
+		struct name *found;
+
+		snprintf(name, sizeof(name), "%d", number);
+		found = find(folder, name);
+		if (found)
+			forget(found->node);
+	}
+	forget(folder);
+}
+
 START_TEST(random_changes_leave_nothing_behind)
 {
 	struct node *folders[FOLDERS];
@@ -532,44 +573,17 @@ START_TEST(random_changes_leave_nothing_behind)
 		struct node *from = folders[seed_below(FOLDERS)];
 		struct name *found;
 
-		snprintf(name, sizeof(name), "%d", (int)seed_below(NAMES));
+		random_name(name);
 		found = find(from, name);
-		if (!found) {
+		if (!found)
 			make_file(from, name);
-		} else if (seed_below(3) == 0) {
+		else if (seed_below(3) == 0)
 			forget(found->node);
-		} else {
-			struct node *to = folders[seed_below(FOLDERS)];
-			struct name *other;
-			char text[16];
-
-			snprintf(text, sizeof(text), "%d",
-				 (int)seed_below(NAMES));
-			other = find(to, text);
-			if (other && other != found && seed_below(2)) {
-				tree_exchange_names(&tree, found, other);
-			} else {
-				struct node *gone =
-					other && other != found ? other->node
-								: NULL;
-
-				move(from, name, to, text);
-				if (gone)
-					forget(gone);
-			}
-		}
+		else
+			random_move(found, folders[seed_below(FOLDERS)]);
 	}
-	for (int i = 0; i < FOLDERS; i++) {
-		for (int number = 0; number < NAMES; number++) {
-			struct name *found;
-
-			snprintf(name, sizeof(name), "%d", number);
-			found = find(folders[i], name);
-			if (found)
-				forget(found->node);
-		}
-		forget(folders[i]);
-	}
+	for (int i = 0; i < FOLDERS; i++)
+		forget_all(folders[i]);
 	ck_assert_uint_eq(tree.node_count, 1);
 	ck_assert_uint_eq(tree.name_count, 0);
 	ck_assert_uint_eq(tree.root->references, 1);
@@ -654,8 +668,7 @@ static TCase *node_cases(void)
 	tcase_add_test(tests,
 		       while_a_node_changes_answers_about_it_are_ignored);
 	tcase_add_test(tests, a_replaced_node_takes_no_answers_at_all);
-	tcase_add_test(tests,
-		       folder_times_never_go_back_to_what_the_store_has);
+	tcase_add_test(tests, folder_times_never_go_back_to_what_the_store_has);
 	tcase_add_test(tests, a_folder_stays_while_something_below_is_known);
 	tcase_add_test(tests, forgetting_counts);
 	tcase_add_test(tests, a_reference_outlives_forgetting);

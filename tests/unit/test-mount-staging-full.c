@@ -104,8 +104,7 @@ START_TEST(files_share_one_budget)
 	ck_assert_int_eq(stage(0, 600, 'a'), STORE_OK);
 	ck_assert_int_eq(staging_write(&other, data, 0, 600, &error),
 			 STORE_NO_SPACE);
-	ck_assert_int_eq(staging_write(&other, data, 0, 400, &error),
-			 STORE_OK);
+	ck_assert_int_eq(staging_write(&other, data, 0, 400, &error), STORE_OK);
 	staging_discard(&other);
 	ck_assert_uint_eq(staging_area_bytes(folder.area), 600);
 	end();
@@ -233,8 +232,7 @@ int main(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests,
 		       a_write_over_the_budget_is_refused_and_harms_nothing);
-	tcase_add_test(tests,
-		       what_is_staged_can_be_written_again_at_the_limit);
+	tcase_add_test(tests, what_is_staged_can_be_written_again_at_the_limit);
 	tcase_add_test(tests, truncating_gives_room_back);
 	tcase_add_test(tests, files_share_one_budget);
 	tcase_add_test(
@@ -245,11 +243,9 @@ int main(void)
 		return unit_run("mount staging full", tests);
 	}
 	tcase_add_test(tests, a_full_disk_refuses_the_write_and_keeps_the_rest);
-	tcase_add_test(
-		tests,
-		layers_that_cannot_be_merged_after_a_failure_read_right);
-	tcase_add_test(
-		tests,
-		layers_that_cannot_be_merged_after_a_success_read_right);
+	tcase_add_test(tests,
+		       layers_that_cannot_be_merged_after_a_failure_read_right);
+	tcase_add_test(tests,
+		       layers_that_cannot_be_merged_after_a_success_read_right);
 	return unit_run("mount staging full", tests);
 }

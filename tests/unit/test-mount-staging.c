@@ -80,9 +80,9 @@ static void write_bytes(uint64_t offset, uint64_t length)
 
 	for (uint64_t i = 0; i < length; i++)
 		data[i] = (unsigned char)seed_next();
-	ck_assert_int_eq(staging_write(&staging, data, offset, (size_t)length,
-				       &error),
-			 STORE_OK);
+	ck_assert_int_eq(
+		staging_write(&staging, data, offset, (size_t)length, &error),
+		STORE_OK);
 	memcpy(shown.bytes + offset, data, (size_t)length);
 	if (offset + length > shown.size)
 		shown.size = offset + length;
@@ -292,9 +292,9 @@ START_TEST(only_what_was_not_touched_is_kept)
 	truncate_to(500);
 	truncate_to(800);
 	seal();
-	ck_assert_int_eq(staging_layer_kept(staging.sealed, &kept, &count,
-					    &error),
-			 STORE_OK);
+	ck_assert_int_eq(
+		staging_layer_kept(staging.sealed, &kept, &count, &error),
+		STORE_OK);
 	ck_assert_uint_eq(count, 2);
 	ck_assert(kept[0].offset == 0 && kept[0].length == 100);
 	ck_assert(kept[1].offset == 200 && kept[1].length == 300);
@@ -310,9 +310,9 @@ START_TEST(nothing_is_kept_of_a_file_that_was_truncated_to_nothing)
 	truncate_to(0);
 	write_bytes(0, 1000);
 	seal();
-	ck_assert_int_eq(staging_layer_kept(staging.sealed, &kept, &count,
-					    &error),
-			 STORE_OK);
+	ck_assert_int_eq(
+		staging_layer_kept(staging.sealed, &kept, &count, &error),
+		STORE_OK);
 	ck_assert_uint_eq(count, 0);
 }
 END_TEST
@@ -381,30 +381,62 @@ START_TEST(a_gap_between_writes_reads_as_zeros_and_is_not_staged)
 }
 END_TEST
 
-START_TEST(abandoned_files_stay)
+START_TEST(abandoned_files_stay_and_tell_what_they_hold)
 {
-	CLEANUP_FREE char *name = NULL;
+	struct staging_remains remains;
+	unsigned char bytes[64];
+	uint64_t end;
+	int fd;
+
+	begin(1000);
+	write_bytes(100, 64);
+	truncate_to(600);
+	truncate_to(5000);
+	ck_assert(staging_abandon(&staging, &remains));
+	ck_assert_ptr_null(staging.top);
+	ck_assert_uint_eq(remains.size, 5000);
+	ck_assert_uint_eq(remains.lower_limit, 600);
+	ck_assert_uint_eq(rangemap_total(&remains.present), 64);
+	ck_assert(rangemap_at(&remains.present, 100, &end));
+	fd = openat(folder.fd, remains.name, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pread(fd, bytes, sizeof(bytes), 100), 64);
+	ck_assert_int_eq(memcmp(bytes, shown.bytes + 100, 64), 0);
+	close(fd);
+	ck_assert_int_eq(unlinkat(folder.fd, remains.name, 0), 0);
+	staging_remains_release(&remains);
+}
+END_TEST
+
+START_TEST(what_a_publish_had_sealed_is_abandoned_with_the_rest)
+{
+	struct staging_remains remains;
 	unsigned char bytes[64];
 	int fd;
 
 	begin(0);
-	write_bytes(0, 64);
-	name = staging_abandon(&staging);
-	ck_assert_ptr_nonnull(name);
-	ck_assert_ptr_null(staging.top);
-	fd = openat(folder.fd, name, O_RDONLY | O_CLOEXEC);
+	write_bytes(0, 40);
+	seal();
+	write_bytes(30, 34);
+	ck_assert(staging_abandon(&staging, &remains));
+	ck_assert_int_eq(area_count(&folder, "data-"), 1);
+	fd = openat(folder.fd, remains.name, O_RDONLY | O_CLOEXEC);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(read(fd, bytes, sizeof(bytes)), 64);
 	ck_assert_int_eq(memcmp(bytes, shown.bytes, 64), 0);
 	close(fd);
-	ck_assert_int_eq(unlinkat(folder.fd, name, 0), 0);
+	ck_assert_int_eq(unlinkat(folder.fd, remains.name, 0), 0);
+	staging_remains_release(&remains);
 }
 END_TEST
 
 START_TEST(nothing_is_abandoned_where_nothing_is_staged)
 {
+	struct staging_remains remains;
+
 	begin(10);
-	ck_assert_ptr_null(staging_abandon(&staging));
+	ck_assert(!staging_abandon(&staging, &remains));
+	staging_remains_release(&remains);
 }
 END_TEST
 
@@ -441,15 +473,15 @@ int main(void)
 		       what_a_publish_stored_is_the_base_of_later_changes);
 	tcase_add_test(tests, a_failed_publish_leaves_all_changes);
 	tcase_add_test(tests, only_what_was_not_touched_is_kept);
-	tcase_add_test(
-		tests,
-		nothing_is_kept_of_a_file_that_was_truncated_to_nothing);
+	tcase_add_test(tests,
+		       nothing_is_kept_of_a_file_that_was_truncated_to_nothing);
 	tcase_add_test(tests, a_held_piece_outlives_its_layer);
 	tcase_add_test(tests, punched_holes_take_no_disk_and_are_no_data);
-	tcase_add_test(
-		tests,
-		a_gap_between_writes_reads_as_zeros_and_is_not_staged);
-	tcase_add_test(tests, abandoned_files_stay);
+	tcase_add_test(tests,
+		       a_gap_between_writes_reads_as_zeros_and_is_not_staged);
+	tcase_add_test(tests, abandoned_files_stay_and_tell_what_they_hold);
+	tcase_add_test(tests,
+		       what_a_publish_had_sealed_is_abandoned_with_the_rest);
 	tcase_add_test(tests, nothing_is_abandoned_where_nothing_is_staged);
 	tcase_add_test(tests, files_of_an_earlier_run_are_not_touched);
 	return unit_run("mount staging", tests);
