@@ -1,0 +1,54 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 120
+# timeout-full: 3600
+# Of 16 processes that create one name exactly one wins (F3), and whoever
+# reads a file while it is replaced sees the whole old or the whole new
+# content (F4): through the mount where it is replaced by rename; in the store
+# below also where the writer opens it with O_TRUNC, which a local file system
+# does not hide.
+# shellcheck source=tests/mount/lib.sh
+. "$SRCDIR/tests/mount/lib.sh"
+need_root
+rounds=20 writes=200
+[ "$full" = 0 ] || rounds=1000 writes=10000
+
+# A reader may be told that its version is gone (status 11), and looks again.
+cat >look <<-END
+	#!/bin/sh
+	while :; do
+		'$STORECTL' cat "\$1" >'$WORK/seen' 2>'$WORK/look.err'
+		status=\$?
+		[ \$status -eq 11 ] || break
+	done
+	cat '$WORK/look.err' >&2
+	[ \$status -eq 0 ] && exec cat '$WORK/seen'
+	exit \$status
+END
+chmod +x look
+
+racers() {
+	note "$kind: racers $*"
+	"$posix/racers" "$@" "$mnt" || wrong "$kind: racers $*"
+}
+
+cases() {
+	racers create --rounds "$rounds"
+	racers poll --writes "$writes"
+	racers poll --writes $((writes / 4)) --size 3000000
+	case $kind in
+	local)
+		racers poll --writes "$writes" --poll-path "$backing/polled"
+		racers poll --writes "$writes" --atomic-overwrite \
+			--poll-path "$backing/polled"
+		;;
+	sqlite)
+		racers poll --writes "$writes" --atomic-overwrite \
+			--poll-cmd "$WORK/look '$url!/polled'"
+		;;
+	esac
+	is "$(ls -A "$mnt")" "" "$kind: left behind"
+}
+
+each_store "local sqlite memory" cases
+finish
