@@ -13,7 +13,7 @@
 # shellcheck source=tests/mount/lib.sh
 . "$SRCDIR/tests/mount/lib.sh"
 need_root
-files=100000 others=10000
+files=100000 others=3000
 [ "$full" = 0 ] || others=100000
 
 # once_each DIR COUNT: file-000001 to file-COUNT.

@@ -12,10 +12,14 @@ need_root
 
 # More than the kernel reads ahead, and than one request.
 size=6000000
-yes old | head -c $size >old
-yes new | head -c $size >new
+# repeat WORD BYTES
+repeat() {
+	yes "$1" | head -c "$2"
+}
+repeat 1 "$size" >old
+repeat 2 "$size" >new
+repeat 3 $((size + 1000)) >newer
 printf 'before both, and after' >before
-yes newer | head -c $((size + 1000)) >newer
 
 # put FILE NAME: by a client that is no mount.
 put() {
@@ -97,7 +101,7 @@ open_reader() {
 	wait $!
 	case $(tail -c 20 read.out) in
 	*"read: OK")
-		head -c $size read.out | cmp - old ||
+		head -c "$size" read.out | cmp - old ||
 			wrong "$kind: a mixture for an open reader after $*"
 		echo "a reader after $*: the old version"
 		;;
@@ -145,11 +149,10 @@ two_mounts() {
 	second=$WORK/mnt-second-$kind
 	for flags in wct rw wa wcx; do
 		"$STORECTL" rm -f "$url!/both"
-		[ $flags = wcx ] || put before both
+		[ "$flags" = wcx ] || put before both
 		mount_store "$url" "$second" "$shared,drain_timeout=1" ||
 			fail "no second mount"
-		wait_until 2 false
-		both $flags
+		both "$flags"
 		unmount "$second"
 		is "$(find "$(staging_of "$second")" -name 'data-*' \
 			! -name '*.json' | wc -l)" 1 \

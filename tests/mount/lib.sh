@@ -188,14 +188,27 @@ mount_store() {
 starter=()
 driver=
 
+# threads_of PID: where each waits.
+threads_of() {
+	local task
+
+	uptime
+	for task in "/proc/$1/task"/*; do
+		printf '%s %s %s\n' "${task##*/}" "$(cat "$task/wchan")" \
+			"$(cat "$task/syscall")"
+	done 2>/dev/null
+}
+
 # unmount MOUNTPOINT: and wait for its driver, which may still be storing.
 unmount() {
 	local pid
 
 	pid=$(status_of "$1" pid)
 	wait_until 10 umount_now "$1" || fail "$1 cannot be unmounted"
-	[ -z "$pid" ] || wait_until 20 gone "$pid" ||
+	[ -z "$pid" ] || wait_until 20 gone "$pid" || {
+		threads_of "$pid"
 		fail "the driver of $1 does not end"
+	}
 }
 
 umount_now() {

@@ -108,14 +108,14 @@ store_new local "$WORK/small"
 mount_store "$url" "$mnt" "$shared" || fail "no mount"
 content 3 o >"$mnt/f" || wrong "the old content"
 content 3 x >"$mnt/ballast" || wrong "the rest of the disk"
-content 4 n >more
-said=$(dd if=more of="$mnt/f" bs=1M 2>&1) && wrong "4 MiB in 2"
+content 4 n >fuller
+said=$(dd if=fuller of="$mnt/f" bs=1M 2>&1) && wrong "4 MiB in 2"
 [[ $said == *"No space left on device"* ]] || wrong "dd says $said"
 content 3 o | cmp - "$backing/f" || wrong "the old content is harmed"
-same more "$mnt/f"
+same fuller "$mnt/f"
 is "$(ls -A "$backing")" "$(printf 'ballast\nf')" "the store's folder"
 rm "$mnt/ballast"
 "$fileop" open rw "$mnt/f" fsync close || wrong "no second try"
-same more "$backing/f"
+same fuller "$backing/f"
 unmount "$mnt"
 finish
