@@ -301,6 +301,44 @@ START_TEST(only_what_was_not_touched_is_kept)
 }
 END_TEST
 
+/* Bytes of the next publish that the store has already. */
+static uint64_t kept_bytes(void)
+{
+	CLEANUP_FREE struct store_range *kept = NULL;
+	uint64_t total = 0;
+	size_t count = 0;
+
+	seal();
+	ck_assert_int_eq(
+		staging_layer_kept(staging.sealed, &kept, &count, &error),
+		STORE_OK);
+	for (size_t i = 0; i < count; i++)
+		total += kept[i].length;
+	settle(false);
+	return total;
+}
+
+START_TEST(only_what_changed_since_the_last_publish_is_sent)
+{
+	begin(0);
+	write_bytes(0, 2000);
+	truncate_to(4000);
+	seal();
+	settle(true);
+	write_bytes(100, 10);
+	ck_assert_uint_eq(kept_bytes(), 3990);
+	/* Changes that were made while it ran count as new. */
+	seal();
+	write_bytes(500, 20);
+	settle(true);
+	ck_assert_uint_eq(kept_bytes(), 3980);
+	write_bytes(4000, 100);
+	ck_assert_uint_eq(kept_bytes(), 3980);
+	truncate_to(50);
+	ck_assert_uint_eq(kept_bytes(), 50);
+}
+END_TEST
+
 START_TEST(nothing_is_kept_of_a_file_that_was_truncated_to_nothing)
 {
 	CLEANUP_FREE struct store_range *kept = NULL;
@@ -473,6 +511,7 @@ int main(void)
 		       what_a_publish_stored_is_the_base_of_later_changes);
 	tcase_add_test(tests, a_failed_publish_leaves_all_changes);
 	tcase_add_test(tests, only_what_was_not_touched_is_kept);
+	tcase_add_test(tests, only_what_changed_since_the_last_publish_is_sent);
 	tcase_add_test(tests,
 		       nothing_is_kept_of_a_file_that_was_truncated_to_nothing);
 	tcase_add_test(tests, a_held_piece_outlives_its_layer);
