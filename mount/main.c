@@ -7,6 +7,9 @@
 #include "config.h"
 
 #include <fcntl.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -98,11 +101,24 @@ static int run_mount(struct cli *cli)
 	return status;
 }
 
+/*
+ * Nodes are made by one thread and freed by another: with an arena per
+ * thread, as glibc has it, each keeps what the others could use.
+ */
+static void share_memory(void)
+{
+#if defined(M_ARENA_MAX)
+	mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	struct store_error error = STORE_ERROR_INIT;
 	struct cli cli;
 	int status = 0;
+
+	share_memory();
 
 	/* Descriptors 0 to 2 may be closed; nothing else shall get them. */
 	while ((status = open("/dev/null", O_RDWR)) >= 0 && status < 3)

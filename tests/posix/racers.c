@@ -16,8 +16,8 @@
 // --atomic-overwrite the writer opens with O_TRUNC instead, which a local
 // file system does not make atomic. --poll-path reads another name of the
 // same file, as it appears in the store below the mount; --poll-cmd takes the
-// standard output of a command. --torn writes a mixture on purpose, halfway:
-// the program must then fail, which proves that it can.
+// standard output of a command. --torn ends halfway with a mixture on
+// purpose: the program must then fail, which proves that it can.
 // Exit code: 0 all well, 1 a rule is broken, 2 usage or trouble.
 #include "config.h"
 
@@ -333,6 +333,9 @@ static int writer(const struct race *c)
 			fflush(stdout);
 			return 1;
 		}
+		/* It stays, so that the last poll sees it for certain. */
+		if (torn)
+			return 0;
 	}
 	return 0;
 }
