@@ -57,13 +57,15 @@ static int cli_letter(struct cli *cli, int letter, bool helper,
 		else
 			cli->foreground = true;
 		return STORE_OK;
+	case 'N':
+		cli->namespace = optarg;
+		return STORE_OK;
 	case 'r':
 		return mount_words_set(&cli->words, "ro", NULL, "-r", error);
 	case 'n':
 	case 's':
 	case 'v':
 	case 'w':
-	case 'N':
 	case 't':
 		return STORE_OK;
 	default:
@@ -77,13 +79,15 @@ static int umount_letter(struct cli *cli, int letter, struct store_error *error)
 	case 'f':
 		cli->force = true;
 		return STORE_OK;
+	case 'N':
+		cli->namespace = optarg;
+		return STORE_OK;
 	case 'l':
 		cli->lazy = true;
 		return STORE_OK;
 	case 'n':
 	case 'r':
 	case 'v':
-	case 'N':
 	case 't':
 		return STORE_OK;
 	default:

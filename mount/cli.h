@@ -22,6 +22,7 @@ struct cli {
 	const char *program; /* last component of argv[0] */
 	const char *source;
 	const char *mountpoint;
+	const char *namespace; /* -N: a process id or a path, or NULL */
 	bool foreground;
 	bool debug;
 	bool lazy, force; /* umount -l, -f */

@@ -85,7 +85,12 @@ static int run_mount(struct cli *cli)
 	struct source source;
 	int code, status = 0;
 
-	code = source_prepare(cli->source, &cli->words, &source, &error);
+	source = (struct source){ .registry = NULL };
+	code = cli->namespace ? mountpoint_enter(cli->namespace, &error)
+			      : STORE_OK;
+	if (!code)
+		code = source_prepare(cli->source, &cli->words, &source,
+				      &error);
 	if (!code)
 		code = mount_words_check(&cli->words, &error);
 	if (!code)

@@ -8,7 +8,9 @@
 #include "mount/mountpoint.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,6 +132,61 @@ int mountpoint_unmount(const char *path, bool lazy, struct store_error *error)
 	if (errno == EPERM)
 		return fusermount(path, lazy, error);
 	return store_error_errno(error, errno, "%s", path);
+}
+
+#define UMOUNT_HELPER "/sbin/umount.fuse.storefs"
+
+pid_t mountpoint_note_helper(const char *source, const char *path)
+{
+	char *const argv[] = { (char[]){ "mount" },
+			       (char[]){ "-if" },
+			       (char[]){ "--no-canonicalize" },
+			       (char[]){ "-t" },
+			       (char[]){ "fuse.storefs" },
+			       (char[]){ "-o" },
+			       (char[]){ "uhelper=fuse.storefs" },
+			       strdup(source),
+			       strdup(path),
+			       NULL };
+	posix_spawn_file_actions_t quiet;
+	pid_t process = 0;
+
+	if (argv[7] && argv[8] && geteuid() == 0 &&
+	    !access(UMOUNT_HELPER, X_OK) &&
+	    !posix_spawn_file_actions_init(&quiet)) {
+		for (int fd = 0; fd < 3; fd++)
+			posix_spawn_file_actions_addopen(
+				&quiet, fd, "/dev/null", O_RDWR, 0);
+		if (posix_spawnp(&process, argv[0], &quiet, NULL, argv,
+				 environ))
+			process = 0;
+		posix_spawn_file_actions_destroy(&quiet);
+	}
+	free(argv[7]);
+	free(argv[8]);
+	return process;
+}
+
+void mountpoint_note_wait(pid_t process)
+{
+	while (process > 0 && waitpid(process, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+int mountpoint_enter(const char *namespace, struct store_error *error)
+{
+	CLEANUP_FREE char *path = NULL;
+	CLEANUP_FD int fd = -1;
+	bool number = namespace[strspn(namespace, "0123456789")] == '\0';
+
+	if ((number ? asprintf(&path, "/proc/%s/ns/mnt", namespace)
+		    : asprintf(&path, "%s", namespace)) < 0)
+		return store_error_set(error, STORE_NO_MEMORY,
+				       "no memory for a path");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || setns(fd, CLONE_NEWNS))
+		return store_error_errno(error, errno, "namespace %s", path);
+	return STORE_OK;
 }
 
 /* ---- preparing ---- */

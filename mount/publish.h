@@ -38,8 +38,8 @@ void publish_later(struct file *file);
 int publish_take_late_error(struct file *file, struct store_error *error)
 	STORE_WARN_UNUSED;
 /*
- * Publish every dirty file that is closed; how many are left undone.  Ends
- * early with the context.
+ * Publish every dirty file that is closed, again and again while that may
+ * still succeed; how many are left undone.  Ends early with the context.
  */
 unsigned int publish_drain(struct fs *fs, const struct store_context *context);
 /* Keep what is still staged, at the end of a mount; the number of files. */

@@ -19,6 +19,10 @@
 /* Cancelling does not signal the condition: look this often. */
 #define WAIT_LOOK_NS (20 * NS_PER_MS)
 
+/* Between two rounds of a drain, while the store may come back. */
+#define DRAIN_PAUSE_NS (50 * NS_PER_MS)
+#define DRAIN_PAUSE_MAX_NS NS_PER_SEC
+
 struct publisher {
 	struct fs *fs;
 	struct store_cancel *cancel;
@@ -371,6 +375,7 @@ void publish_each(struct fs *fs, publish_each_fn *fn, void *arg)
 struct drain {
 	const struct store_context *context;
 	unsigned int undone;
+	bool again; /* something may go better the next time */
 };
 
 static void drain_one(void *arg, struct file *file)
@@ -378,6 +383,7 @@ static void drain_one(void *arg, struct file *file)
 	struct drain *drain = arg;
 	struct store_error error = STORE_ERROR_INIT;
 	bool open, doomed;
+	int code;
 
 	lock_take(&file->lock);
 	open = file->writers;
@@ -385,16 +391,29 @@ static void drain_one(void *arg, struct file *file)
 	lock_drop(&file->lock);
 	if (doomed)
 		return;
-	if (open || store_context_check(drain->context, NULL) ||
-	    publish_wait(file, drain->context, &error))
+	if (open) {
 		drain->undone++;
+		return;
+	}
+	code = store_context_check(drain->context, &error);
+	if (!code)
+		code = publish_wait(file, drain->context, &error);
+	if (code)
+		drain->undone++;
+	if (store_code_retryable(code))
+		drain->again = true;
 }
 
 unsigned int publish_drain(struct fs *fs, const struct store_context *context)
 {
-	struct drain drain = { .context = context };
+	int64_t pause = DRAIN_PAUSE_NS;
+	struct drain drain;
 
-	publish_each(fs, drain_one, &drain);
+	do {
+		drain = (struct drain){ .context = context };
+		publish_each(fs, drain_one, &drain);
+		pause = pause < DRAIN_PAUSE_MAX_NS ? pause * 2 : pause;
+	} while (drain.again && !store_context_sleep(context, pause, NULL));
 	return drain.undone;
 }
 

@@ -282,6 +282,8 @@ static int build_up(struct session *session, const struct source *source,
 static int serve(struct session *session)
 {
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	const struct fs *fs = &session->fs;
+	pid_t note;
 	int result;
 
 	if (!config)
@@ -289,7 +291,9 @@ static int serve(struct session *session)
 	fuse_loop_cfg_set_clone_fd(config, 0);
 	fuse_loop_cfg_set_max_threads(config, REQUEST_THREADS);
 	fuse_loop_cfg_set_idle_threads(config, IDLE_THREADS);
-	result = fuse_session_loop_mt(session->fs.session, config);
+	note = mountpoint_note_helper(fs->source, fs->mountpoint);
+	result = fuse_session_loop_mt(fs->session, config);
+	mountpoint_note_wait(note);
 	fuse_loop_cfg_destroy(config);
 	return result < 0 ? -result : 0;
 }

@@ -50,14 +50,19 @@ static void drain(const char *mountpoint)
 	if (strrchr(path, '/'))
 		*strrchr(path, '/') = '\0';
 	if (left)
-		printf("%s: %lld files stay in the staging directory %s\n",
-		       mountpoint, (long long)left, path);
+		printf("%s: %lld %s in the staging directory %s\n", mountpoint,
+		       (long long)left, left == 1 ? "file stays" : "files stay",
+		       path);
 }
 
 int umount_run(const struct cli *cli)
 {
 	struct store_error error = STORE_ERROR_INIT;
 
+	if (cli->namespace && mountpoint_enter(cli->namespace, &error)) {
+		fprintf(stderr, "%s: %s\n", cli->program, error.message);
+		return CLI_EXIT_FAILED;
+	}
 	if (!cli->lazy && !cli->force)
 		drain(cli->mountpoint);
 	if (!mountpoint_unmount(cli->mountpoint, cli->lazy || cli->force,
