@@ -33,20 +33,11 @@ static bool node_is_memory(struct fs *fs, const struct node *node)
 	return memory;
 }
 
-/*
- * Is memory good enough after the store failed to tell?  For open files it
- * has removed, and for the root while it cannot be reached: whoever wants to
- * unmount has to get past it.
- */
-static bool node_answers_itself(struct fs *fs, const struct node *node,
-				int code)
+/* The store says it is not there: is memory all there is, then? */
+static bool node_answers_itself(struct fs *fs, const struct node *node)
 {
 	bool open;
 
-	if (node == fs->tree.root)
-		return store_code_retryable(code);
-	if (code != STORE_NOT_FOUND)
-		return false;
 	lock_take(&fs->tree.lock);
 	open = node->file;
 	lock_drop(&fs->tree.lock);
@@ -67,7 +58,7 @@ static int node_ask(struct op *op, struct node *node)
 				  &op->error);
 	op_leave(op, &pass);
 	/* Unlinked, written to or lost while we asked: memory knows. */
-	if (code && node_answers_itself(op->fs, node, code))
+	if (code == STORE_NOT_FOUND && node_answers_itself(op->fs, node))
 		return STORE_OK;
 	if (code)
 		return code;

@@ -34,8 +34,11 @@ static void drain(const char *mountpoint)
 
 	length = getxattr(mountpoint, "user.storefs.control", path,
 			  sizeof(path) - 1);
-	if (length <= 0)
+	if (length <= 0) {
+		log_warn("%s: not drained: %s", mountpoint,
+			 "the driver or its store does not answer");
 		return;
+	}
 	path[length] = '\0';
 	if (control_ask(path, "{\"command\":\"drain\"}", DRAIN_WAIT_NS, &answer,
 			&error) ||
