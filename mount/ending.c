@@ -121,6 +121,8 @@ static void set_up_signals(struct ending *ending)
 	sigaction(SIGNAL_WAKE, &action, NULL);
 	action.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &action, NULL);
+	/* A file size limit is an error of the write, not our end. */
+	sigaction(SIGXFSZ, &action, NULL);
 	sigemptyset(&ending->signals);
 	sigaddset(&ending->signals, SIGTERM);
 	sigaddset(&ending->signals, SIGINT);

@@ -17,7 +17,7 @@ void gate_init(struct gate *gate, struct tree *tree)
 {
 	lock_init(&gate->lock);
 	condition_init(&gate->changed);
-	gate->passes = NULL;
+	gate->passes = gate->waiting = NULL;
 	gate->tree = tree;
 }
 
@@ -44,18 +44,58 @@ static bool nodes_meet(const struct gate_pass *a, const struct gate_pass *b)
 	return false;
 }
 
+/* Does one of them keep the pass out?  Up to `end`, which does not count. */
+static bool list_meets(const struct gate_pass *list,
+		       const struct gate_pass *end,
+		       const struct gate_pass *pass)
+{
+	for (; list && list != end; list = list->next)
+		if (!pthread_equal(list->owner, pass->owner) &&
+		    nodes_meet(pass, list))
+			return true;
+	return false;
+}
+
 static bool gate_is_free(struct gate *gate, const struct gate_pass *pass)
 	REQUIRES(gate->lock)
 {
-	const struct gate_pass *other = gate->passes;
-	bool meets = false;
+	const struct gate_pass *mine = gate->passes;
+	bool meets;
 
+	while (mine && !pthread_equal(mine->owner, pass->owner))
+		mine = mine->next;
 	lock_take(&gate->tree->lock);
-	for (; other && !meets; other = other->next)
-		meets = !pthread_equal(other->owner, pass->owner) &&
-			nodes_meet(pass, other);
+	meets = list_meets(gate->passes, NULL, pass);
+	/* To make a thread wait that is inside already could be for ever. */
+	if (!meets && !mine)
+		meets = list_meets(gate->waiting, pass, pass);
 	lock_drop(&gate->tree->lock);
 	return !meets;
+}
+
+static void wait_begin(struct gate *gate, struct gate_pass *pass)
+	REQUIRES(gate->lock)
+{
+	struct gate_pass **link = &gate->waiting;
+
+	if (!pass->exclusive)
+		return;
+	while (*link)
+		link = &(*link)->next;
+	pass->next = NULL;
+	*link = pass;
+}
+
+static void wait_end(struct gate *gate, struct gate_pass *pass)
+	REQUIRES(gate->lock)
+{
+	struct gate_pass **link = &gate->waiting;
+
+	if (!pass->exclusive)
+		return;
+	while (*link != pass)
+		link = &(*link)->next;
+	*link = pass->next;
 }
 
 int gate_enter(struct gate *gate, struct gate_pass *pass,
@@ -65,6 +105,7 @@ int gate_enter(struct gate *gate, struct gate_pass *pass,
 
 	pass->owner = pthread_self();
 	lock_take(&gate->lock);
+	wait_begin(gate, pass);
 	while (!code && !gate_is_free(gate, pass)) {
 		code = store_context_check(context, error);
 		if (!code)
@@ -72,10 +113,14 @@ int gate_enter(struct gate *gate, struct gate_pass *pass,
 					     clock_monotonic_ns() +
 						     GATE_LOOK_NS);
 	}
+	wait_end(gate, pass);
 	if (!code) {
 		pass->next = gate->passes;
 		gate->passes = pass;
 		pass->held = true;
+	} else {
+		/* It kept others out. */
+		condition_broadcast(&gate->changed);
 	}
 	lock_drop(&gate->lock);
 	return code;

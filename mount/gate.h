@@ -6,7 +6,9 @@
  * on the folder it makes or looks for a name in); a call that moves, removes
  * or changes a node by its key takes an exclusive one, which keeps everybody
  * out of that node and of everything below it.  So no key goes out of date
- * between being made and being used.  Waiting ends with the context.  No
+ * between being made and being used.  Who waits for an exclusive pass keeps
+ * newcomers out, so that it gets its turn however busy the node is; a thread
+ * that has a pass already goes first.  Waiting ends with the context.  No
  * pass is a lock: store calls run while it is held.
  */
 #ifndef STOREFS_MOUNT_GATE_H
@@ -20,7 +22,7 @@
 struct node;
 
 struct gate_pass {
-	struct gate_pass *next;
+	struct gate_pass *next; /* among those held, or among the waiting */
 	const struct node *nodes[2]; /* the second may be NULL */
 	bool exclusive;
 	bool held;
@@ -32,8 +34,10 @@ struct tree;
 struct gate {
 	struct lock lock;
 	struct condition changed;
-	struct gate_pass *passes; /* protected by `lock` */
-	struct tree *tree;	  /* for the way up from a node */
+	/* protected by `lock` */
+	struct gate_pass *passes;
+	struct gate_pass *waiting; /* exclusive ones, first come first */
+	struct tree *tree;	   /* for the way up from a node */
 };
 
 void gate_init(struct gate *gate, struct tree *tree);

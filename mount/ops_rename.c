@@ -37,14 +37,19 @@ static int rename_refused(struct op *op, int code, int errnum, const char *text)
 /* What this store cannot move in one step, mv(1) copies and deletes. */
 static int rename_check(struct op *op, const struct renaming *renaming)
 {
-	bool folder = renaming->source.node->type == STORE_TYPE_FOLDER;
+	bool folder, over_folder;
 	struct fs *fs = op->fs;
+
+	lock_take(&fs->tree.lock);
+	folder = renaming->source.node->type == STORE_TYPE_FOLDER;
+	over_folder = renaming->target.node &&
+		      renaming->target.node->type == STORE_TYPE_FOLDER;
+	lock_drop(&fs->tree.lock);
 
 	if (renaming->flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return rename_refused(op, STORE_INVALID, EINVAL,
 				      "unknown rename flags");
-	if (renaming->target.node && !(renaming->flags & RENAME_EXCHANGE) &&
-	    renaming->target.node->type == STORE_TYPE_FOLDER &&
+	if (over_folder && !(renaming->flags & RENAME_EXCHANGE) &&
 	    folder_has_local(fs, renaming->target.node))
 		return store_error_set(&op->error, STORE_NOT_EMPTY,
 				       "%s: files in it are being written",

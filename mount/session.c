@@ -228,6 +228,8 @@ static int mount_session(struct session *session, struct store_error *error)
 		return code;
 	argv[1] = options;
 	fs->session = fuse_session_new(&args, &fs_ops, sizeof(fs_ops), fs);
+	/* It has made a copy of its own. */
+	fuse_opt_free_args(&args);
 	if (!fs->session)
 		return store_error_set(error, STORE_INVALID,
 				       "libfuse refuses the options %s",

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "src/base/cleanup.h"
+#include "src/base/sync.h"
 
 enum { LAYER_NAME_MAX = 48, COPY_CHUNK = 1 << 20 };
 
@@ -29,12 +30,15 @@ struct staging_area {
 	uint64_t limit;
 	_Atomic uint64_t bytes;
 	_Atomic uint64_t next;
+	struct lock lock;
+	struct staging_layer *layers; /* protected by `lock` */
 };
 
 struct staging_layer {
 	struct staging_area *area;
+	struct staging_layer *next, **link; /* protected by the area's lock */
 	_Atomic unsigned int references;
-	_Atomic bool unlinked;
+	_Atomic bool unlinked; /* or to be left where it is */
 	int fd;
 	char name[LAYER_NAME_MAX];
 	uint64_t size;
@@ -58,6 +62,7 @@ int staging_area_open(int dir_fd, uint64_t limit, struct staging_area **area,
 		free(made);
 		return store_error_errno(error, saved, "staging directory");
 	}
+	lock_init(&made->lock);
 	made->limit = limit;
 	*area = made;
 	return STORE_OK;
@@ -65,8 +70,18 @@ int staging_area_open(int dir_fd, uint64_t limit, struct staging_area **area,
 
 void staging_area_close(struct staging_area *area)
 {
+	const struct staging_layer *layer;
+
 	if (!area)
 		return;
+	/*
+	 * The kernel does not always tell the last closes of a mount that
+	 * goes: what nobody has abandoned is in the store.
+	 */
+	for (layer = area->layers; layer; layer = layer->next)
+		if (!atomic_load(&layer->unlinked))
+			unlinkat(area->dir_fd, layer->name, 0);
+	lock_destroy(&area->lock);
 	close(area->dir_fd);
 	free(area);
 }
@@ -97,6 +112,30 @@ static int layer_create_file(struct staging_layer *layer,
 	return STORE_OK;
 }
 
+static void layer_list(struct staging_layer *layer)
+{
+	struct staging_area *area = layer->area;
+
+	lock_take(&area->lock);
+	layer->next = area->layers;
+	layer->link = &area->layers;
+	if (layer->next)
+		layer->next->link = &layer->next;
+	area->layers = layer;
+	lock_drop(&area->lock);
+}
+
+static void layer_unlist(struct staging_layer *layer)
+{
+	struct staging_area *area = layer->area;
+
+	lock_take(&area->lock);
+	*layer->link = layer->next;
+	if (layer->next)
+		layer->next->link = layer->link;
+	lock_drop(&area->lock);
+}
+
 static int layer_new(struct staging_area *area, uint64_t lower_size,
 		     struct staging_layer **out, struct store_error *error)
 {
@@ -115,6 +154,7 @@ static int layer_new(struct staging_area *area, uint64_t lower_size,
 		free(layer);
 		return code;
 	}
+	layer_list(layer);
 	*out = layer;
 	return STORE_OK;
 }
@@ -123,6 +163,7 @@ static void layer_unref(struct staging_layer *layer)
 {
 	if (!layer || atomic_fetch_sub(&layer->references, 1) != 1)
 		return;
+	layer_unlist(layer);
 	atomic_fetch_sub(&layer->area->bytes, rangemap_total(&layer->present));
 	close(layer->fd);
 	rangemap_release(&layer->present);
@@ -137,6 +178,13 @@ static void layer_remove(struct staging_layer *layer)
 		return;
 	if (!atomic_exchange(&layer->unlinked, true))
 		unlinkat(layer->area->dir_fd, layer->name, 0);
+	layer_unref(layer);
+}
+
+/* Drop the owner's reference; the file stays, whoever reads it still. */
+static void layer_leave(struct staging_layer *layer)
+{
+	atomic_store(&layer->unlinked, true);
 	layer_unref(layer);
 }
 
@@ -243,7 +291,7 @@ bool staging_abandon(struct staging *staging, struct staging_remains *remains)
 
 	*remains = (struct staging_remains){ 0 };
 	if (staging->sealed && staging_settle(staging, false, &error))
-		layer_unref(staging->sealed);
+		layer_leave(staging->sealed);
 	layer = staging->top;
 	if (layer) {
 		fsync(layer->fd);
@@ -256,7 +304,7 @@ bool staging_abandon(struct staging *staging, struct staging_remains *remains)
 		atomic_fetch_sub(&staging->area->bytes,
 				 rangemap_total(&layer->present));
 		rangemap_init(&layer->present);
-		layer_unref(layer);
+		layer_leave(layer);
 	}
 	staging_init(staging, staging->area, staging->base_size);
 	return remains->name;
@@ -639,13 +687,17 @@ int staging_settle(struct staging *staging, bool stored,
 
 	if (staging->top) {
 		uint64_t before = rangemap_total(&sealed->present);
-		int code = layer_merge(sealed, staging->top, stored, error);
+		int code = layer_merge(sealed, staging->top, stored,
+				       stored ? NULL : error);
 
 		atomic_fetch_add(&staging->area->bytes,
 				 rangemap_total(&sealed->present) - before);
-		if (code)
+		if (code && !stored)
 			return code;
-		layer_remove(staging->top);
+		/* Without disk for it: the store has all of the sealed bytes. */
+		layer_remove(code ? sealed : staging->top);
+		if (code)
+			sealed = staging->top;
 	} else if (stored) {
 		rangemap_clear(&sealed->dirty);
 		sealed->lower_limit = sealed->size;

@@ -47,6 +47,10 @@ struct staging_piece {
 /* A folder for staging files; `limit` bytes in all, 0 for no limit. */
 int staging_area_open(int dir_fd, uint64_t limit, struct staging_area **area,
 		      struct store_error *error) STORE_WARN_UNUSED;
+/*
+ * Once all that no store has is abandoned: staging files that are still in
+ * use are deleted.
+ */
 void staging_area_close(struct staging_area *area);
 uint64_t staging_area_bytes(const struct staging_area *area);
 
@@ -117,8 +121,9 @@ void staging_layer_piece(struct staging_layer *layer, uint64_t offset,
 			 uint64_t length, struct staging_piece *piece);
 /*
  * The publish ended: with `stored` the sealed content is the base now.
- * Changes made meanwhile are laid over it.  Failing leaves both layers; only
- * lack of disk can do that, and reads and a later settle go on working.
+ * Changes made meanwhile are laid over it.  Without `stored` it can fail,
+ * for lack of disk: both layers stay, and reads and a later settle go on
+ * working.
  */
 int staging_settle(struct staging *staging, bool stored,
 		   struct store_error *error) STORE_WARN_UNUSED;

@@ -273,6 +273,86 @@ START_TEST(leaving_without_a_pass_is_fine)
 }
 END_TEST
 
+/* ---- turns ---- */
+
+static void wait_waiting(void)
+{
+	bool waiting = false;
+
+	while (!waiting) {
+		lock_take(&gate.lock);
+		waiting = gate.waiting;
+		lock_drop(&gate.lock);
+		sched_yield();
+	}
+}
+
+/* Does a thread without a pass get a shared one, now? */
+static bool newcomer_enters(struct node *node)
+{
+	struct visitor visitor = { .pass = { .nodes = { node } },
+				   .leave = true };
+
+	store_context_init(&visitor.context, 0, NULL);
+	visitor.context.deadline_ns = 1;
+	visitor_start(&visitor);
+	visitor_end(&visitor);
+	return !visitor.code;
+}
+
+START_TEST(who_waits_for_an_exclusive_pass_keeps_newcomers_out)
+{
+	struct gate_pass pass = { .nodes = { deep } };
+	struct visitor mover = { .pass = { .nodes = { folder },
+					   .exclusive = true } };
+
+	ck_assert_int_eq(gate_enter(&gate, &pass, NULL, NULL), STORE_OK);
+	ck_assert(newcomer_enters(child));
+	visitor_start(&mover);
+	wait_waiting();
+	ck_assert(!newcomer_enters(child));
+	ck_assert(newcomer_enters(other));
+	gate_leave(&gate, &pass);
+	wait_inside(&mover);
+	visitor_end(&mover);
+	ck_assert(newcomer_enters(child));
+}
+END_TEST
+
+START_TEST(who_has_a_pass_goes_before_who_waits)
+{
+	struct gate_pass one = { .nodes = { deep } };
+	struct gate_pass two = { .nodes = { folder } };
+	struct visitor mover = { .pass = { .nodes = { folder },
+					   .exclusive = true } };
+
+	ck_assert_int_eq(gate_enter(&gate, &one, NULL, NULL), STORE_OK);
+	visitor_start(&mover);
+	wait_waiting();
+	ck_assert_int_eq(gate_enter(&gate, &two, NULL, NULL), STORE_OK);
+	gate_leave(&gate, &two);
+	gate_leave(&gate, &one);
+	visitor_end(&mover);
+	ck_assert_int_eq(mover.code, STORE_OK);
+}
+END_TEST
+
+START_TEST(who_gives_up_waiting_keeps_nobody_out)
+{
+	struct gate_pass pass = { .nodes = { deep } };
+	struct visitor mover = { .pass = { .nodes = { folder },
+					   .exclusive = true } };
+
+	ck_assert_int_eq(gate_enter(&gate, &pass, NULL, NULL), STORE_OK);
+	store_context_init(&mover.context, 50 * NS_PER_MS, NULL);
+	visitor_start(&mover);
+	visitor_end(&mover);
+	ck_assert_int_eq(mover.code, STORE_TIMEOUT);
+	ck_assert(newcomer_enters(child));
+	gate_leave(&gate, &pass);
+}
+END_TEST
+
 /* ---- many ---- */
 
 enum { THREADS = 6, ROUNDS = 3000 };
@@ -344,6 +424,10 @@ int main(void)
 	tcase_add_test(tests, waiting_ends_at_the_deadline);
 	tcase_add_test(tests, waiting_ends_when_cancelled);
 	tcase_add_test(tests, leaving_without_a_pass_is_fine);
+	tcase_add_test(tests,
+		       who_waits_for_an_exclusive_pass_keeps_newcomers_out);
+	tcase_add_test(tests, who_has_a_pass_goes_before_who_waits);
+	tcase_add_test(tests, who_gives_up_waiting_keeps_nobody_out);
 	tcase_add_test(tests, threads_keep_each_other_out);
 	return unit_run("mount gate", tests);
 }

@@ -253,6 +253,16 @@ static void check_whole(void)
 	ck_assert_int_eq(memcmp(bytes, bytes + 1, BODY - 1), 0);
 }
 
+static bool has_bytes(struct file *file)
+{
+	bool some;
+
+	lock_take(&file->lock);
+	some = file->staging.size;
+	lock_drop(&file->lock);
+	return some;
+}
+
 START_TEST(writers_do_not_tear_what_is_uploaded)
 {
 	struct file *file = mount_create(&mount, "a");
@@ -267,7 +277,7 @@ START_TEST(writers_do_not_tear_what_is_uploaded)
 						write_on, &writers[i]),
 				 0);
 	}
-	while (!mount_is_dirty(file) || !file->staging.size)
+	while (!mount_is_dirty(file) || !has_bytes(file))
 		sched_yield();
 	for (int i = 0; i < ROUNDS; i++) {
 		ck_assert_int_eq(mount_publish(&mount, file), STORE_OK);

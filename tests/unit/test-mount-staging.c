@@ -478,6 +478,30 @@ START_TEST(nothing_is_abandoned_where_nothing_is_staged)
 }
 END_TEST
 
+#ifndef SANITIZED
+START_TEST(closing_the_area_deletes_what_nobody_closed)
+{
+	struct staging_remains remains;
+	struct staging other;
+
+	begin(0);
+	write_bytes(0, 10);
+	staging_init(&other, folder.area, 0);
+	ck_assert_int_eq(staging_write(&other, "kept", 0, 4, &error), STORE_OK);
+	ck_assert(staging_abandon(&other, &remains));
+	ck_assert_int_eq(area_count(&folder, "data-"), 2);
+	staging_area_close(folder.area);
+	ck_assert_int_eq(area_count(&folder, "data-"), 1);
+	ck_assert_int_eq(unlinkat(folder.fd, remains.name, 0), 0);
+	staging_remains_release(&remains);
+	ck_assert_int_eq(staging_area_open(folder.fd, 0, &folder.area, &error),
+			 STORE_OK);
+	/* The layer is lost with the mount it was of. */
+	staging_init(&staging, folder.area, 0);
+}
+END_TEST
+#endif
+
 START_TEST(files_of_an_earlier_run_are_not_touched)
 {
 	char name[64];
@@ -522,6 +546,10 @@ int main(void)
 	tcase_add_test(tests,
 		       what_a_publish_had_sealed_is_abandoned_with_the_rest);
 	tcase_add_test(tests, nothing_is_abandoned_where_nothing_is_staged);
+#ifndef SANITIZED
+	/* It leaks on purpose, as the end of a mount may. */
+	tcase_add_test(tests, closing_the_area_deletes_what_nobody_closed);
+#endif
 	tcase_add_test(tests, files_of_an_earlier_run_are_not_touched);
 	return unit_run("mount staging", tests);
 }
