@@ -578,11 +578,6 @@ uint64_t staging_layer_size(const struct staging_layer *layer)
 	return layer->size;
 }
 
-uint64_t staging_layer_limit(const struct staging_layer *layer)
-{
-	return layer->lower_limit;
-}
-
 int staging_layer_kept(const struct staging_layer *layer,
 		       struct store_range **ranges, size_t *count,
 		       struct store_error *error)

@@ -107,8 +107,6 @@ int staging_seal(struct staging *staging, struct store_error *error)
 	STORE_WARN_UNUSED;
 struct staging_layer *staging_sealed(const struct staging *staging);
 uint64_t staging_layer_size(const struct staging_layer *layer);
-/* Bytes below this come from the base where they are not present. */
-uint64_t staging_layer_limit(const struct staging_layer *layer);
 /*
  * Ranges that may be kept from the base version: not dirty, below the limit.
  * malloc'd into *ranges.
