@@ -74,10 +74,7 @@ void staging_area_close(struct staging_area *area)
 
 	if (!area)
 		return;
-	/*
-	 * The kernel does not always tell the last closes of a mount that
-	 * goes: what nobody has abandoned is in the store.
-	 */
+	/* Never closed, and not abandoned: it is in the store. */
 	for (layer = area->layers; layer; layer = layer->next)
 		if (!atomic_load(&layer->unlinked))
 			unlinkat(area->dir_fd, layer->name, 0);
