@@ -70,12 +70,11 @@ int staging_area_open(int dir_fd, uint64_t limit, struct staging_area **area,
 
 void staging_area_close(struct staging_area *area)
 {
-	const struct staging_layer *layer;
-
 	if (!area)
 		return;
 	/* Never closed, and not abandoned: it is in the store. */
-	for (layer = area->layers; layer; layer = layer->next)
+	for (const struct staging_layer *layer = area->layers; layer;
+	     layer = layer->next)
 		if (!atomic_load(&layer->unlinked))
 			unlinkat(area->dir_fd, layer->name, 0);
 	lock_destroy(&area->lock);
@@ -90,7 +89,7 @@ uint64_t staging_area_bytes(const struct staging_area *area)
 
 /* ---- layers ---- */
 
-/* A new name never meets a file that an earlier run has left behind. */
+/* Its name never meets a file that an earlier run has left. */
 static int layer_create_file(struct staging_layer *layer,
 			     struct store_error *error)
 {
@@ -124,13 +123,11 @@ static void layer_list(struct staging_layer *layer)
 
 static void layer_unlist(struct staging_layer *layer)
 {
-	struct staging_area *area = layer->area;
-
-	lock_take(&area->lock);
+	lock_take(&layer->area->lock);
 	*layer->link = layer->next;
 	if (layer->next)
 		layer->next->link = layer->link;
-	lock_drop(&area->lock);
+	lock_drop(&layer->area->lock);
 }
 
 static int layer_new(struct staging_area *area, uint64_t lower_size,
@@ -144,8 +141,7 @@ static int layer_new(struct staging_area *area, uint64_t lower_size,
 				       "no memory for staging");
 	layer->area = area;
 	atomic_init(&layer->references, 1);
-	layer->size = lower_size;
-	layer->lower_limit = lower_size;
+	layer->size = layer->lower_limit = lower_size;
 	code = layer_create_file(layer, error);
 	if (code) {
 		free(layer);
