@@ -90,6 +90,18 @@ void file_drop_xattrs_locked(struct file *file)
 	}
 }
 
+void file_drop_replaced_locked(struct file *file)
+{
+	struct tree *tree = &file->fs->tree;
+
+	if (!file->replaced)
+		return;
+	lock_take(&tree->lock);
+	node_unref(tree, file->replaced);
+	lock_drop(&tree->lock);
+	file->replaced = NULL;
+}
+
 static void file_free(struct file *file)
 {
 	staging_discard(&file->staging);
@@ -97,6 +109,7 @@ static void file_free(struct file *file)
 		reader_put(file->reader);
 	lock_take(&file->lock);
 	file_drop_xattrs_locked(file);
+	file_drop_replaced_locked(file);
 	lock_drop(&file->lock);
 	condition_destroy(&file->changed);
 	lock_destroy(&file->lock);
@@ -260,6 +273,7 @@ void file_clean_locked(struct file *file)
 	file->replacing = false;
 	file->written = false;
 	file->doomed = false;
+	file_drop_replaced_locked(file);
 	publisher_remove(fs->publisher, file);
 	atomic_fetch_sub(&fs->counters.dirty_files, 1);
 	lock_take(&fs->tree.lock);

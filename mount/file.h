@@ -55,10 +55,11 @@ struct file {
 	bool dirty;
 	bool created;	/* the name is not in the store yet */
 	bool replacing; /* truncated or renamed over what others may read */
-	bool written;	/* bytes were written since it was last clean */
-	bool doomed;	/* its writer was killed: never publish */
-	bool held;	/* can be read without its name, also unopened */
-	uint32_t attributes;	   /* STORE_ATTR_* set here, not in the store */
+	struct node *replaced; /* by rename, with other names; a reference */
+	bool written;	       /* bytes were written since it was last clean */
+	bool doomed;	       /* its writer was killed: never publish */
+	bool held;	       /* can be read without its name, also unopened */
+	uint32_t attributes;   /* STORE_ATTR_* set here, not in the store */
 	struct file_xattr *xattrs; /* of a created or unlinked file */
 	struct file_unanswered unanswered;
 	char name_hint[64]; /* for messages, once the name is gone */
@@ -154,6 +155,7 @@ int file_truncate_locked(struct file *file, uint64_t size,
 			 struct store_error *error) REQUIRES(file->lock)
 	STORE_WARN_UNUSED;
 void file_drop_xattrs_locked(struct file *file) REQUIRES(file->lock);
+void file_drop_replaced_locked(struct file *file) REQUIRES(file->lock);
 /* Something to publish came up. */
 void file_dirty_locked(struct file *file) REQUIRES(file->lock);
 /* Nothing is left to publish; drops the reference that dirt holds later. */

@@ -105,8 +105,15 @@ static int retarget(struct op *op, struct renaming *renaming)
 	lock_take(&file->lock);
 	file->base_exists = replaces;
 	file->replacing = replaces;
+	file_drop_replaced_locked(file);
 	if (replaces)
 		file->base = info.version;
+	if (replaces && info.links > 1) {
+		lock_take(&op->fs->tree.lock);
+		node_ref(&op->fs->tree, renaming->target.node);
+		lock_drop(&op->fs->tree.lock);
+		file->replaced = renaming->target.node;
+	}
 	lock_drop(&file->lock);
 	return STORE_OK;
 }

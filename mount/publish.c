@@ -279,16 +279,52 @@ static bool answer_was_lost(struct attempt *attempt)
 	return true;
 }
 
+/*
+ * The name was renamed over in memory, and what it has in the store has other
+ * names, through which this mount has changed it since: that version is as
+ * good.  The pass, for the caller to leave, keeps further changes out.
+ */
+static bool replaced_was_changed(struct attempt *attempt,
+				 struct gate_pass *pass)
+{
+	struct tree *tree = &attempt->fs->tree;
+	struct node *node;
+
+	lock_take(&attempt->file->lock);
+	node = attempt->file->replaced;
+	lock_drop(&attempt->file->lock);
+	if (!node)
+		return false;
+	*pass = (struct gate_pass){ .nodes = { node }, .exclusive = true };
+	if (gate_enter(&attempt->fs->gate, pass, &attempt->context, NULL))
+		return false;
+	lock_take(&tree->lock);
+	attempt->base = (struct store_version){ 0 };
+	if (node->version)
+		memcpy(attempt->base.token, node->version,
+		       strlen(node->version) + 1);
+	lock_drop(&tree->lock);
+	return attempt->base.token[0];
+}
+
+static bool code_is_conflict(int code)
+{
+	return code == STORE_EXISTS || code == STORE_NOT_FOUND ||
+	       code == STORE_CHANGED;
+}
+
 static int attempt_put(struct attempt *attempt)
 {
+	struct gate_pass replaced = { .held = false };
 	int code = put_once(attempt);
-	bool conflict = code == STORE_EXISTS || code == STORE_NOT_FOUND ||
-			code == STORE_CHANGED;
+	bool conflict = code_is_conflict(code);
 
-	if (conflict && answer_was_lost(attempt)) {
+	if (conflict && (answer_was_lost(attempt) ||
+			 replaced_was_changed(attempt, &replaced))) {
 		code = put_once(attempt);
-		conflict = code == STORE_EXISTS || code == STORE_NOT_FOUND;
+		conflict = code_is_conflict(code);
 	}
+	gate_leave(&attempt->fs->gate, &replaced);
 	/* Whatever the store calls it: it is not the version we knew. */
 	if (conflict)
 		code = store_error_set(&attempt->error, STORE_CHANGED,
@@ -388,6 +424,7 @@ static void settle_success_locked(struct attempt *attempt, struct file *file)
 		log_warn("%s: stored, but: %s", attempt->key, error.message);
 	file->created = false;
 	file->replacing = false;
+	file_drop_replaced_locked(file);
 	file_drop_xattrs_locked(file);
 	if (!file->staging.changed && !file->attributes)
 		file_clean_locked(file);

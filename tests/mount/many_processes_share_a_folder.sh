@@ -10,7 +10,7 @@
 . "$SRCDIR/tests/mount/lib.sh"
 need_root
 ops=2000 file_ops=4000
-[ "$full" = 0 ] || ops=100000 file_ops=200000
+[ "$full" = 0 ] || ops=20000 file_ops=50000
 
 cases() {
 	local handles

@@ -11,7 +11,7 @@
 . "$SRCDIR/tests/mount/lib.sh"
 need_root
 rounds=20 writes=200
-[ "$full" = 0 ] || rounds=1000 writes=10000
+[ "$full" = 0 ] || rounds=200 writes=2000
 
 # A reader may be told that its version is gone (status 11), and looks again.
 cat >look <<-END

@@ -9,7 +9,7 @@
 . "$SRCDIR/tests/mount/lib.sh"
 need_root
 ops=3000
-[ "$full" = 0 ] || ops=100000
+[ "$full" = 0 ] || ops=20000
 
 random() {
 	local begun
