@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# sanitizers: address thread
 # timeout: 60
 # A file that is being written is renamed over one of two hard links, and the
 # other link is written before it is closed: each name has its own bytes

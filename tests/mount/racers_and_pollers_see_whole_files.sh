@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# sanitizers: thread
 # timeout: 120
 # timeout-full: 3600
 # Of 16 processes that create one name exactly one wins (F3), and whoever

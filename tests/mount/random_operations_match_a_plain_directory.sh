@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# sanitizers: address
 # timeout: 240
 # timeout-full: 14400
 # Thousands of random operations with several handles, mappings, renames,
