@@ -32,6 +32,12 @@ bool victim_find(struct fs *fs, struct node *parent, const char *text,
 	return victim->node;
 }
 
+void victim_refresh(struct fs *fs, struct victim *victim)
+{
+	if (victim->node && !victim->file)
+		victim->file = file_find(fs, victim->node);
+}
+
 void victim_look(struct op *op, struct victim *victim, const char *key)
 {
 	victim->current = file_base_is_current(victim->file, &op->context, key);
@@ -215,6 +221,7 @@ void fs_unlink(fuse_req_t request, fuse_ino_t parent, const char *name)
 	if (!code)
 		code = gate_enter(&op.fs->gate, &pass, &op.context, &op.error);
 	if (!code) {
+		victim_refresh(op.fs, &victim);
 		stored = victim_in_store(op.fs, &victim);
 		victim_begin(op.fs, &victim);
 		if (stored)

@@ -303,6 +303,8 @@ static int rename_run(struct op *op, struct renaming *renaming)
 		code = gate_enter(&op->fs->gate, &folders, &op->context,
 				  &op->error);
 	if (!code) {
+		victim_refresh(op->fs, &renaming->source);
+		victim_refresh(op->fs, &renaming->target);
 		victim_begin(op->fs, &renaming->source);
 		victim_begin(op->fs, &renaming->target);
 		code = rename_held(op, renaming);
