@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a staging directory holds that no store has: the journal replayed
+ * into a table, and its data files checked against it.  Needs no mount.
+ */
+#ifndef STOREFS_MOUNT_PENDING_H
+#define STOREFS_MOUNT_PENDING_H
+
+#include "mount/journal.h"
+#include "mount/record.h"
+
+struct pending_layer {
+	/* `data` (NULL: in the file) is owned here. */
+	struct record_layer record;
+	int code; /* STORE_OK, or why its bytes cannot be used (CORRUPT) */
+};
+
+struct pending_file {
+	struct record_file record;
+	struct pending_layer **layers; /* of record.layers, same order; a NULL
+					  is a layer whose record is lost */
+	bool damaged; /* a layer is missing or has other bytes */
+	bool removing; /* REMOVING named its key, and nothing settled it */
+};
+
+struct pending {
+	struct pending_file *files; /* in the order of their ids */
+	size_t count;
+	/* MOVING without MOVED, in the order of the journal. */
+	struct record_move *moves;
+	size_t move_count;
+	/* Numbers of data files that no live record names, ascending. */
+	uint64_t *orphans;
+	size_t orphan_count;
+	uint64_t last_id, last_layer; /* the highest ever used */
+	struct journal_findings findings;
+	unsigned int bad_records; /* frames with records nobody understands */
+	/* private to pending.c */
+	struct pending_layer **layers;
+	size_t layer_count;
+};
+
+/*
+ * Replay the journal of a directory and look at its data files.  The journal
+ * stays open in *journal (may be NULL: it is closed again).  A frame that
+ * cannot be understood is counted and quarantined by the caller's flags of
+ * journal_open(), never fatal.  Release `pending` in any case of success.
+ */
+int pending_load(int dir_fd, unsigned int journal_flags,
+		 struct pending *pending, struct journal **journal,
+		 struct store_error *error) STORE_WARN_UNUSED;
+void pending_release(struct pending *pending);
+/* Read every byte of every layer and compare checksums: sets `code` and
+ * `damaged`. */
+void pending_verify(int dir_fd, struct pending *pending);
+
+/* `data-N` of a layer's number. */
+#define DATA_NAME_MAX 32
+void data_name(uint64_t number, char name[DATA_NAME_MAX]);
+/* The number in such a name; false: it is none. */
+bool data_number(const char *name, uint64_t *number);
+
+#endif
