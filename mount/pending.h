@@ -29,9 +29,12 @@ struct pending {
 	/* MOVING without MOVED, in the order of the journal. */
 	struct record_move *moves;
 	size_t move_count;
-	/* Numbers of data files that no live record names, ascending. */
+	/* Numbers of data files that no record ever named, ascending. */
 	uint64_t *orphans;
 	size_t orphan_count;
+	/* Of those that only settled files named: they can go. */
+	uint64_t *settled;
+	size_t settled_count;
 	uint64_t last_id, last_layer; /* the highest ever used */
 	struct journal_findings findings;
 	unsigned int bad_records; /* frames with records nobody understands */
