@@ -4,8 +4,8 @@
  * one out.  Without --enable-steps they cost nothing and do nothing.
  *
  *	STEP("journal: appended");	the program may be made to die here
- *	if (STEP_WANTED("flush data"))	true, unless a test leaves it out
- *		fdatasync(fd);
+ *	if (STEP_WANTED("flush data"))	a step, too; true, unless
+ *		fdatasync(fd);			a test leaves it out
  *
  * What a build with steps does is told by its environment (step.c).
  */
