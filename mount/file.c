@@ -488,6 +488,13 @@ static bool file_is_gone_locked(struct file *file) REQUIRES(file->lock)
 	return gone;
 }
 
+static int file_missed(struct op *op)
+{
+	atomic_store(&op->fs->missed_open_ns, clock_monotonic_ns());
+	return store_error_set(&op->error, STORE_CHANGED,
+			       "the file was removed");
+}
+
 int file_open(struct op *op, struct file *file, int flags, bool *fresh)
 {
 	bool writer = (flags & O_ACCMODE) != O_RDONLY;
@@ -500,15 +507,13 @@ int file_open(struct op *op, struct file *file, int flags, bool *fresh)
 	if (!file_is_sure(op, file, reads)) {
 		code = file_look(op, file, reads, &reader, &info);
 		if (code == STORE_NOT_FOUND)
-			code = store_error_set(&op->error, STORE_CHANGED,
-					       "the file was removed");
+			code = file_missed(op);
 		if (!code)
 			code = file_accept(op, file, &info, fresh);
 	}
 	lock_take(&file->lock);
 	if (!code && file_is_gone_locked(file))
-		code = store_error_set(&op->error, STORE_CHANGED,
-				       "the file was removed");
+		code = file_missed(op);
 	if (!code && reader)
 		reader = file_share_reader_locked(file, reader, &info.version);
 	if (!code && (flags & O_TRUNC)) {

@@ -122,12 +122,18 @@ int file_seek(struct op *op, struct file *file, int whence, uint64_t offset,
  */
 int file_hold_base(struct op *op, struct file *file) STORE_WARN_UNUSED;
 /*
- * The same for a file that is about to be replaced by a rename and that
- * nobody has open: a process that has found its name already may be about
- * to, and would find nothing.  The last few of them are kept, where that
- * costs no more than a local copy; failing is no error.
+ * The same for a file that nobody may have open, and that is about to lose
+ * its name: a process that has found the name already may be about to open
+ * it, and would find nothing.  The last few of them are kept, where that
+ * costs no more than a local copy; failing is no error.  Those that are open
+ * must have been held by file_hold_base().
  */
 void file_keep_for_openers(struct op *op, struct node *node);
+/*
+ * Has an open just missed its file?  The kernel looks the name up again, but
+ * only once: what goes now is better kept.
+ */
+bool file_opens_miss(const struct fs *fs);
 void file_kept_release(struct fs *fs);
 /* The same for its extended attributes (ops_xattr.c). */
 int file_hold_xattrs(struct op *op, struct file *file) STORE_WARN_UNUSED;

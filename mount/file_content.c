@@ -351,18 +351,21 @@ int file_hold_base(struct op *op, struct file *file)
 
 /* Larger ones are not copied for somebody who may not come. */
 #define KEEP_SIZE_MAX (UINT64_C(1) << 20)
+/* An open comes again within this time, if it does. */
+#define MISSED_NS NS_PER_SEC
 
-static bool file_hold_unopened(struct op *op, struct file *file)
+static bool file_hold(struct op *op, struct file *file)
 {
 	struct base_reader *reader;
-	bool small, idle;
+	bool small, open, idle;
 
 	lock_take(&file->lock);
-	idle = !file->dirty && !file->handles && file->base_exists;
+	open = file->handles;
+	idle = !file->dirty && file->base_exists;
 	small = file->staging.size <= KEEP_SIZE_MAX;
 	lock_drop(&file->lock);
-	if (!idle)
-		return false;
+	if (open || !idle)
+		return open && small;
 	if (!fs_can(op->fs, STORE_CAP_PINNED_READ))
 		return small && op->fs->store_is_near &&
 		       !file_fetch_all(op, file);
@@ -372,12 +375,19 @@ static bool file_hold_unopened(struct op *op, struct file *file)
 	return true;
 }
 
+bool file_opens_miss(const struct fs *fs)
+{
+	int64_t missed = atomic_load(&fs->missed_open_ns);
+
+	return missed && clock_monotonic_ns() - missed < MISSED_NS;
+}
+
 void file_keep_for_openers(struct op *op, struct node *node)
 {
 	struct fs *fs = op->fs;
 	struct file *file = file_get(fs, node), *old;
 
-	if (!file || !file_hold_unopened(op, file)) {
+	if (!file || !file_hold(op, file)) {
 		store_error_clear(&op->error);
 		file_put(file);
 		return;

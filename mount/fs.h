@@ -72,6 +72,8 @@ struct fs {
 	/* protected by the tree's lock: see file_keep_for_openers() */
 	struct file *kept[FS_KEPT_FILES];
 	unsigned int kept_next;
+	/* When an open last found that its file had gone, CLOCK_MONOTONIC. */
+	_Atomic int64_t missed_open_ns;
 	/* with locks of their own */
 	struct tree tree;
 	struct gate gate;

@@ -56,8 +56,7 @@ static void file_close(struct file *file, bool writer)
 	file->handles--;
 	file->writers -= writer;
 	publish = writer && !file->writers && file->dirty;
-	if (!file->handles && !file->dirty) {
-		file->held = false;
+	if (!file->handles && !file->dirty && !file->held) {
 		file_drop_reader_locked(file);
 		staging_discard(&file->staging);
 	}

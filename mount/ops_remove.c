@@ -166,6 +166,9 @@ static int unlink_in_store(struct op *op, struct node *parent, const char *name,
 	char key[STORE_KEY_MAX + 1];
 	int code = victim_prepare(op, victim);
 
+	if (!code && victim->node && victim->node->type == STORE_TYPE_FILE &&
+	    file_opens_miss(op->fs))
+		file_keep_for_openers(op, victim->node);
 	if (!code)
 		code = keep_folder(op, parent);
 	if (!code)

@@ -122,9 +122,12 @@ static int retarget(struct op *op, struct renaming *renaming)
 
 static int target_prepare(struct op *op, const struct victim *target)
 {
-	if (!target->file && target->node->type == STORE_TYPE_FILE)
+	int code = victim_prepare(op, target);
+
+	if (!code && target->node->type == STORE_TYPE_FILE &&
+	    (!target->file || file_opens_miss(op->fs)))
 		file_keep_for_openers(op, target->node);
-	return victim_prepare(op, target);
+	return code;
 }
 
 static int move_in_store(struct op *op, struct renaming *renaming,

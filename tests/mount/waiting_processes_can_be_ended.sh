@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# sanitizers: address
 # timeout: 120
 # While the store stalls, Ctrl-C and SIGKILL end a process at once wherever it
 # waits, a signal handler sees EINTR within a second, reads and metadata end
