@@ -196,6 +196,12 @@ START_TEST(a_malformed_line_fails_every_call)
 		"put error=DENIED key=a**",
 		"put error=DENIED key=a key=b",
 		"put-after stall=1s",
+		"any-after delay=1s",
+		"stat-after error=DENIED",
+		"any-after error=DENIED",
+		"put-before die",
+		"put die=1",
+		"puts die",
 		"any error=DENIED error=LOCKED",
 	};
 	char text[128];
