@@ -10,16 +10,26 @@
  * The file, all integers little-endian:
  *
  *	header	"storefs journal\n", u32 format version, u32 reserved (0),
- *		u64 generation of the file, u64 checksum of the 32 bytes before
- *	frame	u32 magic, u32 length of the payload, u64 sequence number,
- *		u64 checksum (XXH3-64 of the 16 bytes before and the payload),
- *		payload, zeros up to a multiple of 8
+ *		u64 id of the file, u64 checksum of the 32 bytes before
+ *	frame	u64 checksum of all that follows but the zeros, u32 magic,
+ *		u32 length of the payload, u64 id of the file, u64 sequence
+ *		number, u64 sequence number up to which all frames were
+ *		durable when this one was appended, payload, zeros up to a
+ *		multiple of 8
+ *	mark	a frame of another magic, whose numbers count and which the
+ *		reader never sees
+ *
+ * Checksums are XXH3-64.  The id is random: a frame that is part of staged
+ * data is none of this file.  Sequence numbers rise by one.
  *
  * Space is allocated ahead and reads as zeros; the journal ends at the first
  * frame of zeros, with nothing but zeros behind it.  What cannot be read
- * (a torn end, flipped bits) is skipped up to the next frame that can, and a
- * copy of it is kept as `journal.bad-N`; nothing is ever overwritten before
- * that.  A newer format is refused untouched.
+ * (a torn end, flipped bits) is skipped up to the next frame that can, when
+ * what is missing had been durable.  What had not was promised to nobody:
+ * there the journal ends, so that after a cut of power it holds a prefix of
+ * what was appended.  A copy of everything left out is kept as
+ * `journal.bad-N`; nothing is ever overwritten before that.  A newer format
+ * (the header keeps its form) is refused untouched.
  *
  * After a failed flush the kernel may have forgotten what it could not
  * write: the journal then counts as broken, and only a rewrite of all that
