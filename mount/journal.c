@@ -37,7 +37,6 @@ struct journal {
 	/* protected by `lock`; `file` is not replaced while flushing */
 	struct journal_file file;
 	uint64_t appended; /* sequence number of the last frame */
-	uint64_t position; /* the same, of the last that is no mark */
 	uint64_t durable;  /* up to here all frames are */
 	bool flushing;
 	bool rewriting;
@@ -83,7 +82,7 @@ static int append_locked(struct journal *self, struct journal_frame *frame,
 	bool spoiled = false;
 	int code;
 
-	frame->sequence = self->appended + 1;
+	frame->sequence = self->appended + !frame->mark;
 	frame->durable = self->durable;
 	code = journal_file_append(&self->file, frame, payload, flags, &spoiled,
 				   &why);
@@ -94,8 +93,6 @@ static int append_locked(struct journal *self, struct journal_frame *frame,
 		return code;
 	}
 	self->appended = frame->sequence;
-	if (!frame->mark)
-		self->position = frame->sequence;
 	return STORE_OK;
 }
 
@@ -137,7 +134,7 @@ uint64_t journal_position(struct journal *journal)
 	uint64_t position;
 
 	lock_take(&journal->lock);
-	position = journal->position;
+	position = journal->appended;
 	lock_drop(&journal->lock);
 	return position;
 }
@@ -153,16 +150,6 @@ uint64_t journal_size(struct journal *journal)
 }
 
 /* ---- sync ---- */
-
-static int flush(int fd, struct store_error *error)
-{
-	STEP("journal: before flush");
-	if (STEP_WANTED("journal: flush") && fdatasync(fd))
-		return store_error_errno(error, errno,
-					 "journal: cannot be flushed");
-	STEP("journal: flushed");
-	return STORE_OK;
-}
 
 /*
  * The frames of one flush reach the disk together, and only a later frame
@@ -192,7 +179,10 @@ static void flush_locked(struct journal *self) REQUIRES(self->lock)
 	self->flushing = true;
 	self->flushes++;
 	lock_drop(&self->lock);
-	flush(fd, &why);
+	STEP("journal: before flush");
+	if (STEP_WANTED("journal: flush") && fdatasync(fd))
+		store_error_errno(&why, errno, "journal: cannot be flushed");
+	STEP("journal: flushed");
 	lock_take(&self->lock);
 	self->flushing = false;
 	if (why.code) {
@@ -272,12 +262,12 @@ static int add_next(struct journal *self, struct journal_frame *frame,
 {
 	bool spoiled;
 
-	frame->sequence = self->next_appended + 1;
+	frame->sequence = self->next_appended + !frame->mark;
 	/* The reserve is asked for once, when all has been added. */
 	if (journal_file_append(&self->next, frame, payload, JOURNAL_RELEASES,
 				&spoiled, error))
 		return error->code;
-	self->next_appended++;
+	self->next_appended = frame->sequence;
 	return STORE_OK;
 }
 
@@ -302,7 +292,8 @@ static int mark_next(struct journal *self, struct store_error *error)
 	struct journal_frame mark = { .mark = true,
 				      .durable = self->next_appended };
 
-	return add_next(self, &mark, NULL, error);
+	return self->next_appended ? add_next(self, &mark, NULL, error)
+				   : STORE_OK;
 }
 
 /*
@@ -320,10 +311,11 @@ static int write_next(struct journal *self, bool mending,
 		return code;
 	if (write)
 		code = write(arg, self, error);
-	if (!code && write)
+	if (!code)
 		code = mark_next(self, error);
-	if (!code && journal_file_reserve(&self->next, 0, 0, error) && !mending)
-		code = error->code;
+	if (!code)
+		code = journal_file_reserve(
+			&self->next, 0, mending ? JOURNAL_RELEASES : 0, error);
 	if (!code)
 		code = journal_file_install(self->dir_fd, &self->next, renamed,
 					    error);
@@ -341,7 +333,6 @@ static void take_next_locked(struct journal *self,
 	self->file = self->next;
 	self->next = (struct journal_file)JOURNAL_FILE_INIT;
 	self->appended = self->next_appended;
-	self->position = self->appended;
 	/* The name may be that of either file after the next cut of power. */
 	if (why->code) {
 		break_locked(self, why);
@@ -350,8 +341,7 @@ static void take_next_locked(struct journal *self,
 	self->durable = self->appended;
 	store_error_clear(&self->broken);
 	/* The blocks of the old file may do for what the disk refused. */
-	if (journal_file_reserve(&self->file, 0, JOURNAL_RELEASES, NULL))
-		return;
+	journal_file_look_ahead(&self->file);
 }
 
 /* `mending`: what there is cannot be appended to. */
@@ -432,6 +422,10 @@ static int keep_damage(struct journal *self, struct journal_scan *scan,
 static int mend_in_place(struct journal *self, const struct journal_scan *scan,
 			 struct store_error *error)
 {
+	struct journal_frame mark = { .mark = true,
+				      .sequence = scan->sequence,
+				      .durable = scan->sequence };
+	bool spoiled;
 	int code = STORE_OK;
 
 	if (scan->header_damaged)
@@ -439,6 +433,10 @@ static int mend_in_place(struct journal *self, const struct journal_scan *scan,
 	if (!code && scan->dirty_end > scan->end)
 		code = journal_file_wipe(&self->file, scan->end,
 					 scan->dirty_end, error);
+	/* What is wiped may be all that vouched for a hole that stays. */
+	if (!code && scan->holes)
+		code = journal_file_append(&self->file, &mark, NULL,
+					   JOURNAL_RELEASES, &spoiled, error);
 	STEP("journal: end wiped");
 	/* Or an old frame might be found again behind a new one. */
 	if (!code && STEP_WANTED("journal: flush wiped end") &&
@@ -474,7 +472,6 @@ static void take_over(struct journal *self, const struct journal_scan *scan)
 	self->file.room = scan->end;
 	self->file.size = scan->size;
 	self->appended = scan->sequence;
-	self->position = scan->sequence;
 	self->durable = scan->sequence;
 }
 
@@ -544,8 +541,7 @@ static int open_file(struct journal *self, journal_read_fn *read, void *arg,
 	/* What a crash left of a new file that never counted. */
 	journal_file_discard(self->dir_fd);
 	/* Appending asks again, and says so when there is none. */
-	if (journal_file_reserve(&self->file, 0, JOURNAL_RELEASES, NULL))
-		STEP("journal: without room ahead");
+	journal_file_look_ahead(&self->file);
 	return STORE_OK;
 }
 

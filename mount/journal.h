@@ -16,11 +16,12 @@
  *		number, u64 sequence number up to which all frames were
  *		durable when this one was appended, payload, zeros up to a
  *		multiple of 8
- *	mark	a frame of another magic, whose numbers count and which the
- *		reader never sees
+ *	mark	a frame of another magic, without a payload: has the number
+ *		of the frame before, and is there to say that it was durable
  *
  * Checksums are XXH3-64.  The id is random: a frame that is part of staged
- * data is none of this file.  Sequence numbers rise by one.
+ * data is none of this file.  Sequence numbers rise by one; a new file goes
+ * on where the old one was.
  *
  * Space is allocated ahead and reads as zeros; the journal ends at the first
  * frame of zeros, with nothing but zeros behind it.  What cannot be read

@@ -124,6 +124,14 @@ int journal_file_reserve(struct journal_file *file, uint64_t length,
 	return failed ? store_error_errno(error, failed, "journal") : STORE_OK;
 }
 
+void journal_file_look_ahead(struct journal_file *file)
+{
+	uint64_t reserve = file->end + JOURNAL_RESERVE;
+
+	if (file->room < reserve && extend(file, reserve + JOURNAL_CHUNK))
+		extend(file, reserve);
+}
+
 /* ---- frames ---- */
 
 int journal_file_append(struct journal_file *file, struct journal_frame *frame,

@@ -47,6 +47,8 @@ int journal_file_install(int dir_fd, struct journal_file *file, bool *renamed,
 int journal_file_reserve(struct journal_file *file, uint64_t length,
 			 unsigned int flags, struct store_error *error)
 	STORE_WARN_UNUSED;
+/* Room for what comes, if the disk has any. */
+void journal_file_look_ahead(struct journal_file *file);
 /*
  * Append a frame, whose id is set here.  After a failure the file reads as
  * before, but when *spoiled is set.

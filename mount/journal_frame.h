@@ -34,7 +34,11 @@ enum journal_header_kind journal_header_decode(const unsigned char *bytes,
 					       size_t length, uint64_t *id);
 
 struct journal_frame {
-	bool mark;	 /* says `durable`, and nothing to the reader */
+	/*
+	 * Says `durable`, and nothing to the reader; it has the number of
+	 * the frame before.
+	 */
+	bool mark;
 	uint32_t length; /* of the payload */
 	uint64_t id;	 /* of the file it was written into */
 	uint64_t sequence;

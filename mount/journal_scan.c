@@ -177,7 +177,7 @@ static int check_frame(struct journal_scan *scan, uint64_t at,
 	if (frame->length > JOURNAL_FRAME_MAX || used > scan->size - at ||
 	    !frame->id || (scan->id && frame->id != scan->id) ||
 	    !frame->sequence || frame->sequence > JOURNAL_SEQUENCE_MAX ||
-	    frame->durable > JOURNAL_SEQUENCE_MAX)
+	    frame->durable > frame->sequence)
 		return STORE_OK;
 	code = journal_scan_bytes(scan, at, (size_t)used, &bytes, error);
 	if (!code)
@@ -209,17 +209,18 @@ static int take_frame(struct journal_scan *scan, uint64_t at,
 		      struct store_error *error)
 {
 	uint64_t end = at + journal_frame_size(frame->length);
+	uint64_t before = frame->sequence - !frame->mark;
 	struct journal_run *last =
 		scan->run_count ? &scan->runs[scan->run_count - 1] : NULL;
 
 	scan->dirty_end = smaller(end, scan->size);
 	/* A copy of an old frame is no frame. */
-	if (last && frame->sequence <= last->last)
+	if (last && before < last->last)
 		return STORE_OK;
 	scan->id = frame->id;
 	if (frame->durable > scan->durable)
 		scan->durable = frame->durable;
-	if (last && last->end == at && last->last + 1 == frame->sequence) {
+	if (last && last->end == at && last->last == before) {
 		last->end = end;
 		last->last = frame->sequence;
 		return STORE_OK;
@@ -227,7 +228,7 @@ static int take_frame(struct journal_scan *scan, uint64_t at,
 	return new_run(scan,
 		       &(struct journal_run){ .start = at,
 					      .end = end,
-					      .first = frame->sequence,
+					      .before = before,
 					      .last = frame->sequence },
 		       error);
 }
@@ -265,9 +266,9 @@ static bool run_counts(const struct journal_scan *scan, size_t index)
 	const struct journal_run *run = &scan->runs[index];
 
 	if (index == 0 ? run->start == JOURNAL_HEADER_SIZE
-		       : run[-1].last + 1 == run->first)
+		       : run[-1].last == run->before)
 		return true;
-	return run->first - 1 <= scan->durable;
+	return run->before <= scan->durable;
 }
 
 static void add_damage(struct journal_scan *scan, uint64_t offset, uint64_t end)

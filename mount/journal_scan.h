@@ -14,8 +14,9 @@
 #include "mount/journal.h"
 
 struct journal_run {
-	uint64_t start, end;  /* offsets */
-	uint64_t first, last; /* sequence numbers */
+	uint64_t start, end; /* offsets */
+	uint64_t before;     /* sequence number that comes just before */
+	uint64_t last;	     /* the highest in it */
 };
 
 struct journal_damage {
