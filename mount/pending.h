@@ -19,7 +19,7 @@ struct pending_file {
 	struct record_file record;
 	struct pending_layer **layers; /* of record.layers, same order; a NULL
 					  is a layer whose record is lost */
-	bool damaged; /* a layer is missing or has other bytes */
+	bool damaged;  /* a layer is missing or has other bytes */
 	bool removing; /* REMOVING named its key, and nothing settled it */
 };
 
@@ -32,7 +32,10 @@ struct pending {
 	/* Numbers of data files that no record ever named, ascending. */
 	uint64_t *orphans;
 	size_t orphan_count;
-	/* Of those that only settled files named: they can go. */
+	/*
+	 * Of those that only settled files named, or whose bytes newer layers
+	 * have replaced: they can go once the journal is durable.
+	 */
 	uint64_t *settled;
 	size_t settled_count;
 	uint64_t last_id, last_layer; /* the highest ever used */
@@ -44,17 +47,22 @@ struct pending {
 };
 
 /*
- * Replay the journal of a directory and look at its data files.  The journal
- * stays open in *journal (may be NULL: it is closed again).  A frame that
- * cannot be understood is counted and quarantined by the caller's flags of
- * journal_open(), never fatal.  Release `pending` in any case of success.
+ * Replay the journal of a directory and look at its data files, whether they
+ * are there and long enough.  The journal stays open in *journal (may be
+ * NULL: it is closed again).  A frame that cannot be understood is counted
+ * and, but for JOURNAL_READ_ONLY, kept as `journal.bad-record-*`, never
+ * fatal.  Release `pending` in any case of success.
  */
 int pending_load(int dir_fd, unsigned int journal_flags,
 		 struct pending *pending, struct journal **journal,
 		 struct store_error *error) STORE_WARN_UNUSED;
 void pending_release(struct pending *pending);
-/* Read every byte of every layer and compare checksums: sets `code` and
- * `damaged`. */
+/*
+ * Is the data file of every layer there and long enough?  Sets `code` and
+ * `damaged`; part of pending_load().
+ */
+void pending_measure(int dir_fd, struct pending *pending);
+/* The same, but reads every byte of every layer and compares checksums. */
 void pending_verify(int dir_fd, struct pending *pending);
 
 /* `data-N` of a layer's number. */
