@@ -29,6 +29,7 @@
 #include <storefs/store.h>
 
 struct fuse_session;
+struct commit;
 struct publisher;
 
 /* Files replaced lately that a process may be about to open. */
@@ -62,8 +63,9 @@ struct fs {
 	int staging_fd; /* the staging directory */
 	struct fuse_session *session;
 	struct publisher *publisher;
-	char *control_path; /* of the control socket, NULL: none */
-	char *source;	    /* as shown to people, masked */
+	struct commit *commit; /* writer of the journal, NULL: none */
+	char *control_path;    /* of the control socket, NULL: none */
+	char *source;	       /* as shown to people, masked */
 	char *mountpoint;
 	int64_t started_ns;
 	dev_t device;	  /* st_dev of the mount */

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 
+#include "mount/commit.h"
 #include "mount/ops_change.h"
 #include "mount/publish.h"
 #include "src/base/clock.h"
@@ -173,6 +174,10 @@ static int unlink_in_store(struct op *op, struct node *parent, const char *name,
 		code = keep_folder(op, parent);
 	if (!code)
 		code = op_key(op, parent, name, key);
+	if (!code)
+		code = commit_sync_names(op->fs, &op->error);
+	if (!code && commit_is_acknowledged(victim->file))
+		code = commit_moving(op->fs, key, NULL, &op->error);
 	if (!code)
 		code = store_delete(op->fs->store, &op->context, key, false,
 				    &op->error);

@@ -14,6 +14,7 @@
 #include <linux/limits.h>
 #include <sys/xattr.h>
 
+#include "mount/commit.h"
 #include "mount/file.h"
 #include "mount/ops.h"
 #include "src/base/buf.h"
@@ -174,24 +175,6 @@ static struct file_xattr **pending_find(struct file *file, const char *name)
 	return link;
 }
 
-static struct file_xattr *pending_new(const struct store_xattr *xattr)
-{
-	size_t length = strlen(xattr->name) + 1;
-	struct file_xattr *made = calloc(1, sizeof(*made) + length);
-
-	if (!made)
-		return NULL;
-	made->value = malloc(xattr->size + 1);
-	if (!made->value) {
-		free(made);
-		return NULL;
-	}
-	memcpy(made->value, xattr->value, xattr->size);
-	memcpy(made->name, xattr->name, length);
-	made->size = xattr->size;
-	return made;
-}
-
 static void pending_drop(struct file_xattr **link)
 {
 	struct file_xattr *gone = *link;
@@ -205,21 +188,22 @@ static int pending_set(struct op *op, struct file *file,
 		       const struct store_xattr *xattr, int flags)
 {
 	struct file_xattr **link = pending_find(file, xattr->name);
-	struct file_xattr *made;
+	struct file_xattr *old = *link;
+	int code;
 
 	if (*link && (flags & XATTR_CREATE))
 		return store_error_set(&op->error, STORE_EXISTS,
 				       "the attribute exists");
 	if (!*link && (flags & XATTR_REPLACE))
 		return no_such_attribute(op);
-	made = pending_new(xattr);
-	if (!made)
-		return store_error_set(&op->error, STORE_NO_MEMORY,
-				       "no memory for an attribute");
-	if (*link)
-		pending_drop(link);
-	made->next = file->xattrs;
-	file->xattrs = made;
+	code = file_add_xattr_locked(file, xattr, &op->error);
+	if (code || !old)
+		return code;
+	/* The new one is in front of it. */
+	link = &file->xattrs;
+	while (*link != old)
+		link = &(*link)->next;
+	pending_drop(link);
 	return STORE_OK;
 }
 
@@ -402,6 +386,13 @@ static int check_writable(struct op *op, const char *name)
 	return code;
 }
 
+/* An acknowledged file takes them along after a crash as well. */
+static void pending_changed(struct file *file) NO_THREAD_SAFETY
+{
+	if (file->note.acknowledged)
+		commit_note_locked(file);
+}
+
 void fs_setxattr(fuse_req_t request, fuse_ino_t ino, const char *name,
 		 const char *value, size_t size, int flags)
 {
@@ -422,6 +413,7 @@ void fs_setxattr(fuse_req_t request, fuse_ino_t ino, const char *name,
 		code = pending_file_idle(&op, node, &file);
 	if (!code && file) {
 		code = pending_set(&op, file, &xattr, flags);
+		pending_changed(file);
 		pending_done(file);
 	} else if (!code) {
 		code = op_enter(&op, node, NULL, key, &pass);
@@ -456,6 +448,7 @@ void fs_removexattr(fuse_req_t request, fuse_ino_t ino, const char *name)
 			pending_drop(link);
 		else
 			code = no_such_attribute(&op);
+		pending_changed(file);
 		pending_done(file);
 	} else if (!code) {
 		code = op_enter(&op, node, NULL, key, &pass);

@@ -24,7 +24,6 @@
 #include "src/base/checksum.h"
 #include "src/base/cleanup.h"
 #include "src/base/log.h"
-#include "src/base/step.h"
 
 /* ---- names ---- */
 
@@ -77,17 +76,7 @@ static int write_whole(int fd, const char *bytes, size_t length)
 		bytes += done;
 		length -= (size_t)done;
 	}
-	STEP("pending: bad frame written");
-	return STEP_WANTED("pending: flush bad frame") ? fsync(fd) : 0;
-}
-
-static int give_name(int dir_fd, const char *name)
-{
-	if (renameat(dir_fd, kept_unfinished, dir_fd, name))
-		return -1;
-	STEP("pending: bad frame named");
-	return STEP_WANTED("pending: flush name of bad frame") ? fsync(dir_fd)
-							       : 0;
+	return fsync(fd);
 }
 
 static int keep_frame(int dir_fd, const void *payload, size_t length,
@@ -104,7 +93,7 @@ static int keep_frame(int dir_fd, const void *payload, size_t length,
 		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
 		    0600);
 	if (fd < 0 || write_whole(fd, payload, length) ||
-	    give_name(dir_fd, name))
+	    renameat(dir_fd, kept_unfinished, dir_fd, name) || fsync(dir_fd))
 		return store_error_errno(error, errno, "%s", name);
 	return STORE_OK;
 }

@@ -22,11 +22,13 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "mount/commit.h"
 #include "mount/publish.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
 #include "src/base/json.h"
 #include "src/base/log.h"
+#include "src/base/step.h"
 
 #define RETRY_BASE_NS NS_PER_SEC
 #define RETRY_MAX_NS (60 * NS_PER_SEC)
@@ -44,8 +46,11 @@ struct attempt {
 	bool lost;     /* by somebody else: there is no place to publish to */
 	struct store_version base;
 	struct store_attributes attributes;
-	uint64_t id; /* st_ino that a new file has shown already */
-	struct staging_layer *layer;
+	uint64_t id;		  /* st_ino that a new file has shown already */
+	struct staging_view view; /* what is sent */
+	uint64_t generation;	  /* that it covers */
+	uint64_t position;	  /* of its record, to be durable first */
+	uint8_t publish[STORE_PUBLISH_SIZE];
 	struct store_range *kept; /* owned */
 	size_t kept_count;
 	struct store_xattr *xattrs; /* owned; the values are the file's */
@@ -56,18 +61,18 @@ struct attempt {
 	struct store_info info;
 };
 
-/* ---- the source: a sealed layer over the base ---- */
+/* ---- the source: sealed layers over the base ---- */
 
-struct layer_source {
+struct view_source {
 	struct store_source source;
 	struct attempt *attempt;
 };
 
-static int layer_source_read(struct store_source *source, uint64_t offset,
-			     void *data, size_t length,
-			     struct store_error *error)
+static int view_source_read(struct store_source *source, uint64_t offset,
+			    void *data, size_t length,
+			    struct store_error *error)
 {
-	struct layer_source *self = (struct layer_source *)source;
+	struct view_source *self = (struct view_source *)source;
 	struct attempt *attempt = self->attempt;
 	struct base_reader *reader;
 	struct staging_piece piece;
@@ -77,7 +82,7 @@ static int layer_source_read(struct store_source *source, uint64_t offset,
 
 	for (; length && !code; offset += piece.length, bytes += piece.length,
 				length -= (size_t)piece.length) {
-		staging_layer_piece(attempt->layer, offset, length, &piece);
+		staging_view_piece(&attempt->view, offset, length, &piece);
 		assert(piece.length);
 		if (piece.kind == PIECE_ZERO) {
 			memset(bytes, 0, (size_t)piece.length);
@@ -102,17 +107,17 @@ static int layer_source_read(struct store_source *source, uint64_t offset,
 	return code;
 }
 
-static int layer_source_data(struct store_source *source, uint64_t offset,
-			     struct store_range *range,
-			     struct store_error *error)
+static int view_source_data(struct store_source *source, uint64_t offset,
+			    struct store_range *range,
+			    struct store_error *error)
 {
-	struct layer_source *self = (struct layer_source *)source;
+	struct view_source *self = (struct view_source *)source;
 	struct staging_piece piece;
 
 	(void)error;
 	for (;; offset = piece.offset + piece.length) {
-		staging_layer_piece(self->attempt->layer, offset,
-				    UINT64_MAX - offset, &piece);
+		staging_view_piece(&self->attempt->view, offset,
+				   UINT64_MAX - offset, &piece);
 		*range = (struct store_range){ piece.offset, piece.length };
 		if (!piece.length || piece.kind == PIECE_BASE)
 			return STORE_OK;
@@ -174,23 +179,57 @@ static int freeze_kept(struct attempt *attempt)
 	if (!attempt->base_exists || attempt->created ||
 	    !fs_can(attempt->fs, STORE_CAP_COMPOSE) || !attempt->base.token[0])
 		return STORE_OK;
-	return staging_layer_kept(attempt->layer, &attempt->kept,
-				  &attempt->kept_count, &attempt->error);
+	return staging_view_kept(&attempt->view, &attempt->kept,
+				 &attempt->kept_count, &attempt->error);
+}
+
+/*
+ * What has been acknowledged goes first while somebody writes on: it is an
+ * image of one moment, and what is above it is not.
+ */
+static size_t acknowledged_layers(const struct file *file)
+{
+	size_t count = 0;
+
+	if (file->fs->options->commit != COMMIT_BACKGROUND ||
+	    !file->note.acknowledged || !file->writers)
+		return SIZE_MAX;
+	while (count < file->staging.count &&
+	       file->staging.layers[count]->recorded)
+		count++;
+	return count;
+}
+
+static int freeze_content_locked(struct attempt *attempt, struct file *file)
+	REQUIRES(file->lock)
+{
+	size_t count = acknowledged_layers(file);
+	int code = STORE_OK;
+
+	attempt->content = count && (file->created || file->staging.changed);
+	if (!attempt->content)
+		return STORE_OK;
+	if (count == SIZE_MAX)
+		code = staging_seal(&file->staging, &attempt->error);
+	else
+		file->running_change = file->note.change;
+	if (!code)
+		code = staging_freeze(&file->staging, count, true,
+				      &attempt->view, &attempt->error);
+	return code ? code : freeze_kept(attempt);
 }
 
 static int freeze_locked(struct attempt *attempt, struct file *file)
 	REQUIRES(file->lock)
 {
-	int code = STORE_OK;
+	int code;
 
 	freeze_attributes(attempt);
 	attempt->created = file->created;
 	attempt->base_exists = file->base_exists;
 	attempt->base = file->base;
 	attempt->unanswered = file->unanswered;
-	attempt->content =
-		file->created || file->staging.changed || file->staging.sealed;
-	if (attempt->lost && !attempt->content)
+	if (attempt->lost && !file->created && !file->staging.changed)
 		attempt->unlinked = true;
 	if (attempt->unlinked)
 		return STORE_OK;
@@ -199,15 +238,11 @@ static int freeze_locked(struct attempt *attempt, struct file *file)
 				       "%s: replaced or removed in the store "
 				       "meanwhile",
 				       file->name_hint);
-	/* A settle that lacked disk is made up for first. */
-	if (file->staging.sealed)
-		code = staging_settle(&file->staging, false, &attempt->error);
-	if (!code && attempt->content)
-		code = staging_seal(&file->staging, &attempt->error);
-	if (!code && attempt->content) {
-		attempt->layer = staging_sealed(&file->staging);
-		code = freeze_kept(attempt);
-	}
+	commit_name_put_locked(file);
+	memcpy(attempt->publish, file->publish, sizeof(attempt->publish));
+	attempt->generation = file->note.generation;
+	attempt->position = file->note.acknowledged ? file->note.position : 0;
+	code = freeze_content_locked(attempt, file);
 	if (!code && attempt->created)
 		code = freeze_xattrs(attempt);
 	if (!code)
@@ -234,10 +269,10 @@ attempt_condition(const struct attempt *attempt)
 
 static int put_once(struct attempt *attempt)
 {
-	struct layer_source source = {
-		.source = { .size = staging_layer_size(attempt->layer),
-			    .read = layer_source_read,
-			    .next_data = layer_source_data },
+	struct view_source source = {
+		.source = { .size = attempt->view.size,
+			    .read = view_source_read,
+			    .next_data = view_source_data },
 		.attempt = attempt,
 	};
 	struct store_write_options options = {
@@ -245,6 +280,7 @@ static int put_once(struct attempt *attempt)
 		.attributes = &attempt->attributes,
 		.keep = !attempt->created,
 		.id = attempt->created ? attempt->id : 0,
+		.publish = attempt->publish,
 		.ranges = attempt->kept,
 		.range_count = attempt->kept_count,
 		.xattrs = attempt->xattrs,
@@ -257,23 +293,62 @@ static int put_once(struct attempt *attempt)
 			   &attempt->error);
 }
 
+/* Does the store have the very state that was to be sent? */
+static bool is_as_sent(const struct attempt *attempt,
+		       const struct store_info *info)
+{
+	const struct store_attributes *sent = &attempt->attributes;
+	const struct store_attributes *seen = &info->attributes;
+	uint32_t both = sent->mask & seen->mask;
+
+	return info->size == attempt->view.size && (both & STORE_ATTR_MTIME) &&
+	       !timespec_compare(seen->mtime, sent->mtime) &&
+	       (!(both & STORE_ATTR_MODE) || seen->mode == sent->mode) &&
+	       (!(both & STORE_ATTR_UID) || seen->uid == sent->uid) &&
+	       (!(both & STORE_ATTR_GID) || seen->gid == sent->gid);
+}
+
 /*
- * An earlier attempt had no answer, and now the store has another version:
- * is it ours after all?  Size and the nanoseconds of our own last write say
- * so.  Then it is the base.
+ * Is the version that the store has one that we have sent?  The id of the
+ * put tells; a store that keeps none leaves size and the nanoseconds of our
+ * own last write.
  */
-static bool answer_was_lost(struct attempt *attempt)
+static bool is_ours(const struct attempt *attempt,
+		    const struct store_info *info,
+		    const struct store_details *details)
 {
 	const struct file_unanswered *sent = &attempt->unanswered;
-	struct store_info info;
 
-	if (!sent->pending ||
-	    store_stat(attempt->fs->store, &attempt->context, attempt->key,
-		       &info, NULL) ||
-	    info.size != sent->size ||
-	    !(info.attributes.mask & STORE_ATTR_MTIME) ||
-	    timespec_compare(info.attributes.mtime, sent->mtime))
+	if (fs_can(attempt->fs, STORE_CAP_PUBLISH_ID))
+		return details->has_publish &&
+		       !memcmp(details->publish, attempt->publish,
+			       STORE_PUBLISH_SIZE - 4);
+	return sent->pending && info->size == sent->size &&
+	       (info->attributes.mask & STORE_ATTR_MTIME) &&
+	       !timespec_compare(info->attributes.mtime, sent->mtime);
+}
+
+/*
+ * An earlier attempt may have arrived without an answer, also one of an
+ * earlier run.  Then its version is the base; *stored: there is nothing left
+ * to send.
+ */
+static bool answer_was_lost(struct attempt *attempt, bool *stored)
+{
+	struct store_details details;
+	struct store_info info;
+	bool ours;
+
+	if (store_stat_details(attempt->fs->store, &attempt->context,
+			       attempt->key, &info, &details, NULL))
 		return false;
+	ours = is_ours(attempt, &info, &details);
+	store_details_release(&details);
+	if (!ours)
+		return false;
+	*stored = is_as_sent(attempt, &info);
+	if (*stored)
+		attempt->info = info;
 	attempt->base_exists = true;
 	attempt->base = info.version;
 	return true;
@@ -316,14 +391,18 @@ static bool code_is_conflict(int code)
 static int attempt_put(struct attempt *attempt)
 {
 	struct gate_pass replaced = { .held = false };
-	int code = put_once(attempt);
-	bool conflict = code_is_conflict(code);
+	bool stored = false, conflict;
+	int code;
 
-	if (conflict && (answer_was_lost(attempt) ||
+	STEP("publish: before put");
+	code = put_once(attempt);
+	conflict = code_is_conflict(code);
+	if (conflict && (answer_was_lost(attempt, &stored) ||
 			 replaced_was_changed(attempt, &replaced))) {
-		code = put_once(attempt);
+		code = stored ? STORE_OK : put_once(attempt);
 		conflict = code_is_conflict(code);
 	}
+	STEP("publish: put");
 	gate_leave(&attempt->fs->gate, &replaced);
 	/* Whatever the store calls it: it is not the version we knew. */
 	if (conflict)
@@ -413,23 +492,32 @@ static void take_result_locked(struct attempt *attempt, struct file *file)
 static void settle_success_locked(struct attempt *attempt, struct file *file)
 	REQUIRES(file->lock)
 {
-	struct store_error error = STORE_ERROR_INIT;
+	struct staging_view old = { 0 };
 
 	file->failures = 0;
 	file->detached_error = false;
 	file->unanswered.pending = false;
+	memset(file->publish, 0, sizeof(file->publish));
 	if (attempt->content || attempt->current)
 		take_result_locked(attempt, file);
-	if (attempt->content && staging_settle(&file->staging, true, &error))
-		log_warn("%s: stored, but: %s", attempt->key, error.message);
+	if (attempt->content)
+		staging_settle(&file->staging, true, &old);
 	file->created = false;
 	file->replacing = false;
 	file_drop_replaced_locked(file);
 	file_drop_xattrs_locked(file);
-	if (!file->staging.changed && !file->attributes)
+	if (file->note.generation == attempt->generation)
+		file->note.acknowledged = false;
+	if (!file->staging.changed && !file->attributes) {
 		file_clean_locked(file);
-	else if (!file->writers)
-		publisher_queue(attempt->fs->publisher, file);
+	} else {
+		if (file->note.id)
+			commit_note_locked(file);
+		if (!file->writers || file->note.acknowledged)
+			publisher_queue(attempt->fs->publisher, file);
+	}
+	/* The journal has been told: now the bytes may go. */
+	staging_view_remove(&old);
 }
 
 static uint64_t random_number(void)
@@ -463,18 +551,17 @@ static bool code_leaves_doubt(int code)
 static void settle_failure_locked(struct attempt *attempt, struct file *file,
 				  int code) REQUIRES(file->lock)
 {
-	struct store_error error = STORE_ERROR_INIT;
+	struct staging_view none;
 
 	file->attributes |= attempt->attributes.mask;
-	if (attempt->layer && code_leaves_doubt(code))
+	if (attempt->view.count && code_leaves_doubt(code))
 		file->unanswered = (struct file_unanswered){
 			.pending = true,
-			.size = staging_layer_size(attempt->layer),
+			.size = attempt->view.size,
 			.mtime = attempt->attributes.mtime,
 		};
-	if (file->staging.sealed &&
-	    staging_settle(&file->staging, false, &error))
-		log_warn("%s: %s", attempt->key, error.message);
+	if (file->staging.frozen)
+		staging_settle(&file->staging, false, &none);
 	file->failures++;
 	if (!file->waiters && code != STORE_CANCELLED &&
 	    file->told_change != file->running_change)
@@ -544,6 +631,28 @@ static int attempt_freeze(struct attempt *attempt)
 	return code;
 }
 
+/* A put must not be the only one to know of its record. */
+static int attempt_sync(struct attempt *attempt)
+{
+	if (!attempt->position)
+		return STORE_OK;
+	return commit_sync_names(attempt->fs, &attempt->error);
+}
+
+/* Bytes that were refused are kept, whatever becomes of this process. */
+static void attempt_keep(struct attempt *attempt, int code)
+{
+	struct store_error error = STORE_ERROR_INIT;
+
+	if (!attempt->view.count || code == STORE_CANCELLED)
+		return;
+	if (commit_keep(attempt->file,
+			store_code_retryable(code) ? RECORD_PENDING
+						   : RECORD_FAILED,
+			attempt->error.message, &error))
+		log_warn("%s: not kept: %s", attempt->key, error.message);
+}
+
 void publish_attempt(struct file *file, struct store_cancel *cancel)
 {
 	struct attempt attempt = { .file = file,
@@ -564,9 +673,14 @@ void publish_attempt(struct file *file, struct store_cancel *cancel)
 	if (!code)
 		code = attempt_freeze(&attempt);
 	if (!code && !attempt.unlinked)
+		code = attempt_sync(&attempt);
+	if (!code && !attempt.unlinked)
 		code = attempt_request(&attempt);
 	attempt_finish(&attempt, code);
 	gate_leave(&file->fs->gate, &attempt.pass);
+	if (code)
+		attempt_keep(&attempt, code);
+	staging_view_release(&attempt.view);
 	free(attempt.kept);
 	free(attempt.xattrs);
 }

@@ -18,12 +18,14 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "mount/commit.h"
 #include "mount/control.h"
 #include "mount/holders.h"
 #include "mount/kernel_io.h"
 #include "mount/mountpoint.h"
 #include "mount/ops.h"
 #include "mount/publish.h"
+#include "mount/recovery.h"
 #include "mount/statedir.h"
 #include "src/base/buf.h"
 #include "src/base/clock.h"
@@ -150,10 +152,6 @@ static int open_staging(struct session *session, const char *identity,
 	if (code)
 		return code;
 	fs->staging_fd = session->staging.fd;
-	atomic_store(&fs->counters.unfinished, session->staging.left_over);
-	if (session->staging.left_over)
-		log_warn("%s holds %u staged files of an earlier run",
-			 session->staging.path, session->staging.left_over);
 	return STORE_OK;
 }
 
@@ -275,6 +273,8 @@ static int build_up(struct session *session, const struct source *source,
 	if (!code)
 		code = publisher_start(fs, PUBLISH_THREADS, error);
 	if (!code)
+		code = recovery_run(fs, error);
+	if (!code)
 		start_control(session);
 	return code;
 }
@@ -317,6 +317,7 @@ static void take_down(struct session *session, bool drain)
 		publisher_stop(fs->publisher);
 		publish_abandon_all(fs);
 		publisher_free(fs->publisher);
+		commit_stop(fs->commit);
 	}
 	file_kept_release(fs);
 	if (session->mounted)

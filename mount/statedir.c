@@ -306,21 +306,6 @@ static int check_file_system(const struct statedir *dir,
 			       dir->path);
 }
 
-static void count_left_over(struct statedir *dir)
-{
-	int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *listing = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
-
-	if (!listing)
-		return;
-	while ((entry = readdir(listing)))
-		if (!strncmp(entry->d_name, "data-", 5) &&
-		    !strstr(entry->d_name, ".json"))
-			dir->left_over++;
-	closedir(listing);
-}
-
 static int limit_size(struct statedir *dir, const struct mount_options *options,
 		      struct store_error *error)
 {
@@ -360,7 +345,6 @@ int statedir_open(const struct mount_options *options, const char *identity,
 		statedir_close(dir);
 		return code;
 	}
-	count_left_over(dir);
 	return STORE_OK;
 }
 

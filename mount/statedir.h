@@ -19,8 +19,7 @@ struct statedir {
 	char *path; /* owned */
 	int fd;
 	int lock_fd;
-	unsigned int left_over; /* staged files of earlier runs */
-	uint64_t size_limit;	/* bytes, 0: none */
+	uint64_t size_limit; /* bytes, 0: none */
 };
 
 /*
