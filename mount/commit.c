@@ -33,13 +33,43 @@ int commit_sync(struct fs *fs, struct store_error *error)
 			    error);
 }
 
-int commit_sync_names(struct fs *fs, struct store_error *error)
+int commit_sync_notes(struct fs *fs, struct store_error *error)
 {
 	struct commit *commit = fs->commit;
 
 	if (!commit)
 		return STORE_OK;
 	return journal_sync(commit->journal, atomic_load(&commit->acknowledged),
+			    error);
+}
+
+void note_end(struct commit *commit, uint64_t number, uint64_t position)
+{
+	_Atomic uint64_t *slot = &commit->ends[number % COMMIT_ENDS];
+	uint64_t last = atomic_load(slot);
+
+	while (last < position &&
+	       !atomic_compare_exchange_weak(slot, &last, position))
+		;
+}
+
+int commit_sync_node(struct fs *fs, const struct node *node,
+		     struct store_error *error)
+{
+	struct commit *commit = fs->commit;
+	uint64_t number;
+	bool folder;
+
+	if (!commit || !node)
+		return commit_sync_notes(fs, error);
+	lock_take(&fs->tree.lock);
+	number = node->number;
+	folder = node->type == STORE_TYPE_FOLDER;
+	lock_drop(&fs->tree.lock);
+	if (folder)
+		return commit_sync_notes(fs, error);
+	return journal_sync(commit->journal,
+			    atomic_load(&commit->ends[number % COMMIT_ENDS]),
 			    error);
 }
 

@@ -47,8 +47,15 @@ int commit_keep(struct file *file, enum record_state state, const char *reason,
 /* What was noted is durable when it returns. */
 int commit_sync(struct fs *fs, struct store_error *error) STORE_WARN_UNUSED;
 /* What was noted of acknowledged files is; cheap when there is nothing. */
-int commit_sync_names(struct fs *fs, struct store_error *error)
+int commit_sync_notes(struct fs *fs, struct store_error *error)
 	STORE_WARN_UNUSED;
+/*
+ * The same for this node, whose name the store is about to change: a record
+ * whose end is lost would be taken for pending under that name.  A folder
+ * (or NULL) stands for all that is below.
+ */
+int commit_sync_node(struct fs *fs, const struct node *node,
+		     struct store_error *error) STORE_WARN_UNUSED;
 
 /* Set file->publish for the next put. */
 void commit_name_put_locked(struct file *file) REQUIRES(file->lock);

@@ -9,9 +9,17 @@
 #include "mount/graveyard.h"
 #include "src/base/buf.h"
 
+/* Slots for the ends of records, by st_ino. */
+enum { COMMIT_ENDS = 1024 };
+
 struct commit {
 	struct fs *fs;
 	struct journal *journal;
+	/*
+	 * Position up to which what was noted of these nodes is; several
+	 * nodes share a slot, which costs a flush now and then.
+	 */
+	_Atomic uint64_t ends[COMMIT_ENDS];
 	struct graveyard graveyard;
 	_Atomic uint64_t last_id;
 	/* Position of the last record about an acknowledged file. */
@@ -23,6 +31,8 @@ struct commit {
 	pthread_t thread;
 };
 
+/* Something was appended about this node. */
+void note_end(struct commit *commit, uint64_t number, uint64_t position);
 /* Give the file an id for its records. */
 void note_id_locked(struct file *file) REQUIRES(file->lock);
 /* Its FILE record, unless it has no name. */

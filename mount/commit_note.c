@@ -140,7 +140,7 @@ int note_append_locked(struct file *file, const struct buf *frame,
 		       unsigned int flags, struct store_error *error)
 {
 	struct commit *commit = file->fs->commit;
-	uint64_t position;
+	uint64_t position, number;
 	int code = buf_error(frame, "a record", error);
 
 	if (!code && frame->length)
@@ -149,8 +149,14 @@ int note_append_locked(struct file *file, const struct buf *frame,
 	if (code || !frame->length)
 		return code;
 	file->note.position = position;
-	if (file->note.acknowledged)
-		atomic_store(&commit->acknowledged, position);
+	file->note.binding |= file->note.acknowledged;
+	if (!file->note.binding)
+		return STORE_OK;
+	atomic_store(&commit->acknowledged, position);
+	lock_take(&file->fs->tree.lock);
+	number = file->node->number;
+	lock_drop(&file->fs->tree.lock);
+	note_end(commit, number, position);
 	return STORE_OK;
 }
 

@@ -40,6 +40,7 @@ struct file_note {
 	uint64_t top;	     /* the highest layer that a record names */
 	uint64_t position;   /* of the last record */
 	bool acknowledged;   /* a generation that the store has not */
+	bool binding;	     /* some record of this id was acknowledged */
 	bool busy;	     /* an acknowledgement is being made */
 };
 

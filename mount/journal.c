@@ -297,9 +297,21 @@ static int mark_next(struct journal *self, struct store_error *error)
 }
 
 /*
- * Everything up to the rename, and what follows.  A new file without the
- * reserve is better than a broken one, but worse than the old.
+ * A full disk may have no room for a new reserve next to the old file.  The
+ * new one is taken without when the old one's blocks will do for it, or when
+ * there is nothing to lose.
  */
+static int reserve_next(struct journal *self, bool mending,
+			struct store_error *error)
+{
+	bool later =
+		mending || self->next.end + JOURNAL_RESERVE <= self->file.room;
+
+	return journal_file_reserve(&self->next, 0,
+				    later ? JOURNAL_RELEASES : 0, error);
+}
+
+/* Everything up to the rename, and the flush of the name. */
 static int write_next(struct journal *self, bool mending,
 		      journal_write_fn *write, void *arg, bool *renamed,
 		      struct store_error *error)
@@ -314,8 +326,7 @@ static int write_next(struct journal *self, bool mending,
 	if (!code)
 		code = mark_next(self, error);
 	if (!code)
-		code = journal_file_reserve(
-			&self->next, 0, mending ? JOURNAL_RELEASES : 0, error);
+		code = reserve_next(self, mending, error);
 	if (!code)
 		code = journal_file_install(self->dir_fd, &self->next, renamed,
 					    error);

@@ -19,6 +19,11 @@ struct victim {
 /* False (and all NULL) when memory knows nothing under this name. */
 bool victim_find(struct fs *fs, struct node *parent, const char *text,
 		 struct victim *victim);
+/*
+ * With an exclusive pass: who opened it while we waited counts.  Whoever
+ * comes later finds that the name has gone.
+ */
+void victim_refresh(struct fs *fs, struct victim *victim);
 void victim_look(struct op *op, struct victim *victim, const char *key);
 void victim_release(struct fs *fs, struct victim *victim);
 /* Only in memory so far, whether or not it will replace something? */

@@ -501,6 +501,6 @@ void fs_fsyncdir(fuse_req_t request, fuse_ino_t ino, int datasync,
 	if (code == STORE_NOT_FOUND)
 		code = STORE_OK;
 	if (!code)
-		code = commit_sync_names(op.fs, &op.error);
+		code = commit_sync_notes(op.fs, &op.error);
 	op_error(&op, code);
 }

@@ -33,6 +33,12 @@ bool victim_find(struct fs *fs, struct node *parent, const char *text,
 	return victim->node;
 }
 
+void victim_refresh(struct fs *fs, struct victim *victim)
+{
+	if (victim->node && !victim->file)
+		victim->file = file_find(fs, victim->node);
+}
+
 void victim_look(struct op *op, struct victim *victim, const char *key)
 {
 	victim->current = file_base_is_current(victim->file, &op->context, key);
@@ -175,7 +181,7 @@ static int unlink_in_store(struct op *op, struct node *parent, const char *name,
 	if (!code)
 		code = op_key(op, parent, name, key);
 	if (!code)
-		code = commit_sync_names(op->fs, &op->error);
+		code = commit_sync_node(op->fs, victim->node, &op->error);
 	if (!code && commit_is_acknowledged(victim->file))
 		code = commit_moving(op->fs, key, NULL, &op->error);
 	if (!code)
@@ -220,6 +226,7 @@ void fs_unlink(fuse_req_t request, fuse_ino_t parent, const char *name)
 	if (!code)
 		code = gate_enter(&op.fs->gate, &pass, &op.context, &op.error);
 	if (!code) {
+		victim_refresh(op.fs, &victim);
 		stored = victim_in_store(op.fs, &victim);
 		victim_begin(op.fs, &victim);
 		if (stored)

@@ -278,8 +278,11 @@ static int move_noted(struct op *op, struct renaming *renaming,
 		      struct store_info *info)
 {
 	bool noted = rename_is_noted(op->fs, renaming);
-	int code = commit_sync_names(op->fs, &op->error);
+	int code = commit_sync_node(op->fs, renaming->source.node, &op->error);
 
+	if (!code && renaming->target.node)
+		code = commit_sync_node(op->fs, renaming->target.node,
+					&op->error);
 	if (!code && noted)
 		code = commit_moving(op->fs, renaming->from, renaming->to,
 				     &op->error);
@@ -384,6 +387,8 @@ static int rename_run(struct op *op, struct renaming *renaming)
 		code = gate_enter(&op->fs->gate, &folders, &op->context,
 				  &op->error);
 	if (!code) {
+		victim_refresh(op->fs, &renaming->source);
+		victim_refresh(op->fs, &renaming->target);
 		victim_begin(op->fs, &renaming->source);
 		victim_begin(op->fs, &renaming->target);
 		code = rename_held(op, renaming);

@@ -636,7 +636,7 @@ static int attempt_sync(struct attempt *attempt)
 {
 	if (!attempt->position)
 		return STORE_OK;
-	return commit_sync_names(attempt->fs, &attempt->error);
+	return commit_sync_notes(attempt->fs, &attempt->error);
 }
 
 /* Bytes that were refused are kept, whatever becomes of this process. */

@@ -252,6 +252,7 @@ static int restore_locked(struct restoring *restoring, struct file *file,
 		.change = file->change,
 		.top = staging_top_number(&file->staging),
 		.acknowledged = true,
+		.binding = true,
 	};
 	if (record->state == RECORD_FAILED) {
 		file->last_code = record->code;
