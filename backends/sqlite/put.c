@@ -235,6 +235,9 @@ static int put_node(struct sqlite_txn *txn, const struct put_job *job,
 				       entry->node.links > 1, stamp);
 	if (!code)
 		code = put_xattrs(txn, job, &entry->node);
+	if (!code)
+		code = sqlite_node_publish(txn, &entry->node,
+					   job->request->publish);
 	return code;
 }
 

@@ -118,8 +118,11 @@ int store_metadata_check(const struct store_metadata *metadata,
  * An id that names one put (random bytes of the caller's), kept with the
  * version the put made where the store has STORE_CAP_PUBLISH_ID.  A caller
  * who has lost the answer to a put asks for the id of what is there: its own
- * says that the put arrived, none or another one that something else is
- * there.  It says nothing of what others have done to the bytes in place
+ * says that the put arrived, another one or none that something else is
+ * there, except that a store may leave it out where the other attributes of
+ * a file leave no room, and cannot tell it of a file it may not read: so
+ * what has none may be anybody's, and must not be replaced as if it were
+ * known.  An id says nothing of what others have done to the bytes in place
  * since; that is what versions are for.
  *
  * It belongs to the node: moving, linking, and setting attributes of any
