@@ -130,9 +130,11 @@ void commit_settle(struct fs *fs, uint64_t id)
 		atomic_store(&fs->commit->acknowledged, position);
 }
 
-void commit_moved(struct fs *fs, const char *from, const char *to, bool done)
+void commit_moved(struct fs *fs, const char *from, const char *to, bool done,
+		  uint64_t replaced)
 {
 	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
+	struct record end = { .type = RECORD_DONE, .id = replaced };
 	struct store_error error = STORE_ERROR_INIT;
 	struct commit *commit = fs->commit;
 	uint64_t position;
@@ -142,6 +144,8 @@ void commit_moved(struct fs *fs, const char *from, const char *to, bool done)
 		return;
 	STEP("commit: before moved");
 	encode_move(&frame, RECORD_MOVED, from, to, done);
+	if (done && replaced)
+		record_encode(&frame, &end);
 	code = buf_error(&frame, "a record", &error);
 	if (!code)
 		code = journal_append(commit->journal, frame.data, frame.length,

@@ -88,8 +88,12 @@ int commit_moving(struct fs *fs, const char *from, const char *to,
 		  struct store_error *error) STORE_WARN_UNUSED;
 /* The record with this id, of an earlier run, is settled. */
 void commit_settle(struct fs *fs, uint64_t id);
-/* It was, or it failed and was not. */
-void commit_moved(struct fs *fs, const char *from, const char *to, bool done);
+/*
+ * It was, in the place of the file with the id `replaced` (0: of none that
+ * is noted); or it failed and was not.
+ */
+void commit_moved(struct fs *fs, const char *from, const char *to, bool done,
+		  uint64_t replaced);
 
 /* For status. */
 uint64_t commit_flushes(const struct fs *fs);

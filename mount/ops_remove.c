@@ -10,6 +10,7 @@
 
 #include <errno.h>
 
+#include "mount/answer.h"
 #include "mount/commit.h"
 #include "mount/ops_change.h"
 #include "mount/publish.h"
@@ -209,6 +210,7 @@ static void unlink_in_memory(struct fs *fs, struct node *parent,
 
 void fs_unlink(fuse_req_t request, fuse_ino_t parent, const char *name)
 {
+	char key[STORE_KEY_MAX + 1];
 	struct victim victim;
 	struct gate_pass pass;
 	struct node *folder;
@@ -227,6 +229,8 @@ void fs_unlink(fuse_req_t request, fuse_ino_t parent, const char *name)
 		code = gate_enter(&op.fs->gate, &pass, &op.context, &op.error);
 	if (!code) {
 		victim_refresh(op.fs, &victim);
+		if (!op_key(&op, folder, name, key))
+			answer_look(&op, victim.file, key);
 		stored = victim_in_store(op.fs, &victim);
 		victim_begin(op.fs, &victim);
 		if (stored)

@@ -13,6 +13,7 @@
 #include <linux/fs.h>
 #include <stdlib.h>
 
+#include "mount/answer.h"
 #include "mount/commit.h"
 #include "mount/ops_change.h"
 #include "mount/publish.h"
@@ -289,8 +290,14 @@ static int move_noted(struct op *op, struct renaming *renaming,
 	if (code)
 		return code;
 	code = move_in_store(op, renaming, info);
-	if (noted && (code || !sync_folders(op, renaming)))
-		commit_moved(op->fs, renaming->from, renaming->to, !code);
+	if (!noted)
+		return code;
+	/* A folder that cannot be flushed leaves the question to recovery. */
+	if (code)
+		commit_moved(op->fs, renaming->from, renaming->to, false, 0);
+	else if (!sync_folders(op, renaming))
+		commit_moved(op->fs, renaming->from, renaming->to, true,
+			     commit_take_id(renaming->target.file));
 	return code;
 }
 
@@ -356,6 +363,8 @@ static int rename_held(struct op *op, struct renaming *renaming)
 
 	if (code)
 		return code;
+	answer_look(op, renaming->source.file, renaming->from);
+	answer_look(op, renaming->target.file, renaming->to);
 	renaming->spare = tree_new_name(renaming->new_name);
 	if (!renaming->spare)
 		return store_error_set(&op->error, STORE_NO_MEMORY,

@@ -22,6 +22,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "mount/answer.h"
 #include "mount/commit.h"
 #include "mount/publish.h"
 #include "src/base/cleanup.h"
@@ -309,42 +310,18 @@ static bool is_as_sent(const struct attempt *attempt,
 }
 
 /*
- * Is the version that the store has one that we have sent?  The id of the
- * put tells; a store that keeps none leaves size and the nanoseconds of our
- * own last write.
- */
-static bool is_ours(const struct attempt *attempt,
-		    const struct store_info *info,
-		    const struct store_details *details)
-{
-	const struct file_unanswered *sent = &attempt->unanswered;
-
-	if (fs_can(attempt->fs, STORE_CAP_PUBLISH_ID))
-		return details->has_publish &&
-		       !memcmp(details->publish, attempt->publish,
-			       STORE_PUBLISH_SIZE - 4);
-	return sent->pending && info->size == sent->size &&
-	       (info->attributes.mask & STORE_ATTR_MTIME) &&
-	       !timespec_compare(info->attributes.mtime, sent->mtime);
-}
-
-/*
  * An earlier attempt may have arrived without an answer, also one of an
  * earlier run.  Then its version is the base; *stored: there is nothing left
  * to send.
  */
 static bool answer_was_lost(struct attempt *attempt, bool *stored)
 {
-	struct store_details details;
+	struct answer_sent sent = { .last = attempt->unanswered };
 	struct store_info info;
-	bool ours;
 
-	if (store_stat_details(attempt->fs->store, &attempt->context,
-			       attempt->key, &info, &details, NULL))
-		return false;
-	ours = is_ours(attempt, &info, &details);
-	store_details_release(&details);
-	if (!ours)
+	memcpy(sent.publish, attempt->publish, sizeof(sent.publish));
+	if (!answer_is_ours(attempt->fs, &attempt->context, attempt->key, &sent,
+			    &info))
 		return false;
 	*stored = is_as_sent(attempt, &info);
 	if (*stored)

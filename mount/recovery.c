@@ -99,7 +99,7 @@ static int settle_move(struct fs *fs, struct pending *pending,
 	if (moved)
 		code = follow_move(fs, pending, move, error);
 	if (!code)
-		commit_moved(fs, move->from, move->to, moved);
+		commit_moved(fs, move->from, move->to, moved, 0);
 	return code;
 }
 

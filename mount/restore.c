@@ -245,6 +245,8 @@ static int restore_locked(struct restoring *restoring, struct file *file,
 	file->created = record->created;
 	file->attributes = record->attributes.mask;
 	memcpy(file->publish, record->publish, sizeof(file->publish));
+	/* A put of the earlier run may have arrived. */
+	file->unanswered.pending = true;
 	file_dirty_locked(file);
 	file->note = (struct file_note){
 		.id = record->id,
