@@ -94,7 +94,8 @@ struct file {
 	unsigned int failures;	 /* in a row */
 	int64_t retry_at_ns;	 /* 0: no retry is planned */
 	struct file *queue_next; /* protected by the publisher's lock */
-	struct file *all_next;	 /* of dirty files; publisher's lock */
+	/* of dirty files; publisher's lock */
+	struct file *all_next, **all_link;
 };
 
 struct handle {

@@ -31,6 +31,8 @@ struct publisher {
 	/* protected by `lock` */
 	struct file *queue_head, *queue_tail;
 	struct file *all; /* dirty files */
+	/* No retry is due before this moment, CLOCK_MONOTONIC. */
+	int64_t next_retry_ns;
 	bool stopping;
 	/* immutable after the start */
 	unsigned int thread_count;
@@ -43,19 +45,19 @@ void publisher_add(struct publisher *publisher, struct file *file)
 {
 	lock_take(&publisher->lock);
 	file->all_next = publisher->all;
+	file->all_link = &publisher->all;
+	if (file->all_next)
+		file->all_next->all_link = &file->all_next;
 	publisher->all = file;
 	lock_drop(&publisher->lock);
 }
 
 void publisher_remove(struct publisher *publisher, struct file *file)
 {
-	struct file **link = &publisher->all;
-
 	lock_take(&publisher->lock);
-	while (*link && *link != file)
-		link = &(*link)->all_next;
-	if (*link)
-		*link = file->all_next;
+	*file->all_link = file->all_next;
+	if (file->all_next)
+		file->all_next->all_link = file->all_link;
 	file->retry_at_ns = 0;
 	lock_drop(&publisher->lock);
 }
@@ -80,7 +82,7 @@ void publisher_queue(struct publisher *publisher, struct file *file)
 {
 	lock_take(&publisher->lock);
 	queue_locked(publisher, file);
-	condition_broadcast(&publisher->work);
+	condition_signal(&publisher->work);
 	lock_drop(&publisher->lock);
 }
 
@@ -97,7 +99,7 @@ static void queue_first(struct publisher *publisher, struct file *file)
 		if (!publisher->queue_tail)
 			publisher->queue_tail = file;
 	}
-	condition_broadcast(&publisher->work);
+	condition_signal(&publisher->work);
 	lock_drop(&publisher->lock);
 }
 
@@ -106,23 +108,27 @@ void publisher_retry(struct publisher *publisher, struct file *file,
 {
 	lock_take(&publisher->lock);
 	file->retry_at_ns = at_ns;
-	condition_broadcast(&publisher->work);
+	if (at_ns < publisher->next_retry_ns)
+		publisher->next_retry_ns = at_ns;
+	condition_signal(&publisher->work);
 	lock_drop(&publisher->lock);
 }
 
 /* Queue what is due; when the next one is. */
-static int64_t queue_due_locked(struct publisher *publisher)
+static void queue_due_locked(struct publisher *publisher)
 	REQUIRES(publisher->lock)
 {
 	int64_t now = clock_monotonic_ns(), next = INT64_MAX;
 
+	if (now < publisher->next_retry_ns)
+		return;
 	for (struct file *file = publisher->all; file; file = file->all_next) {
 		if (file->retry_at_ns && file->retry_at_ns <= now)
 			queue_locked(publisher, file);
 		else if (file->retry_at_ns && file->retry_at_ns < next)
 			next = file->retry_at_ns;
 	}
-	return next;
+	publisher->next_retry_ns = next;
 }
 
 static struct file *queue_pop(struct publisher *publisher)
@@ -131,21 +137,22 @@ static struct file *queue_pop(struct publisher *publisher)
 
 	lock_take(&publisher->lock);
 	while (!publisher->stopping) {
-		int64_t next = queue_due_locked(publisher);
-
+		queue_due_locked(publisher);
 		if (publisher->queue_head)
 			break;
-		if (next == INT64_MAX)
+		if (publisher->next_retry_ns == INT64_MAX)
 			condition_wait(&publisher->work, &publisher->lock);
 		else
 			condition_wait_until(&publisher->work, &publisher->lock,
-					     next);
+					     publisher->next_retry_ns);
 	}
 	file = publisher->queue_head;
 	if (file) {
 		publisher->queue_head = file->queue_next;
 		if (!publisher->queue_head)
 			publisher->queue_tail = NULL;
+		else
+			condition_signal(&publisher->work);
 		file->queued = false;
 	}
 	lock_drop(&publisher->lock);
@@ -179,6 +186,7 @@ int publisher_start(struct fs *fs, unsigned int threads,
 	lock_init(&publisher->lock);
 	condition_init(&publisher->work);
 	publisher->fs = fs;
+	publisher->next_retry_ns = INT64_MAX;
 	publisher->cancel = store_cancel_new();
 	fs->publisher = publisher;
 	while (!result && publisher->thread_count < threads) {
