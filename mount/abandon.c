@@ -48,8 +48,7 @@ static bool worth_keeping_locked(struct file *file) REQUIRES(file->lock)
 	return named && (file->staging.changed || file->note.acknowledged);
 }
 
-/* The record stays; nothing else of it is known here from now on. */
-static void forget_locked(struct file *file, bool kept) REQUIRES(file->lock)
+void publish_forget_locked(struct file *file, bool kept)
 {
 	if (kept) {
 		file->note = (struct file_note){ 0 };
@@ -57,6 +56,8 @@ static void forget_locked(struct file *file, bool kept) REQUIRES(file->lock)
 	}
 	file->attributes = 0;
 	file_clean_locked(file);
+	if (!kept && !file->handles)
+		staging_discard(&file->staging);
 	node_revert(file);
 }
 
@@ -77,7 +78,7 @@ bool publish_abandon(struct file *file, const char *reason, bool ending)
 	lock_take(&file->lock);
 	given_up = may_abandon_locked(file, ending);
 	if (given_up)
-		forget_locked(file, kept);
+		publish_forget_locked(file, kept);
 	lock_drop(&file->lock);
 	if (!kept || !given_up)
 		return false;

@@ -13,122 +13,21 @@
  */
 #include "config.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "mount/answer.h"
 #include "mount/commit.h"
-#include "mount/publish.h"
+#include "mount/publish_attempt.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
-#include "src/base/json.h"
 #include "src/base/log.h"
 #include "src/base/step.h"
 
 #define RETRY_BASE_NS NS_PER_SEC
 #define RETRY_MAX_NS (60 * NS_PER_SEC)
-
-struct attempt {
-	struct file *file;
-	struct fs *fs;
-	struct store_context context;
-	struct store_error error;
-	struct gate_pass pass;
-	char key[STORE_KEY_MAX + 1];
-	/* the frozen state */
-	bool content, created, base_exists;
-	bool unlinked; /* by somebody here: nothing is to be published */
-	bool lost;     /* by somebody else: there is no place to publish to */
-	struct store_version base;
-	struct store_attributes attributes;
-	uint64_t id;		  /* st_ino that a new file has shown already */
-	struct staging_view view; /* what is sent */
-	uint64_t generation;	  /* that it covers */
-	uint64_t position;	  /* of its record, to be durable first */
-	uint8_t publish[STORE_PUBLISH_SIZE];
-	struct store_range *kept; /* owned */
-	size_t kept_count;
-	struct store_xattr *xattrs; /* owned; the values are the file's */
-	size_t xattr_count;
-	struct file_unanswered unanswered;
-	/* the outcome */
-	bool current; /* attributes went to the version that is the base */
-	struct store_info info;
-};
-
-/* ---- the source: sealed layers over the base ---- */
-
-struct view_source {
-	struct store_source source;
-	struct attempt *attempt;
-};
-
-static int view_source_read(struct store_source *source, uint64_t offset,
-			    void *data, size_t length,
-			    struct store_error *error)
-{
-	struct view_source *self = (struct view_source *)source;
-	struct attempt *attempt = self->attempt;
-	struct base_reader *reader;
-	struct staging_piece piece;
-	char *bytes = data;
-	size_t got;
-	int code = STORE_OK;
-
-	for (; length && !code; offset += piece.length, bytes += piece.length,
-				length -= (size_t)piece.length) {
-		staging_view_piece(&attempt->view, offset, length, &piece);
-		assert(piece.length);
-		if (piece.kind == PIECE_ZERO) {
-			memset(bytes, 0, (size_t)piece.length);
-		} else if (piece.kind == PIECE_STAGED) {
-			code = staging_read_piece(&piece, bytes, error);
-		} else {
-			code = file_base_reader(attempt->file,
-						&attempt->context, &reader,
-						error);
-			if (code)
-				return code;
-			code = store_read_at(reader->reader, &attempt->context,
-					     offset, bytes,
-					     (size_t)piece.length, &got, error);
-			reader_put(reader);
-			if (!code && got != piece.length)
-				code = store_error_set(error, STORE_CHANGED,
-						       "the base is shorter "
-						       "than it was");
-		}
-	}
-	return code;
-}
-
-static int view_source_data(struct store_source *source, uint64_t offset,
-			    struct store_range *range,
-			    struct store_error *error)
-{
-	struct view_source *self = (struct view_source *)source;
-	struct staging_piece piece;
-
-	(void)error;
-	for (;; offset = piece.offset + piece.length) {
-		staging_view_piece(&self->attempt->view, offset,
-				   UINT64_MAX - offset, &piece);
-		*range = (struct store_range){ piece.offset, piece.length };
-		if (!piece.length || piece.kind == PIECE_BASE)
-			return STORE_OK;
-		if (piece.kind == PIECE_ZERO)
-			continue;
-		staging_piece_data(&piece, range);
-		if (range->length)
-			return STORE_OK;
-	}
-}
 
 /* ---- freezing ---- */
 
@@ -251,195 +150,6 @@ static int freeze_locked(struct attempt *attempt, struct file *file)
 	return code;
 }
 
-/* ---- the request ---- */
-
-static struct store_precondition
-attempt_condition(const struct attempt *attempt)
-{
-	if (attempt->fs->options->conflict == CONFLICT_OVERWRITE &&
-	    !attempt->kept_count)
-		return (struct store_precondition){ .condition = STORE_IF_ANY };
-	if (!attempt->base_exists)
-		return (struct store_precondition){ .condition =
-							    STORE_IF_ABSENT };
-	if (!attempt->base.token[0])
-		return (struct store_precondition){ .condition = STORE_IF_ANY };
-	return (struct store_precondition){ .condition = STORE_IF_VERSION,
-					    .version = attempt->base };
-}
-
-static int put_once(struct attempt *attempt)
-{
-	struct view_source source = {
-		.source = { .size = attempt->view.size,
-			    .read = view_source_read,
-			    .next_data = view_source_data },
-		.attempt = attempt,
-	};
-	struct store_write_options options = {
-		.precondition = attempt_condition(attempt),
-		.attributes = &attempt->attributes,
-		.keep = !attempt->created,
-		.id = attempt->created ? attempt->id : 0,
-		.publish = attempt->publish,
-		.ranges = attempt->kept,
-		.range_count = attempt->kept_count,
-		.xattrs = attempt->xattrs,
-		.xattr_count = attempt->xattr_count,
-	};
-
-	atomic_fetch_add(&attempt->fs->counters.publishes, 1);
-	return store_write(attempt->fs->store, &attempt->context, attempt->key,
-			   &source.source, &options, &attempt->info,
-			   &attempt->error);
-}
-
-/* Does the store have the very state that was to be sent? */
-static bool is_as_sent(const struct attempt *attempt,
-		       const struct store_info *info)
-{
-	const struct store_attributes *sent = &attempt->attributes;
-	const struct store_attributes *seen = &info->attributes;
-	uint32_t both = sent->mask & seen->mask;
-
-	return info->size == attempt->view.size && (both & STORE_ATTR_MTIME) &&
-	       !timespec_compare(seen->mtime, sent->mtime) &&
-	       (!(both & STORE_ATTR_MODE) || seen->mode == sent->mode) &&
-	       (!(both & STORE_ATTR_UID) || seen->uid == sent->uid) &&
-	       (!(both & STORE_ATTR_GID) || seen->gid == sent->gid);
-}
-
-/*
- * An earlier attempt may have arrived without an answer, also one of an
- * earlier run.  Then its version is the base; *stored: there is nothing left
- * to send.
- */
-static bool answer_was_lost(struct attempt *attempt, bool *stored)
-{
-	struct answer_sent sent = { .last = attempt->unanswered };
-	struct store_info info;
-
-	memcpy(sent.publish, attempt->publish, sizeof(sent.publish));
-	if (!answer_is_ours(attempt->fs, &attempt->context, attempt->key, &sent,
-			    &info))
-		return false;
-	*stored = is_as_sent(attempt, &info);
-	if (*stored)
-		attempt->info = info;
-	attempt->base_exists = true;
-	attempt->base = info.version;
-	return true;
-}
-
-/*
- * The name was renamed over in memory, and what it has in the store has other
- * names, through which this mount has changed it since: that version is as
- * good.  The pass, for the caller to leave, keeps further changes out.
- */
-static bool replaced_was_changed(struct attempt *attempt,
-				 struct gate_pass *pass)
-{
-	struct tree *tree = &attempt->fs->tree;
-	struct node *node;
-
-	lock_take(&attempt->file->lock);
-	node = attempt->file->replaced;
-	lock_drop(&attempt->file->lock);
-	if (!node)
-		return false;
-	*pass = (struct gate_pass){ .nodes = { node }, .exclusive = true };
-	if (gate_enter(&attempt->fs->gate, pass, &attempt->context, NULL))
-		return false;
-	lock_take(&tree->lock);
-	attempt->base = (struct store_version){ 0 };
-	if (node->version)
-		memcpy(attempt->base.token, node->version,
-		       strlen(node->version) + 1);
-	lock_drop(&tree->lock);
-	return attempt->base.token[0];
-}
-
-static bool code_is_conflict(int code)
-{
-	return code == STORE_EXISTS || code == STORE_NOT_FOUND ||
-	       code == STORE_CHANGED;
-}
-
-static int attempt_put(struct attempt *attempt)
-{
-	struct gate_pass replaced = { .held = false };
-	bool stored = false, conflict;
-	int code;
-
-	STEP("publish: before put");
-	code = put_once(attempt);
-	conflict = code_is_conflict(code);
-	if (conflict && (answer_was_lost(attempt, &stored) ||
-			 replaced_was_changed(attempt, &replaced))) {
-		code = stored ? STORE_OK : put_once(attempt);
-		conflict = code_is_conflict(code);
-	}
-	STEP("publish: put");
-	gate_leave(&attempt->fs->gate, &replaced);
-	/* Whatever the store calls it: it is not the version we knew. */
-	if (conflict)
-		code = store_error_set(&attempt->error, STORE_CHANGED,
-				       "%s: changed in the store meanwhile",
-				       attempt->key);
-	return code;
-}
-
-/*
- * The store moves a folder's mtime when a new file arrives.  The mount moved
- * it when the file was created; if somebody has set it since, it is set again.
- */
-static void restore_folder_time(struct attempt *attempt)
-{
-	struct tree *tree = &attempt->fs->tree;
-	struct store_attributes times = { .mask = STORE_ATTR_MTIME };
-	struct store_error error = STORE_ERROR_INIT;
-	const struct node *folder = NULL;
-	char key[STORE_KEY_MAX + 1];
-	bool wanted = false;
-
-	lock_take(&tree->lock);
-	if (attempt->file->node->names)
-		folder = attempt->file->node->names->parent;
-	if (folder && (folder->flags & NODE_TIMES_SET)) {
-		times.mtime = node_time_to(folder->mtime);
-		wanted = !node_key(tree, folder, NULL, key, NULL);
-	}
-	lock_drop(&tree->lock);
-	if (wanted &&
-	    store_set_attributes(attempt->fs->store, &attempt->context, key,
-				 &times, NULL, &error))
-		log_warn("%s: its time was not kept: %s", key, error.message);
-}
-
-static int attempt_request(struct attempt *attempt)
-{
-	struct tree *tree = &attempt->fs->tree;
-	int code;
-
-	lock_take(&tree->lock);
-	code = node_key(tree, attempt->file->node, NULL, attempt->key,
-			&attempt->error);
-	lock_drop(&tree->lock);
-	if (code)
-		return code;
-	if (!attempt->content) {
-		attempt->current = file_base_is_current(
-			attempt->file, &attempt->context, attempt->key);
-		return store_set_attributes(
-			attempt->fs->store, &attempt->context, attempt->key,
-			&attempt->attributes, &attempt->info, &attempt->error);
-	}
-	code = attempt_put(attempt);
-	if (!code && attempt->created)
-		restore_folder_time(attempt);
-	return code;
-}
-
 /* ---- the outcome ---- */
 
 /* The store has it: this is the base, and what the node shows. */
@@ -558,6 +268,8 @@ static void attempt_finish(struct attempt *attempt, int code)
 	lock_take(&file->lock);
 	if (attempt->unlinked)
 		file_clean_locked(file);
+	else if (attempt->beside)
+		publish_forget_locked(file, false);
 	else if (code)
 		settle_failure_locked(attempt, file, code);
 	else

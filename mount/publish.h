@@ -63,6 +63,11 @@ void publish_attempt(struct file *file, struct store_cancel *cancel);
  * (`ending`) all.  True when bytes were kept.
  */
 bool publish_abandon(struct file *file, const char *reason, bool ending);
+/*
+ * Go back to what the store has.  `kept`: the record stays in the journal
+ * and the bytes on the disk; else both are given up.
+ */
+void publish_forget_locked(struct file *file, bool kept) REQUIRES(file->lock);
 /* Put the file in the queue (again). */
 void publisher_queue(struct publisher *publisher, struct file *file);
 /* Queue it at a time (CLOCK_MONOTONIC). */
