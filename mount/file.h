@@ -91,6 +91,7 @@ struct file {
 	unsigned int waiters;
 	int last_code; /* of the last attempt */
 	struct store_error last_error;
+	bool force;		 /* the next put replaces whatever there is */
 	unsigned int failures;	 /* in a row */
 	int64_t retry_at_ns;	 /* 0: no retry is planned */
 	struct file *queue_next; /* protected by the publisher's lock */

@@ -86,6 +86,18 @@ int staging_area_fd(const struct staging_area *area)
 	return area->dir_fd;
 }
 
+bool staging_area_uses(struct staging_area *area, uint64_t number)
+{
+	bool found = false;
+
+	lock_take(&area->lock);
+	for (const struct staging_layer *layer = area->layers; layer && !found;
+	     layer = layer->next)
+		found = layer->number == number;
+	lock_drop(&area->lock);
+	return found;
+}
+
 void staging_area_begin_at(struct staging_area *area, uint64_t last)
 {
 	atomic_store(&area->last, last);

@@ -47,6 +47,8 @@ int staging_area_open(int dir_fd, uint64_t limit, struct staging_area **area,
 void staging_area_close(struct staging_area *area);
 uint64_t staging_area_bytes(const struct staging_area *area);
 int staging_area_fd(const struct staging_area *area);
+/* Does a layer in memory have this number? */
+bool staging_area_uses(struct staging_area *area, uint64_t number);
 /* Numbers of new layers are above this one. */
 void staging_area_begin_at(struct staging_area *area, uint64_t last);
 /*

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "mount/commit.h"
+#include "mount/events.h"
 #include "mount/publish_attempt.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
@@ -76,7 +77,7 @@ static int freeze_xattrs(struct attempt *attempt)
 /* Compose from the base where the store can and something can be kept. */
 static int freeze_kept(struct attempt *attempt)
 {
-	if (!attempt->base_exists || attempt->created ||
+	if (!attempt->base_exists || attempt->created || attempt->force ||
 	    !fs_can(attempt->fs, STORE_CAP_COMPOSE) || !attempt->base.token[0])
 		return STORE_OK;
 	return staging_view_kept(&attempt->view, &attempt->kept,
@@ -126,6 +127,7 @@ static int freeze_locked(struct attempt *attempt, struct file *file)
 
 	freeze_attributes(attempt);
 	attempt->created = file->created;
+	attempt->force = file->force;
 	attempt->base_exists = file->base_exists;
 	attempt->base = file->base;
 	attempt->unanswered = file->unanswered;
@@ -182,6 +184,7 @@ static void settle_success_locked(struct attempt *attempt, struct file *file)
 	struct staging_view old = { 0 };
 
 	file->failures = 0;
+	file->force = false;
 	file->detached_error = false;
 	file->unanswered.pending = false;
 	memset(file->publish, 0, sizeof(file->publish));
@@ -250,6 +253,7 @@ static void settle_failure_locked(struct attempt *attempt, struct file *file,
 	if (file->staging.frozen)
 		staging_settle(&file->staging, false, &none);
 	file->failures++;
+	file->force &= store_code_retryable(code);
 	if (!file->waiters && code != STORE_CANCELLED &&
 	    file->told_change != file->running_change)
 		file->detached_error = true;
@@ -279,6 +283,10 @@ static void attempt_finish(struct attempt *attempt, int code)
 	file->finished++;
 	condition_broadcast(&file->changed);
 	lock_drop(&file->lock);
+	if (code)
+		events_failed(attempt->fs, attempt->key, &attempt->error);
+	else if (attempt->content && !attempt->unlinked)
+		events_stored(attempt->fs, attempt->key, attempt->info.size);
 }
 
 /* False: there is nothing to do (any more). */

@@ -22,6 +22,9 @@ void publisher_stop(struct publisher *publisher);
 /* After publisher_stop(), once no file is dirty.  NULL is fine. */
 void publisher_free(struct publisher *publisher);
 
+/* While fs->paused is set no attempt is begun; those that run go on. */
+void publisher_pause(struct publisher *publisher, bool paused);
+
 /*
  * Publish what is there now and wait for the outcome; CANCELLED when the
  * call was interrupted (the attempt goes on).  Clean files cost nothing.
@@ -70,6 +73,9 @@ bool publish_abandon(struct file *file, const char *reason, bool ending);
 void publish_forget_locked(struct file *file, bool kept) REQUIRES(file->lock);
 /* Put the file in the queue (again). */
 void publisher_queue(struct publisher *publisher, struct file *file);
+/* When it is queued again, 0: no retry is planned. */
+int64_t publisher_retry_at(struct publisher *publisher,
+			   const struct file *file);
 /* Queue it at a time (CLOCK_MONOTONIC). */
 void publisher_retry(struct publisher *publisher, struct file *file,
 		     int64_t at_ns);

@@ -17,6 +17,7 @@ struct attempt {
 	char key[STORE_KEY_MAX + 1];
 	/* the frozen state */
 	bool content, created, base_exists;
+	bool force;    /* whatever the store has is to be replaced */
 	bool unlinked; /* by somebody here: nothing is to be published */
 	bool lost;     /* by somebody else: there is no place to publish to */
 	struct store_version base;

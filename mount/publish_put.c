@@ -94,8 +94,9 @@ static int view_source_data(struct store_source *source, uint64_t offset,
 static struct store_precondition
 attempt_condition(const struct attempt *attempt)
 {
-	if (attempt->fs->options->conflict == CONFLICT_OVERWRITE &&
-	    !attempt->kept_count)
+	if (attempt->force ||
+	    (attempt->fs->options->conflict == CONFLICT_OVERWRITE &&
+	     !attempt->kept_count))
 		return (struct store_precondition){ .condition = STORE_IF_ANY };
 	if (!attempt->base_exists)
 		return (struct store_precondition){ .condition =
@@ -249,9 +250,11 @@ static int attempt_put(struct attempt *attempt)
 	}
 	/* Whatever the store calls it: it is not the version we knew. */
 	if (conflict)
-		code = store_error_set(&attempt->error, STORE_CHANGED,
-				       "%s: changed in the store meanwhile",
-				       attempt->key);
+		code = store_error_set(
+			&attempt->error, STORE_CHANGED, "%s: %s", attempt->key,
+			attempt->force ? "parts of it stand only in a version "
+					 "that the store no longer has"
+				       : "changed in the store meanwhile");
 	return code;
 }
 

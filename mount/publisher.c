@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mount/commit.h"
 #include "mount/publish.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
@@ -38,6 +39,11 @@ struct publisher {
 	unsigned int thread_count;
 	pthread_t threads[];
 };
+
+static bool paused(const struct publisher *publisher)
+{
+	return atomic_load(&publisher->fs->paused);
+}
 
 /* ---- queue ---- */
 
@@ -131,6 +137,24 @@ static void queue_due_locked(struct publisher *publisher)
 	publisher->next_retry_ns = next;
 }
 
+int64_t publisher_retry_at(struct publisher *publisher, const struct file *file)
+{
+	int64_t at;
+
+	lock_take(&publisher->lock);
+	at = file->retry_at_ns;
+	lock_drop(&publisher->lock);
+	return at;
+}
+
+void publisher_pause(struct publisher *publisher, bool paused)
+{
+	lock_take(&publisher->lock);
+	atomic_store(&publisher->fs->paused, paused);
+	condition_broadcast(&publisher->work);
+	lock_drop(&publisher->lock);
+}
+
 static struct file *queue_pop(struct publisher *publisher)
 {
 	struct file *file = NULL;
@@ -138,9 +162,9 @@ static struct file *queue_pop(struct publisher *publisher)
 	lock_take(&publisher->lock);
 	while (!publisher->stopping) {
 		queue_due_locked(publisher);
-		if (publisher->queue_head)
+		if (publisher->queue_head && !paused(publisher))
 			break;
-		if (publisher->next_retry_ns == INT64_MAX)
+		if (publisher->next_retry_ns == INT64_MAX || paused(publisher))
 			condition_wait(&publisher->work, &publisher->lock);
 		else
 			condition_wait_until(&publisher->work, &publisher->lock,
@@ -266,10 +290,33 @@ static int wait_check(const struct store_context *context,
 	return STORE_OK;
 }
 
+/* A pause is waited for as long as a store that does nothing. */
+static int wait_check_paused_locked(struct file *file, int64_t *until_ns,
+				    struct store_error *error)
+	REQUIRES(file->lock)
+{
+	int64_t patience = file->fs->options->op_timeout_ns;
+	int64_t now = clock_monotonic_ns();
+
+	if (!patience || !paused(file->fs->publisher) ||
+	    file->started > file->finished) {
+		*until_ns = 0;
+		return STORE_OK;
+	}
+	if (!*until_ns)
+		*until_ns = now + patience;
+	if (now < *until_ns)
+		return STORE_OK;
+	return store_error_set(error, STORE_TIMEOUT,
+			       "uploads are paused; the bytes are kept and go "
+			       "on once they are resumed");
+}
+
 static int wait_locked(struct file *file, uint64_t target,
 		       const struct store_context *context,
 		       struct store_error *error) REQUIRES(file->lock)
 {
+	int64_t until = 0;
 	int code;
 
 	file->waiters++;
@@ -279,6 +326,8 @@ static int wait_locked(struct file *file, uint64_t target,
 		if (file->finished >= target || !context)
 			continue;
 		code = wait_check(context, error);
+		if (!code)
+			code = wait_check_paused_locked(file, &until, error);
 		if (code) {
 			file->waiters--;
 			return code;
@@ -339,6 +388,10 @@ int publish_take_late_error(struct file *file, struct store_error *error)
 		file->told_change = file->running_change;
 	}
 	lock_drop(&file->lock);
+	if (code == STORE_TIMEOUT && paused(file->fs->publisher) &&
+	    commit_keep(file, RECORD_PENDING, "uploads were paused", NULL))
+		log_warn("%s: not kept while uploads are paused",
+			 file->name_hint);
 	return code;
 }
 
@@ -390,16 +443,17 @@ static void drain_one(void *arg, struct file *file)
 {
 	struct drain *drain = arg;
 	struct store_error error = STORE_ERROR_INIT;
-	bool open, doomed;
+	bool open, doomed, running;
 	int code;
 
 	lock_take(&file->lock);
 	open = file->writers;
 	doomed = file->doomed;
+	running = file->started > file->finished;
 	lock_drop(&file->lock);
 	if (doomed)
 		return;
-	if (open) {
+	if (open || (paused(file->fs->publisher) && !running)) {
 		drain->undone++;
 		return;
 	}
