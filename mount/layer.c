@@ -24,7 +24,8 @@ struct staging_area {
 	int dir_fd;
 	uint64_t limit;
 	_Atomic uint64_t bytes;
-	_Atomic uint64_t last; /* number given out */
+	_Atomic uint64_t freed; /* how often */
+	_Atomic uint64_t last;	/* number given out */
 	staging_bury_fn *bury;
 	void *bury_arg;
 	struct lock lock;
@@ -81,6 +82,11 @@ uint64_t staging_area_bytes(const struct staging_area *area)
 	return atomic_load(&area->bytes);
 }
 
+uint64_t staging_area_freed(const struct staging_area *area)
+{
+	return atomic_load(&area->freed);
+}
+
 int staging_area_fd(const struct staging_area *area)
 {
 	return area->dir_fd;
@@ -108,6 +114,12 @@ void staging_area_bury_with(struct staging_area *area, staging_bury_fn *bury,
 {
 	area->bury = bury;
 	area->bury_arg = arg;
+}
+
+static void area_refund(struct staging_area *area, uint64_t bytes)
+{
+	atomic_fetch_sub(&area->bytes, bytes);
+	atomic_fetch_add(&area->freed, 1);
 }
 
 /* ---- life of a layer ---- */
@@ -233,7 +245,7 @@ void layer_unref(struct staging_layer *layer)
 	if (!layer || atomic_fetch_sub(&layer->references, 1) != 1)
 		return;
 	layer_unlist(layer);
-	atomic_fetch_sub(&layer->area->bytes, rangemap_total(&layer->present));
+	area_refund(layer->area, rangemap_total(&layer->present));
 	close(layer->fd);
 	rangemap_release(&layer->present);
 	rangemap_release(&layer->dirty);
@@ -296,11 +308,6 @@ static int layer_charge(struct staging_layer *layer, uint64_t bytes,
 	} while (!atomic_compare_exchange_weak(&area->bytes, &used,
 					       used + bytes));
 	return STORE_OK;
-}
-
-static void layer_refund(struct staging_layer *layer, uint64_t bytes)
-{
-	atomic_fetch_sub(&layer->area->bytes, bytes);
 }
 
 static int layer_reserve(struct staging_layer *layer, struct store_error *error)
@@ -385,7 +392,7 @@ int layer_write(struct staging_layer *layer, const void *data,
 	code = write_all(layer->fd, data, range->offset, (size_t)range->length,
 			 error);
 	if (code) {
-		layer_refund(layer, lacking);
+		area_refund(layer->area, lacking);
 		return code;
 	}
 	layer_mark(layer, range->offset, end, dirty);
@@ -405,7 +412,7 @@ static int layer_cut(struct staging_layer *layer, uint64_t size,
 		return store_error_errno(error, errno, "staging file");
 	rangemap_remove(&layer->present, size, UINT64_MAX);
 	rangemap_remove(&layer->dirty, size, UINT64_MAX);
-	layer_refund(layer, before - rangemap_total(&layer->present));
+	area_refund(layer->area, before - rangemap_total(&layer->present));
 	if (layer->lower_limit > size)
 		layer->lower_limit = size;
 	return STORE_OK;
@@ -458,7 +465,7 @@ int layer_punch(struct staging_layer *layer, uint64_t offset, uint64_t end,
 		return code;
 	code = punch_zeros(layer->fd, offset, end - offset, error);
 	if (code) {
-		layer_refund(layer, lacking);
+		area_refund(layer->area, lacking);
 		return code;
 	}
 	layer_mark(layer, offset, end, true);
@@ -515,6 +522,9 @@ int layer_merge(struct staging_layer *layer, const struct staging_layer *above,
 
 	if (above->lower_limit < layer->size)
 		code = layer_cut(layer, above->lower_limit, error);
+	/* Room for its ranges, also should not all of them get here. */
+	if (layer->size < above->size)
+		layer->size = above->size;
 	for (size_t i = 0; i < above->present.count && !code; i++)
 		code = layer_take_span(layer, above, above->present.spans[i],
 				       error);

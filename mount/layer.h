@@ -46,6 +46,8 @@ int staging_area_open(int dir_fd, uint64_t limit, struct staging_area **area,
  */
 void staging_area_close(struct staging_area *area);
 uint64_t staging_area_bytes(const struct staging_area *area);
+/* Counts every time that room was given back. */
+uint64_t staging_area_freed(const struct staging_area *area);
 int staging_area_fd(const struct staging_area *area);
 /* Does a layer in memory have this number? */
 bool staging_area_uses(struct staging_area *area, uint64_t number);

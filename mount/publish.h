@@ -19,6 +19,8 @@ int publisher_start(struct fs *fs, unsigned int threads,
 		    struct store_error *error) STORE_WARN_UNUSED;
 /* Ends the threads; attempts that run are cancelled.  NULL is fine. */
 void publisher_stop(struct publisher *publisher);
+/* Is something being uploaded, or about to be? */
+bool publisher_is_busy(struct publisher *publisher);
 /* After publisher_stop(), once no file is dirty.  NULL is fine. */
 void publisher_free(struct publisher *publisher);
 

@@ -34,6 +34,7 @@ struct publisher {
 	struct file *all; /* dirty files */
 	/* No retry is due before this moment, CLOCK_MONOTONIC. */
 	int64_t next_retry_ns;
+	unsigned int running; /* attempts */
 	bool stopping;
 	/* immutable after the start */
 	unsigned int thread_count;
@@ -178,9 +179,21 @@ static struct file *queue_pop(struct publisher *publisher)
 		else
 			condition_signal(&publisher->work);
 		file->queued = false;
+		publisher->running++;
 	}
 	lock_drop(&publisher->lock);
 	return file;
+}
+
+bool publisher_is_busy(struct publisher *publisher)
+{
+	bool busy;
+
+	lock_take(&publisher->lock);
+	busy = publisher->queue_head || publisher->running ||
+	       publisher->next_retry_ns != INT64_MAX;
+	lock_drop(&publisher->lock);
+	return busy;
 }
 
 static void *publisher_thread(void *arg)
@@ -190,6 +203,9 @@ static void *publisher_thread(void *arg)
 
 	while ((file = queue_pop(publisher))) {
 		publish_attempt(file, publisher->cancel);
+		lock_take(&publisher->lock);
+		publisher->running--;
+		lock_drop(&publisher->lock);
 		file_put(file);
 	}
 	return NULL;
@@ -359,6 +375,10 @@ int publish_wait(struct file *file, const struct store_context *context,
 		queue_first(file->fs->publisher, file);
 	code = wait_locked(file, target, context, error);
 	lock_drop(&file->lock);
+	if (code == STORE_TIMEOUT && paused(file->fs->publisher) &&
+	    commit_keep(file, RECORD_PENDING, "uploads were paused", NULL))
+		log_warn("%s: not kept while uploads are paused",
+			 file->name_hint);
 	return code;
 }
 
@@ -388,10 +408,6 @@ int publish_take_late_error(struct file *file, struct store_error *error)
 		file->told_change = file->running_change;
 	}
 	lock_drop(&file->lock);
-	if (code == STORE_TIMEOUT && paused(file->fs->publisher) &&
-	    commit_keep(file, RECORD_PENDING, "uploads were paused", NULL))
-		log_warn("%s: not kept while uploads are paused",
-			 file->name_hint);
 	return code;
 }
 
