@@ -103,7 +103,8 @@ enum journal_header_kind journal_header_decode(const unsigned char *bytes,
 	if (version < JOURNAL_VERSION)
 		return JOURNAL_HEADER_FOREIGN;
 	*id = get64(bytes + HEADER_ID);
-	return JOURNAL_HEADER_GOOD;
+	/* Nobody writes a 0; frames would have to be of any id. */
+	return *id ? JOURNAL_HEADER_GOOD : JOURNAL_HEADER_DAMAGED;
 }
 
 /* ---- frames ---- */

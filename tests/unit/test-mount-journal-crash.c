@@ -164,6 +164,20 @@ static bool is_kept(struct journal_folder *state, const char *text)
 	return found;
 }
 
+/*
+ * What was damaged is durable under its name before anything is written, and
+ * what is written before anything is appended.
+ */
+static void check_order(void)
+{
+	const char *kept = strstr(calls, "frd"), *write = strchr(calls, 'w');
+
+	ck_assert_ptr_nonnull(kept);
+	ck_assert_ptr_nonnull(write);
+	ck_assert(kept < write);
+	ck_assert_ptr_nonnull(strchr(strrchr(calls, 'w'), 'f'));
+}
+
 /* Of frames one, two and three, this byte is damaged; reads so. */
 static void crash_while_mended(size_t at, const char *lost, const char *frames)
 {
@@ -184,6 +198,7 @@ static void crash_while_mended(size_t at, const char *lost, const char *frames)
 	folder_open(&folder);
 	watch(false);
 	ck_assert_str_eq(buf_text(&folder.texts), frames);
+	check_order();
 	for (int i = 0; i < state_count; i++)
 		ck_assert(is_kept(&states[i], lost));
 	check_states(frames, frames);

@@ -287,6 +287,19 @@ START_TEST(frames_of_one_flush_vouch_for_each_other)
 }
 END_TEST
 
+START_TEST(frames_of_a_new_file_vouch_for_each_other)
+{
+	begin();
+	folder_open(&folder);
+	ck_assert_int_eq(folder_rewrite(&folder, "abc"), STORE_OK);
+	take_image(HEAD + (size_t)journal_size(folder.journal));
+	folder_empty(&folder);
+	image[HEAD] ^= 1;
+	check_image("b|c|", HEAD, HEAD + 48);
+	end();
+}
+END_TEST
+
 /* Two pieces in one file: a hole to skip, and one that ends the journal. */
 static void make_two_holes(void)
 {
@@ -354,6 +367,30 @@ START_TEST(damage_on_a_full_disk_is_skipped_at_every_opening)
 	folder_expect(&folder, "the second|new|");
 	ck_assert_uint_eq(folder.findings.bad_bytes, 0);
 	ck_assert_uint_eq(folder.findings.quarantine, 3);
+	end();
+}
+END_TEST
+
+START_TEST(a_hole_stays_one_to_skip_without_the_frame_that_vouched)
+{
+	begin();
+	folder_open(&folder);
+	start[0] = HEAD;
+	for (int i = 0; i < COUNT; i++) {
+		ck_assert_int_eq(folder_append(&folder, texts[i], 0), STORE_OK);
+		start[i + 1] = HEAD + (size_t)journal_size(folder.journal);
+		if (i == 1)
+			ck_assert_int_eq(folder_sync(&folder), STORE_OK);
+	}
+	take_image(start[COUNT]);
+	folder_empty(&folder);
+	/* What says that the first was durable lies behind another hole. */
+	image[start[0]] ^= 1;
+	memset(image + start[2], 0, start[3] - start[2]);
+	hook_allocate = refuse_new;
+	open_image("the second|");
+	folder_close(&folder);
+	folder_expect(&folder, "the second|");
 	end();
 }
 END_TEST
@@ -465,6 +502,29 @@ START_TEST(a_block_that_cannot_be_read_costs_its_frames)
 }
 END_TEST
 
+START_TEST(a_bad_block_at_the_end_is_not_taken_for_the_end)
+{
+	static char text[BLOCK];
+
+	begin();
+	folder_open(&folder);
+	folder_commit(&folder, "first");
+	ck_assert_int_eq(journal_append(folder.journal, text, sizeof(text), 0,
+					NULL, &folder.error),
+			 STORE_OK);
+	folder_commit(&folder, "last");
+	folder_close(&folder);
+	hook_read = bad_block;
+	folder_open(&folder);
+	hook_read = NULL;
+	ck_assert_str_eq(buf_text(&folder.texts), "first|");
+	ck_assert_uint_gt(folder.findings.bad_bytes, BLOCK);
+	ck_assert_uint_eq(folder.findings.quarantine, 1);
+	go_on("first|");
+	end();
+}
+END_TEST
+
 /* ---- refused ---- */
 
 static void check_refused(int code)
@@ -533,13 +593,17 @@ int main(void)
 		       a_hole_in_what_was_never_flushed_ends_the_journal);
 	tcase_add_test(tests, a_hole_in_what_was_flushed_is_skipped);
 	tcase_add_test(tests, frames_of_one_flush_vouch_for_each_other);
+	tcase_add_test(tests, frames_of_a_new_file_vouch_for_each_other);
 	tcase_add_test(tests, a_hole_to_skip_stays_one_when_the_end_is_dropped);
 	tcase_add_test(tests,
 		       damage_on_a_full_disk_is_skipped_at_every_opening);
+	tcase_add_test(tests,
+		       a_hole_stays_one_to_skip_without_the_frame_that_vouched);
 	tcase_add_test(tests, old_frames_behind_the_end_are_no_frames);
 	tcase_add_test(tests,
 		       a_journal_among_the_staged_data_is_no_part_of_ours);
 	tcase_add_test(tests, a_block_that_cannot_be_read_costs_its_frames);
+	tcase_add_test(tests, a_bad_block_at_the_end_is_not_taken_for_the_end);
 	tcase_add_test(tests, a_newer_version_is_refused_untouched);
 	tcase_add_test(tests, what_is_no_journal_is_refused_untouched);
 	return unit_run("mount journal damage", tests);

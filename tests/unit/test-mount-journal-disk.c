@@ -31,16 +31,23 @@ static void begin(const char *where)
 
 /* ---- no room ---- */
 
+static int append_large(size_t length, unsigned int flags)
+{
+	static char bytes[40000];
+
+	ck_assert_uint_le(length, sizeof(bytes));
+	return journal_append(folder.journal, bytes, length, flags, NULL,
+			      &folder.error);
+}
+
 /* Append large frames until that is refused; what it said. */
 static int fill(unsigned int flags, int *count)
 {
-	static char bytes[10000];
 	int code;
 
 	for (*count = 0;; ++*count) {
 		ck_assert_int_lt(*count, 1000);
-		code = journal_append(folder.journal, bytes, sizeof(bytes),
-				      flags, NULL, &folder.error);
+		code = append_large(10000, flags);
 		if (code)
 			return code;
 	}
@@ -263,6 +270,30 @@ START_TEST(a_file_system_that_cannot_allocate_does_as_well)
 	folder_close(&folder);
 	folder_expect(&folder, "a|b|c|");
 	folder_remove(&folder);
+}
+END_TEST
+
+START_TEST(what_a_full_disk_refuses_takes_nothing_of_it)
+{
+	char path[40];
+	int fd;
+
+	small_disk(path, sizeof(path));
+	begin(path);
+	hook_allocate = not_supported;
+	folder_open(&folder);
+	folder_commit(&folder, "old");
+	fill_disk();
+	fd = openat(folder.fd, "others", O_WRONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, lseek(fd, 0, SEEK_END) - 5L * 4096), 0);
+	close(fd);
+	ck_assert_uint_eq(free_blocks(), 5);
+	ck_assert_int_eq(append_large(40000, 0), STORE_NO_SPACE);
+	ck_assert_uint_eq(free_blocks(), 5);
+	ck_assert_int_eq(append_large(40000, JOURNAL_RELEASES), STORE_OK);
+	folder_remove(&folder);
+	small_disk_end(path);
 }
 END_TEST
 
@@ -499,6 +530,7 @@ static void add_root_tests(TCase *tests)
 	tcase_add_test(tests,
 		       a_new_file_without_a_reserve_is_no_better_than_the_old);
 	tcase_add_test(tests, damage_is_kept_on_a_full_disk);
+	tcase_add_test(tests, what_a_full_disk_refuses_takes_nothing_of_it);
 }
 
 int main(void)
