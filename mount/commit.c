@@ -110,24 +110,37 @@ int commit_moving(struct fs *fs, const char *from, const char *to,
 	return code;
 }
 
-void commit_settle(struct fs *fs, uint64_t id)
+static int append_done(struct fs *fs, uint64_t id, struct store_error *error)
 {
 	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
 	struct record record = { .type = RECORD_DONE, .id = id };
-	struct store_error error = STORE_ERROR_INIT;
 	uint64_t position;
 	int code;
 
 	record_encode(&frame, &record);
-	code = buf_error(&frame, "a record", &error);
+	code = buf_error(&frame, "a record", error);
 	if (!code)
 		code = journal_append(fs->commit->journal, frame.data,
 				      frame.length, JOURNAL_RELEASES, &position,
-				      &error);
-	if (code)
-		log_warn("not noted as settled: %s", error.message);
-	else
+				      error);
+	if (!code)
 		atomic_store(&fs->commit->acknowledged, position);
+	return code;
+}
+
+void commit_settle(struct fs *fs, uint64_t id)
+{
+	struct store_error error = STORE_ERROR_INIT;
+
+	if (append_done(fs, id, &error))
+		log_warn("not noted as settled: %s", error.message);
+}
+
+int commit_discard(struct fs *fs, uint64_t id, struct store_error *error)
+{
+	int code = append_done(fs, id, error);
+
+	return code ? code : commit_sync(fs, error);
 }
 
 void commit_moved(struct fs *fs, const char *from, const char *to, bool done,

@@ -88,6 +88,9 @@ int commit_moving(struct fs *fs, const char *from, const char *to,
 		  struct store_error *error) STORE_WARN_UNUSED;
 /* The record with this id, of an earlier run, is settled. */
 void commit_settle(struct fs *fs, uint64_t id);
+/* The same, durably: its bytes may go when it returns STORE_OK. */
+int commit_discard(struct fs *fs, uint64_t id, struct store_error *error)
+	STORE_WARN_UNUSED;
 /*
  * It was, in the place of the file with the id `replaced` (0: of none that
  * is noted); or it failed and was not.

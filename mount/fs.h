@@ -67,6 +67,7 @@ struct fs {
 	struct publisher *publisher;
 	struct commit *commit; /* writer of the journal, NULL: none */
 	struct events *events; /* NULL: nobody can follow them */
+	const char *staging_path; /* its name; borrowed */
 	char *control_path;    /* of the control socket, NULL: none */
 	char *source;	       /* as shown to people, masked */
 	char *mountpoint;

@@ -35,6 +35,7 @@ struct inventory_item {
 	/* of `live` */
 	unsigned int attempts; /* that failed, in a row */
 	int64_t retry_at_ns;   /* CLOCK_MONOTONIC, 0: none is planned */
+	uint64_t awaited;      /* attempt that settle_queue() asked for */
 };
 
 struct inventory {

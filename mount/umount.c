@@ -12,25 +12,40 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
-#include "mount/control.h"
 #include "mount/mountpoint.h"
 #include "src/base/cleanup.h"
-#include "src/base/clock.h"
-#include "src/base/json.h"
 #include "src/base/log.h"
+#include "src/control/drain.h"
 
-/* The driver ends the drain by its own drain_timeout; this is for its death. */
-#define DRAIN_WAIT_NS (3600 * NS_PER_SEC)
+/* The socket stands in the staging directory. */
+static void tell_left(const char *mountpoint, char *path,
+		      const struct drained *drained)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(16384);
+	CLEANUP_BUF struct buf where = BUF_INIT(8192);
+	char *slash = strrchr(path, '/');
+
+	if (slash)
+		*slash = '\0';
+	buf_addf(&where, "in the staging directory %s", path);
+	drained_describe(drained, buf_text(&where), &text);
+	printf("%s: %s\n", mountpoint, buf_text(&text));
+}
 
 static void drain(const char *mountpoint)
 {
+	struct drain_request request = {
+		.timeout_ns = -1,
+		.progress = isatty(STDERR_FILENO) ? stderr : NULL,
+	};
 	struct store_error error = STORE_ERROR_INIT;
-	CLEANUP_FREE char *answer = NULL;
-	struct json *told = NULL;
+	struct client *client = NULL;
+	struct drained drained;
 	char path[4096];
 	ssize_t length;
-	int64_t left;
+	int code;
 
 	length = getxattr(mountpoint, "user.storefs.control", path,
 			  sizeof(path) - 1);
@@ -40,22 +55,17 @@ static void drain(const char *mountpoint)
 		return;
 	}
 	path[length] = '\0';
-	if (control_ask(path, "{\"command\":\"drain\"}", DRAIN_WAIT_NS, &answer,
-			&error) ||
-	    json_parse(answer, strlen(answer), &told, &error)) {
-		log_warn("%s: %s", mountpoint, error.message);
+	code = client_open(path, &client, &error);
+	if (!code)
+		code = drain_ask(client, &request, &drained, &error);
+	client_close(client);
+	if (code) {
+		log_warn("%s: not drained: %s", mountpoint, error.message);
 		return;
 	}
-	left = json_get_number(told, "undone", 0) +
-	       json_get_number(told, "unfinished", 0);
-	json_free(told);
-	/* The socket stands in the staging directory. */
-	if (strrchr(path, '/'))
-		*strrchr(path, '/') = '\0';
-	if (left)
-		printf("%s: %lld %s in the staging directory %s\n", mountpoint,
-		       (long long)left, left == 1 ? "file stays" : "files stay",
-		       path);
+	if (!drained_is_all(&drained))
+		tell_left(mountpoint, path, &drained);
+	drained_release(&drained);
 }
 
 int umount_run(const struct cli *cli)
