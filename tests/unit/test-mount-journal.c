@@ -49,6 +49,39 @@ START_TEST(frames_come_back_in_their_order)
 }
 END_TEST
 
+/* Two frames and a mark: what was written once is read for ever. */
+static const char version_1[] =
+	"73746f72656673206a6f75726e616c0a0100000000000000"
+	"8877665544332211416557d9cfd69cacd664960aa0f81480"
+	"4652414d0300000088776655443322110100000000000000"
+	"00000000000000006f6e650000000000d5957b066e548e5f"
+	"4652414d0800000088776655443322110200000000000000"
+	"000000000000000074686520326e642e8fa05e25940ce2b3"
+	"4d41524b0000000088776655443322110200000000000000"
+	"0200000000000000";
+
+START_TEST(a_journal_of_version_1_is_read)
+{
+	unsigned char bytes[sizeof(version_1) / 2];
+	char digits[3] = "";
+
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		memcpy(digits, version_1 + 2 * i, 2);
+		bytes[i] = (unsigned char)strtoul(digits, NULL, 16);
+	}
+	begin();
+	folder_store(&folder, "journal", bytes, sizeof(bytes));
+	folder_open(&folder);
+	ck_assert_str_eq(buf_text(&folder.texts), "one|the 2nd.|");
+	ck_assert_uint_eq(folder.findings.bad_bytes, 0);
+	ck_assert_uint_eq(journal_position(folder.journal), 2);
+	folder_commit(&folder, "third");
+	folder_close(&folder);
+	folder_expect(&folder, "one|the 2nd.|third|");
+	folder_remove(&folder);
+}
+END_TEST
+
 static size_t random_payload(unsigned char *bytes)
 {
 	size_t length = (size_t)seed_below(seed_below(8) ? 300 : LARGE);
@@ -491,6 +524,7 @@ int main(void)
 	seed_start();
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, frames_come_back_in_their_order);
+	tcase_add_test(tests, a_journal_of_version_1_is_read);
 	tcase_add_test(tests, any_bytes_of_any_length_come_back);
 	tcase_add_test(tests, a_frame_that_is_too_long_is_refused);
 	tcase_add_test(tests, the_reader_stops_the_opening);
