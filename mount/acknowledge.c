@@ -25,10 +25,12 @@ struct acknowledgement {
 	enum record_state state;
 	const char *reason;
 	bool needed;
+	uint64_t id;
 	uint64_t change;
 	uint64_t position;	  /* to be durable */
 	struct staging_view view; /* to be named; empty for none */
-	struct staging_view old;  /* what a copy has replaced */
+	size_t first;		  /* of the view: from here on one is made */
+	struct staging_view flat; /* that one, then those it stands for */
 	struct buf frame;
 };
 
@@ -58,13 +60,14 @@ static int take_layers_locked(struct acknowledgement *ack, struct file *file,
 	if (!has_content(file))
 		return STORE_OK;
 	code = staging_seal(staging, error);
-	if (!code && staging->count - staging->frozen > STAGING_DEPTH)
-		code = staging_flatten(staging, &ack->old, error);
 	if (!code)
 		code = staging_freeze(staging, SIZE_MAX, false, &ack->view,
 				      error);
 	for (size_t i = 0; i < ack->view.count; i++)
 		ack->view.layers[i]->kept = true;
+	ack->first = ack->view.count;
+	if (ack->view.count - staging->frozen > STAGING_DEPTH)
+		ack->first = staging->frozen;
 	return code;
 }
 
@@ -84,6 +87,7 @@ static int acknowledge_begin(struct acknowledgement *ack,
 		  file->note.change == file->change);
 	if (ack->needed) {
 		note_id_locked(file);
+		ack->id = file->note.id;
 		ack->change = file->change;
 		code = take_layers_locked(ack, file, error);
 		file->note.busy = !code;
@@ -92,25 +96,39 @@ static int acknowledge_begin(struct acknowledgement *ack,
 	return code;
 }
 
+static int keep_layer(struct acknowledgement *ack,
+		      const struct staging_layer *layer, bool *named,
+		      struct store_error *error)
+{
+	struct record record = { .type = RECORD_LAYER };
+	void *data = NULL;
+	int code =
+		layer_keep(layer, ack->id, &record.layer, &data, named, error);
+
+	if (!code)
+		record_encode(&ack->frame, &record);
+	free(data);
+	return code;
+}
+
 /* C1: the bytes, and (C2) the names of the files they are in. */
 static int flush_layers(struct acknowledgement *ack, struct store_error *error)
 {
+	size_t count = ack->view.count;
 	bool named = false;
 	int code = STORE_OK;
 
-	for (size_t i = 0; i < ack->view.count && !code; i++) {
-		struct staging_layer *layer = ack->view.layers[i];
-		struct record record = { .type = RECORD_LAYER };
-		void *data = NULL;
-
-		if (layer->recorded)
-			continue;
-		code = layer_keep(layer, ack->file->note.id, &record.layer,
-				  &data, &named, error);
-		if (!code)
-			record_encode(&ack->frame, &record);
-		free(data);
+	/* Without room for a copy the stack stays as high as it is. */
+	if (ack->first < count &&
+	    !staging_view_flatten(&ack->view, ack->first, &ack->flat, NULL)) {
+		ack->flat.layers[0]->kept = true;
+		count = ack->first;
+		code = keep_layer(ack, ack->flat.layers[0], &named, error);
 	}
+	for (size_t i = 0; i < count && !code; i++)
+		if (!ack->view.layers[i]->recorded)
+			code = keep_layer(ack, ack->view.layers[i], &named,
+					  error);
 	if (!code && named && STEP_WANTED("commit: flush names") &&
 	    fsync(ack->file->fs->staging_fd))
 		code = store_error_errno(error, errno, "staging directory");
@@ -118,50 +136,70 @@ static int flush_layers(struct acknowledgement *ack, struct store_error *error)
 	return code;
 }
 
-/* Is everything that was sealed still to be stored? */
+/* Is everything that was sealed still to be stored, and ours to replace? */
 static bool layers_are_current(const struct acknowledgement *ack,
 			       const struct file *file)
 {
 	const struct staging *staging = &file->staging;
+	size_t count = ack->view.count;
 
-	return !ack->view.count ||
-	       (staging->count >= ack->view.count &&
-		staging->layers[ack->view.count - 1] ==
-			ack->view.layers[ack->view.count - 1]);
+	return !count ||
+	       (staging->count >= count &&
+		staging->layers[count - 1] == ack->view.layers[count - 1] &&
+		(!ack->flat.count || staging->frozen <= ack->first));
 }
 
-static void name_layers_locked(struct acknowledgement *ack, struct file *file)
-	REQUIRES(file->lock)
+/* C3: LAYER and FILE in one frame.  Without it nothing is as it tells. */
+static int append_frame_locked(struct acknowledgement *ack, struct file *file,
+			       struct store_error *error) REQUIRES(file->lock)
 {
-	for (size_t i = 0; i < ack->view.count; i++)
-		ack->view.layers[i]->recorded = true;
+	struct staging *staging = &file->staging;
+	const struct file_note was = file->note;
+	size_t count = ack->view.count, known = 0;
+	int code;
+
+	if (ack->flat.count) {
+		staging_swap(staging, ack->first, count - ack->first,
+			     &ack->flat);
+		count = ack->first + 1;
+	}
+	while (known < count && staging->layers[known]->recorded)
+		known++;
+	for (size_t i = known; i < count; i++)
+		staging->layers[i]->recorded = true;
 	file->note.change = ack->change;
-	file->note.top = staging_top_number(&file->staging);
+	file->note.top = staging_top_number(staging);
+	file->note.acknowledged = ack->state != RECORD_UNFINISHED;
+	file->note.generation++;
+	note_encode_locked(file, ack->state, ack->reason, &ack->frame);
+	code = note_append_locked(file, &ack->frame, 0, error);
+	if (!code)
+		return STORE_OK;
+	file->note = was;
+	for (size_t i = known; i < count; i++)
+		staging->layers[i]->recorded = false;
+	if (ack->flat.count)
+		staging_swap(staging, ack->first, 1, &ack->flat);
+	return code;
 }
 
-/* C3: both records in one frame; *again: what was sealed is not it. */
+/* *again: what was sealed is not it any more. */
 static int append_records_locked(struct acknowledgement *ack, struct file *file,
 				 bool *again, struct store_error *error)
 	REQUIRES(file->lock)
 {
-	bool was = file->note.acknowledged;
 	int code;
 
 	/* Stored or removed meanwhile, with all that was sealed. */
 	if (!file->dirty || !file_has_name(file))
 		return STORE_OK;
-	*again = !layers_are_current(ack, file);
+	/* Stored, and changed again: what has this id is settled. */
+	*again = file->note.id != ack->id || !layers_are_current(ack, file);
 	if (*again)
 		return STORE_OK;
-	name_layers_locked(ack, file);
-	file->note.acknowledged = ack->state != RECORD_UNFINISHED;
-	file->note.generation++;
-	note_encode_locked(file, ack->state, ack->reason, &ack->frame);
-	code = note_append_locked(file, &ack->frame, 0, error);
-	if (code) {
-		file->note.acknowledged = was;
+	code = append_frame_locked(ack, file, error);
+	if (code)
 		return code;
-	}
 	ack->position = file->note.position;
 	STEP("commit: records");
 	return STORE_OK;
@@ -184,9 +222,8 @@ static int acknowledge_once(struct acknowledgement *ack, bool *again,
 		code = append_records_locked(ack, file, again, error);
 	file->note.busy = false;
 	condition_broadcast(&file->changed);
-	/* Their end is what the new record does not name. */
-	if (!code)
-		staging_view_remove(&ack->old);
+	/* Layers that no record names, either now or yet. */
+	staging_view_remove(&ack->flat);
 	lock_drop(&file->lock);
 	staging_view_release(&ack->view);
 	buf_release(&ack->frame);

@@ -190,6 +190,15 @@ void commit_note_content_locked(struct file *file)
 	commit_note_locked(file);
 }
 
+/* What comes next has another id; an acknowledgement may be under way. */
+static void note_forget_locked(struct file *file) REQUIRES(file->lock)
+{
+	file->note = (struct file_note){
+		.generation = file->note.generation,
+		.busy = file->note.busy,
+	};
+}
+
 bool commit_is_acknowledged(struct file *file)
 {
 	bool acknowledged;
@@ -211,9 +220,7 @@ uint64_t commit_take_id(struct file *file)
 	lock_take(&file->lock);
 	if (file->note.acknowledged) {
 		id = file->note.id;
-		file->note = (struct file_note){
-			.generation = file->note.generation,
-		};
+		note_forget_locked(file);
 	}
 	lock_drop(&file->lock);
 	return id;
@@ -252,7 +259,5 @@ void commit_done_locked(struct file *file)
 		log_warn("%s: not noted as stored: %s", file->name_hint,
 			 error.message);
 	STEP("commit: done");
-	file->note = (struct file_note){
-		.generation = file->note.generation,
-	};
+	note_forget_locked(file);
 }

@@ -154,6 +154,8 @@ static int restore_layer(struct fs *fs, struct pending_layer *pending,
 		code = write_inline(*layer, record, error);
 	layer_restore_maps(*layer, record->size, record->lower_limit,
 			   &record->present, &record->dirty);
+	if (code)
+		layer_leave(*layer);
 	return code;
 }
 

@@ -428,34 +428,45 @@ void staging_settle(struct staging *staging, bool stored,
 	stack_drop(staging, 0, frozen);
 }
 
-int staging_flatten(struct staging *staging, struct staging_view *old,
-		    struct store_error *error)
+int staging_view_flatten(const struct staging_view *view, size_t first,
+			 struct staging_view *flat, struct store_error *error)
 {
-	size_t first = staging->frozen, sealed = staging->count - staging->open;
-	struct staging_layer *made, *top;
+	struct staging_layer *made;
 	int code;
 
-	*old = (struct staging_view){ 0 };
-	assert(sealed > first);
-	top = staging->layers[sealed - 1];
-	old->layers = calloc(sealed - first, sizeof(struct staging_layer *));
-	if (!old->layers)
+	assert(first < view->count);
+	*flat = (struct staging_view){ .size = view->size };
+	/* Those it replaces, and itself while it changes places with them. */
+	flat->layers =
+		calloc(view->count - first + 1, sizeof(struct staging_layer *));
+	if (!flat->layers)
 		return store_error_set(error, STORE_NO_MEMORY,
 				       "no memory for staging");
-	code = layer_new(staging->area, staging->layers[first]->lower_limit,
-			 &made, error);
-	for (size_t i = first; i < sealed && !code; i++)
-		code = layer_merge(made, staging->layers[i], error);
-	if (code) {
-		free(old->layers);
-		*old = (struct staging_view){ 0 };
-		return code;
-	}
-	assert(made->size == top->size);
-	old->size = top->size;
-	for (size_t i = first; i < sealed; i++)
-		old->layers[old->count++] = staging->layers[i];
-	stack_drop(staging, first, old->count - 1);
-	staging->layers[first] = made;
-	return STORE_OK;
+	code = layer_new(view->layers[first]->area,
+			 view->layers[first]->lower_limit, &made, error);
+	if (!code)
+		flat->layers[flat->count++] = made;
+	for (size_t i = first; i < view->count && !code; i++)
+		code = layer_merge(made, view->layers[i], error);
+	if (code)
+		staging_view_remove(flat);
+	return code;
+}
+
+void staging_swap(struct staging *staging, size_t first, size_t count,
+		  struct staging_view *flat)
+{
+	const size_t size = sizeof(struct staging_layer *);
+	struct staging_layer **at = &staging->layers[first];
+	size_t in = flat->count;
+
+	assert(first >= staging->frozen &&
+	       first + count + staging->open <= staging->count &&
+	       staging->count - count + in <= staging->room);
+	memcpy(&flat->layers[in], at, count * size);
+	memmove(&at[in], &at[count], (staging->count - first - count) * size);
+	memcpy(at, flat->layers, in * size);
+	memmove(flat->layers, &flat->layers[in], count * size);
+	staging->count += in - count;
+	flat->count = count;
 }

@@ -118,12 +118,21 @@ void staging_view_piece(const struct staging_view *view, uint64_t offset,
 void staging_settle(struct staging *staging, bool stored,
 		    struct staging_view *old);
 /*
- * Copy all sealed layers above those being published into one that is not
- * kept.  The former ones are left in `old`: to be given up by
- * staging_view_remove() once the journal names the new one.
+ * Copy the layers of a view from `first` on, all of them kept, into one that
+ * is not.  It is the only layer in `flat`, which has room for all of them.
+ * Nothing else changes, and no lock is needed.
  */
-int staging_flatten(struct staging *staging, struct staging_view *old,
-		    struct store_error *error) STORE_WARN_UNUSED;
+int staging_view_flatten(const struct staging_view *view, size_t first,
+			 struct staging_view *flat, struct store_error *error)
+	STORE_WARN_UNUSED;
+/*
+ * Put the layers of `flat` in the place of `count` sealed ones, which are
+ * left in `flat`; the same again, with the counts exchanged and before
+ * anything else, takes it back.  A publish must have none of them.
+ */
+void staging_swap(struct staging *staging, size_t first, size_t count,
+		  struct staging_view *flat);
+/* Give up layers, once the journal does not name them. */
 void staging_view_remove(struct staging_view *view);
 
 #endif
