@@ -310,6 +310,12 @@ static int layer_charge(struct staging_layer *layer, uint64_t bytes,
 	return STORE_OK;
 }
 
+/* It was not used: nobody has got any room by that. */
+static void layer_uncharge(struct staging_layer *layer, uint64_t bytes)
+{
+	atomic_fetch_sub(&layer->area->bytes, bytes);
+}
+
 static int layer_reserve(struct staging_layer *layer, struct store_error *error)
 {
 	int code = rangemap_reserve(&layer->present, error);
@@ -392,7 +398,7 @@ int layer_write(struct staging_layer *layer, const void *data,
 	code = write_all(layer->fd, data, range->offset, (size_t)range->length,
 			 error);
 	if (code) {
-		area_refund(layer->area, lacking);
+		layer_uncharge(layer, lacking);
 		return code;
 	}
 	layer_mark(layer, range->offset, end, dirty);
@@ -465,7 +471,7 @@ int layer_punch(struct staging_layer *layer, uint64_t offset, uint64_t end,
 		return code;
 	code = punch_zeros(layer->fd, offset, end - offset, error);
 	if (code) {
-		area_refund(layer->area, lacking);
+		layer_uncharge(layer, lacking);
 		return code;
 	}
 	layer_mark(layer, offset, end, true);
