@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* See mounts.h.  Called by status; calls the kernel only. */
+/* See mounts.h.  Called by status and target.c; calls the kernel only. */
 #include "config.h"
 
 #include "src/ctl/mounts.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "src/base/cleanup.h"
+#include "src/base/buf.h"
 #include "src/base/clock.h"
 
 #define MOUNT_TYPE "fuse.storefs"
@@ -291,4 +292,77 @@ int mount_resolve(const char *path, int timeout_ms, char **real,
 		return store_error_set(error, STORE_NO_MEMORY, "out of memory");
 	*real = copied;
 	return STORE_OK;
+}
+
+/*
+ * Make a path absolute and clean by its text alone: looking it up could hang
+ * on the very mount that is asked about.
+ */
+static int mount_absolute(const char *operand, struct buf *path,
+			  struct store_error *error)
+{
+	struct buf whole CLEANUP_BUF = BUF_INIT(2 * PATH_MAX);
+	char here[PATH_MAX];
+	const char *at;
+
+	if (operand[0] != '/') {
+		if (!getcwd(here, sizeof(here)))
+			return store_error_errno(error, errno, "%s", operand);
+		buf_addf(&whole, "%s/", here);
+	}
+	buf_add_text(&whole, operand);
+	for (at = buf_text(&whole); *at;) {
+		size_t length = strcspn(at, "/");
+
+		if (length == 2 && !strncmp(at, "..", 2)) {
+			while (path->length > 0 &&
+			       path->data[--path->length] != '/')
+				;
+		} else if (length > 0 && (length != 1 || *at != '.')) {
+			buf_add_char(path, '/');
+			buf_add(path, at, length);
+		}
+		at += length + (at[length] == '/');
+	}
+	if (path->length == 0)
+		buf_add_char(path, '/');
+	if (!path->failed)
+		path->data[path->length] = '\0';
+	return buf_error(path, "path", error);
+}
+
+static int mount_located(const struct mount_entry *mount, const char *path,
+			 char **rest, struct store_error *error)
+{
+	const char *behind = path + strlen(mount->target);
+
+	*rest = strdup(behind + (*behind == '/'));
+	return *rest ? STORE_OK
+		     : store_error_set(error, STORE_NO_MEMORY, "out of memory");
+}
+
+int mount_list_locate(const struct mount_list *list, const char *operand,
+		      int timeout_ms, const struct mount_entry **mount,
+		      char **rest, struct store_error *error)
+{
+	struct buf path CLEANUP_BUF = BUF_INIT(2 * PATH_MAX);
+	struct store_error unresolved = STORE_ERROR_INIT;
+	CLEANUP_FREE char *real = NULL;
+	int code = mount_absolute(operand, &path, error);
+
+	if (code)
+		return code;
+	*mount = mount_list_find(list, buf_text(&path));
+	if (*mount)
+		return mount_located(*mount, buf_text(&path), rest, error);
+	/* Symlinks are followed only when the text alone does not lead there. */
+	if (!mount_resolve(operand, timeout_ms, &real, &unresolved))
+		*mount = mount_list_find(list, real);
+	if (*mount)
+		return mount_located(*mount, real, rest, error);
+	if (unresolved.code == STORE_TIMEOUT)
+		return store_error_set(error, STORE_TIMEOUT, "%s",
+				       unresolved.message);
+	return store_error_set(error, STORE_NOT_FOUND,
+			       "no store is mounted there");
 }

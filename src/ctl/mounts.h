@@ -29,6 +29,14 @@ void mount_list_release(struct mount_list *list);
 const struct mount_entry *mount_list_find(const struct mount_list *list,
 					  const char *path);
 /*
+ * The mount that a path as given is on or below, and what is left of the path
+ * there (malloc'd into *rest, "" for the mount point).  NOT_FOUND; TIMEOUT
+ * when looking a symlink up takes longer.
+ */
+int mount_list_locate(const struct mount_list *list, const char *operand,
+		      int timeout_ms, const struct mount_entry **mount,
+		      char **rest, struct store_error *error) STORE_WARN_UNUSED;
+/*
  * Ask a mount for the socket that controls it: malloc'd into *socket.  A
  * child process asks, so that a driver that does not answer costs at most
  * `timeout_ms`: UNAVAILABLE for a mount whose driver is gone, TIMEOUT,
