@@ -68,8 +68,7 @@ struct live_search {
 	bool failed;
 };
 
-static enum inventory_state live_state_locked(const struct file *file)
-	REQUIRES(file->lock)
+enum inventory_state inventory_state_locked(const struct file *file)
 {
 	if (file->started > file->finished)
 		return INVENTORY_UPLOADING;
@@ -84,7 +83,7 @@ static enum inventory_state live_state_locked(const struct file *file)
 static bool live_take_locked(struct inventory_item *item,
 			     const struct file *file) REQUIRES(file->lock)
 {
-	item->state = live_state_locked(file);
+	item->state = inventory_state_locked(file);
 	item->id = file->note.id;
 	item->size_known = true;
 	item->size = file->staging.size;

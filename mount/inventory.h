@@ -46,6 +46,9 @@ struct inventory {
 
 /* "pending" and so on. */
 const char *inventory_state_name(enum inventory_state state);
+/* Of a dirty file. */
+enum inventory_state inventory_state_locked(const struct file *file)
+	REQUIRES(file->lock);
 
 /*
  * `fs` needs the staging directory only; with a publisher it counts as

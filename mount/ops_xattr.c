@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 
 #include "mount/commit.h"
 #include "mount/file.h"
+#include "mount/inventory.h"
 #include "mount/ops.h"
 #include "src/base/buf.h"
 #include "src/base/clock.h"
@@ -81,6 +83,20 @@ static void tell_error(struct fs *fs, struct node *node, struct buf *text)
 	file_put(file);
 }
 
+static void tell_pending(struct fs *fs, struct node *node, struct buf *text)
+{
+	struct file *file = file_find(fs, node);
+
+	if (!file)
+		return;
+	lock_take(&file->lock);
+	if (file->dirty)
+		buf_addf(text, "%" PRIu64 " %s", file->note.id,
+			 inventory_state_name(inventory_state_locked(file)));
+	lock_drop(&file->lock);
+	file_put(file);
+}
+
 static void tell_version(struct fs *fs, struct node *node, struct buf *text)
 {
 	lock_take(&fs->tree.lock);
@@ -105,6 +121,8 @@ static int tell(struct op *op, struct node *node, const char *name,
 					   : "background");
 	else if (!strcmp(name, "error"))
 		tell_error(fs, node, text);
+	else if (!strcmp(name, "pending"))
+		tell_pending(fs, node, text);
 	else if (!strcmp(name, "version"))
 		tell_version(fs, node, text);
 	if (!text->length)

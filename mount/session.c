@@ -23,6 +23,7 @@
 #include "mount/holders.h"
 #include "mount/kernel_io.h"
 #include "mount/mountpoint.h"
+#include "mount/notify.h"
 #include "mount/ops.h"
 #include "mount/statedir.h"
 #include "src/base/buf.h"
@@ -41,6 +42,7 @@ struct session {
 	struct statedir staging;
 	struct control *control;
 	struct ending *ending;
+	struct notify *notify;
 	bool debug, mounted;
 };
 
@@ -79,6 +81,7 @@ void session_ready(struct fs *fs)
 {
 	static const char ready = 0;
 
+	notify_ready();
 	if (fs->ready_fd < 0)
 		return;
 	if (write(fs->ready_fd, &ready, 1) != 1)
@@ -238,9 +241,11 @@ static int build_up(struct session *session, const struct source *source,
 		code = mount_session(session, error);
 	if (!code)
 		code = assemble_queue(fs, false, error);
-	if (!code)
-		start_control(session);
-	return code;
+	if (code)
+		return code;
+	start_control(session);
+	session->notify = notify_start(fs);
+	return STORE_OK;
 }
 
 /* ---- serving ---- */
@@ -276,6 +281,7 @@ static void take_down(struct session *session, bool drain)
 	if (session->ending && ending_detached(session->ending))
 		session->mounted = false;
 	ending_stop(session->ending);
+	notify_stop(session->notify);
 	control_stop(session->control);
 	assemble_stop(fs);
 	if (session->mounted)
