@@ -158,15 +158,11 @@ static void get_time(struct cursor *cursor, struct timespec *time,
 		     const char *field)
 {
 	int64_t seconds = (int64_t)get_u64(cursor, field);
-	uint32_t nanoseconds = get_u32(cursor, field);
 
 	time->tv_sec = (time_t)seconds;
+	time->tv_nsec = (long)get_u32(cursor, field);
 	if (time->tv_sec != seconds)
 		cursor_fail(cursor, field, "seconds out of range");
-	if (nanoseconds >= 1000000000)
-		cursor_fail(cursor, field, "nanoseconds out of range");
-	else
-		time->tv_nsec = (long)nanoseconds;
 }
 
 /* ---- LAYER ---- */

@@ -119,7 +119,6 @@ static int layers_use(struct replay *replay, const struct record_file *file,
 		if (!layer)
 			return no_memory(error);
 		layer->uses++;
-		layer->settled = false;
 	}
 	return STORE_OK;
 }

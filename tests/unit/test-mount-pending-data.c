@@ -43,6 +43,9 @@ START_TEST(the_highest_numbers_ever_used_are_known)
 	area_reopen();
 	add_file(12, "b", LAYERS(50, 45));
 	commit();
+	load();
+	ck_assert_uint_eq(pending.last_id, 12);
+	area_reopen();
 	put_done(12);
 	load();
 	ck_assert_uint_eq(pending.last_id, 12);
@@ -97,6 +100,13 @@ START_TEST(what_is_named_again_is_not_settled)
 	put_done(3);
 	load();
 	check_settled(LAYERS(1, 2));
+	/* Bytes of its own, for a file that is not known yet. */
+	area_reopen();
+	add_layer(9, 2, "x");
+	commit();
+	load();
+	check_settled(LAYERS(1));
+	check_orphans(LAYERS(2));
 }
 END_TEST
 
@@ -172,6 +182,8 @@ static void make_bytes(void)
 {
 	for (size_t i = 0; i < STORED; i++)
 		stored[i] = (unsigned char)(i * 7 + i / 256);
+	/* What a file that is too short would read as. */
+	stored[49989] = 0;
 }
 
 static uint64_t stored_checksum(void)
@@ -263,8 +275,7 @@ END_TEST
 START_TEST(a_file_shorter_than_needed_is_damage)
 {
 	put_stored();
-	/* Also where only zeros are missing. */
-	stored[49989] = 0;
+	/* Also where only a zero is missing. */
 	write_data(5, stored, 49989);
 	check_verdict(STORE_CORRUPT, true);
 	write_data(5, stored, 0);

@@ -90,7 +90,7 @@ static void step_remove(void)
 			model[id].removing = true;
 }
 
-static void step(void)
+static void one_step(void)
 {
 	uint64_t id = 1 + seed_below(IDS);
 
@@ -117,7 +117,7 @@ START_TEST(random_records_match_a_plain_list)
 	size_t count = 0;
 
 	for (int i = 0; i < STEPS; i++)
-		step();
+		one_step();
 	load();
 	for (uint64_t id = 1; id <= IDS; id++) {
 		const struct pending_file *file = find(id);
@@ -132,6 +132,32 @@ START_TEST(random_records_match_a_plain_list)
 	}
 	ck_assert_uint_eq(pending.count, count);
 	ck_assert_uint_eq(pending.bad_records, 0);
+}
+END_TEST
+
+/* ---- the tables ---- */
+
+START_TEST(numbers_are_found_and_others_are_not)
+{
+	enum { NUMBERS = 5000 };
+	static char values[NUMBERS + 1];
+	struct idmap map;
+
+	idmap_init(&map);
+	ck_assert_ptr_null(idmap_get(&map, 1));
+	for (uint64_t i = 1; i <= NUMBERS; i++) {
+		void **slot = idmap_at(&map, i * i);
+
+		ck_assert_ptr_nonnull(slot);
+		ck_assert_ptr_null(*slot);
+		*slot = &values[i];
+		ck_assert_ptr_null(idmap_get(&map, i * i + 1));
+		ck_assert_ptr_eq(idmap_get(&map, i * i), &values[i]);
+	}
+	for (uint64_t i = 1; i <= NUMBERS; i++)
+		ck_assert_ptr_eq(*idmap_at(&map, i * i), &values[i]);
+	ck_assert_uint_eq(map.count, NUMBERS);
+	idmap_release(&map);
 }
 END_TEST
 
@@ -162,15 +188,18 @@ static void load_quickly(const char *what)
 	ck_assert_int_lt(took, 10 * NS_PER_SEC);
 }
 
-/* Ids in another order than names, a thousand files to a folder. */
-static void put_many(void)
+/*
+ * A thousand files to a folder.  Ids rise with the names, or (`step` 7919)
+ * come in another order.
+ */
+static void put_many(uint64_t step)
 {
 	char key[64];
 
 	for (uint64_t i = 0; i < FILES; i++) {
-		uint64_t id = 1 + i * 7919 % FILES;
+		uint64_t id = 1 + i * step % FILES;
 
-		snprintf(key, sizeof(key), "folder-%u/file-%u",
+		snprintf(key, sizeof(key), "folder-%u/file-%05u",
 			 (unsigned int)(i / 1000), (unsigned int)i);
 		add_layer(id, id, "a few bytes of a small file");
 		add_file(id, key, &id, 1);
@@ -180,14 +209,14 @@ static void put_many(void)
 
 START_TEST(a_hundred_thousand_files_replay_quickly)
 {
-	put_many();
+	put_many(7919);
 	load_quickly("100,000 files");
 	ck_assert_uint_eq(pending.count, FILES);
 	for (size_t i = 0; i < FILES; i++) {
 		ck_assert_uint_eq(pending.files[i].record.id, i + 1);
 		ck_assert(!pending.files[i].damaged);
 	}
-	check_key(1, "folder-0/file-0");
+	check_key(1, "folder-0/file-00000");
 }
 END_TEST
 
@@ -195,9 +224,10 @@ START_TEST(a_hundred_thousand_renames_replay_quickly)
 {
 	char from[64], to[64];
 
-	put_many();
+	put_many(7919);
 	for (unsigned int i = 0; i < FILES; i++) {
-		snprintf(from, sizeof(from), "folder-%u/file-%u", i / 1000, i);
+		snprintf(from, sizeof(from), "folder-%u/file-%05u", i / 1000,
+			 i);
 		snprintf(to, sizeof(to), "folder-%u/other-%u", i % 100, i);
 		put_moving(from, to);
 		put_moved(from, to, true);
@@ -216,7 +246,7 @@ END_TEST
 
 START_TEST(a_hundred_thousand_settled_files_replay_quickly)
 {
-	put_many();
+	put_many(1);
 	for (uint64_t id = 1; id <= FILES; id++)
 		put_done(id);
 	load_quickly("100,000 settled files");
@@ -282,6 +312,7 @@ int main(void)
 	tcase_set_timeout(tests, 120);
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, random_records_match_a_plain_list);
+	tcase_add_test(tests, numbers_are_found_and_others_are_not);
 	tcase_add_test(tests, a_hundred_thousand_files_replay_quickly);
 	tcase_add_test(tests, a_hundred_thousand_renames_replay_quickly);
 	tcase_add_test(tests, a_hundred_thousand_settled_files_replay_quickly);

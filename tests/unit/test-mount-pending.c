@@ -461,6 +461,7 @@ END_TEST
 START_TEST(frames_that_are_not_understood_are_kept_once)
 {
 	char name[64], kept[64] = { 0 };
+	struct stat first, second;
 	int fd;
 
 	add_nonsense();
@@ -472,7 +473,10 @@ START_TEST(frames_that_are_not_understood_are_kept_once)
 	ck_assert_uint_eq(pending.bad_records, 1);
 	ck_assert_int_eq(area_names("journal.bad", false), 0);
 	load();
+	ck_assert_int_eq(fstatat(area_fd, name, &first, 0), 0);
 	load();
+	ck_assert_int_eq(fstatat(area_fd, name, &second, 0), 0);
+	ck_assert_uint_eq(first.st_ino, second.st_ino);
 	ck_assert_uint_eq(pending.bad_records, 1);
 	ck_assert_uint_eq(pending.findings.quarantine, 1);
 	ck_assert_int_eq(area_names("journal.bad", false), 1);

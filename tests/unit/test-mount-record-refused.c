@@ -112,17 +112,19 @@ END_TEST
 START_TEST(unknown_types_are_refused)
 {
 	for (unsigned int type = 0; type < 65536; type++) {
-		unsigned char head[8] = { (unsigned char)type,
-					  (unsigned char)(type >> 8) };
+		unsigned char record[9] = { (unsigned char)type,
+					    (unsigned char)(type >> 8), 0, 0,
+					    1 };
 		size_t at = 0;
 		int code;
 
-		ck_assert(!record_decode(head, sizeof(head), &at, &back, &code,
-					 &error));
+		ck_assert(!record_decode(record, sizeof(record), &at, &back,
+					 &code, &error));
 		ck_assert_int_eq(code, STORE_CORRUPT);
+		ck_assert_uint_eq(at, 0);
 		if (type >= RECORD_LAYER && type <= RECORD_REMOVING)
 			continue;
-		ck_assert_ptr_nonnull(strstr(error.message, "type"));
+		ck_assert_ptr_nonnull(strstr(error.message, "type: unknown"));
 	}
 }
 END_TEST
