@@ -14,13 +14,12 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "mount/control_call.h"
 #include "mount/offline.h"
 #include "src/base/clock.h"
+#include "src/control/address.h"
 
 enum { LINE_LIMIT = 65536 };
 #define ACCEPT_PAUSE_NS (100 * NS_PER_MS)
@@ -235,13 +234,13 @@ static void *listen_thread(void *arg)
 
 static int listen_on(struct control *control, struct store_error *error)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	const char *path = control->path;
+	CLEANUP_FD int folder = -1;
+	struct sockaddr_un address;
+	int code = address_make(path, &address, &folder, error);
 
-	if (strlen(path) >= sizeof(address.sun_path))
-		return store_error_set(error, STORE_INVALID,
-				       "%s: too long for a socket", path);
-	memcpy(address.sun_path, path, strlen(path) + 1);
+	if (code)
+		return code;
 	/* The lock of the staging directory is ours: nobody listens here. */
 	unlink(path);
 	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

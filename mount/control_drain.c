@@ -151,6 +151,8 @@ static int tell_end(struct drain *drain, struct store_error *error)
 	line_number(&line, "unfinished",
 		    drain->key ? 0 : fs->counters.unfinished);
 	line_flag(&line, "paused", atomic_load(&fs->paused));
+	if (!drain->code && failed > drain->failed)
+		line_text(&line, "why_code", store_code_name(STORE_CORRUPT));
 	if (drain->code) {
 		line_text(&line, "why_code", store_code_name(drain->code));
 		if (drain->why)

@@ -23,6 +23,9 @@
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
 
+/* Times that a list which changes is made anew. */
+enum { LOADS_MAX = 3 };
+
 const char *inventory_state_name(enum inventory_state state)
 {
 	static const char *const names[] = {
@@ -198,6 +201,18 @@ static bool record_take(int dir_fd, struct inventory_item *item,
 	return item->key;
 }
 
+/* A mount has all but these in memory: else it was stored just now. */
+static bool is_left_alone(struct fs *fs, struct pending_file *file)
+{
+	struct pending one = { .files = file, .count = 1 };
+
+	if (!fs->publisher || file->record.state == RECORD_UNFINISHED)
+		return true;
+	if (!file->damaged)
+		pending_verify(fs->staging_fd, &one);
+	return file->damaged;
+}
+
 static struct inventory_item *find_live(struct inventory *inventory,
 					size_t live_count, uint64_t id)
 {
@@ -221,9 +236,7 @@ static int add_records(struct fs *fs, struct inventory *inventory,
 		struct inventory_item *item =
 			find_live(inventory, live_count, file->record.id);
 
-		/* A mount has all of these: it was stored just now. */
-		if (!item && fs->publisher && !file->damaged &&
-		    file->record.state != RECORD_UNFINISHED)
+		if (!item && !is_left_alone(fs, file))
 			continue;
 		if (!item)
 			item = add(inventory);
@@ -296,8 +309,8 @@ static int add_quarantine(struct fs *fs, struct inventory *inventory,
 	return code;
 }
 
-int inventory_load(struct fs *fs, struct inventory *inventory,
-		   struct store_error *error)
+static int load_once(struct fs *fs, struct inventory *inventory,
+		     struct store_error *error)
 {
 	struct inventory made = { .count = 0 };
 	int code = fs->publisher ? add_live(fs, &made, error) : STORE_OK;
@@ -315,6 +328,36 @@ int inventory_load(struct fs *fs, struct inventory *inventory,
 		inventory_release(&made);
 	else
 		*inventory = made;
+	return code;
+}
+
+static size_t count_damaged(const struct inventory *inventory)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < inventory->count; i++)
+		count += inventory->items[i].state == INVENTORY_DAMAGED;
+	return count;
+}
+
+/*
+ * What seems damaged beside a mount may have been stored and removed since
+ * the journal was read: then it is gone from there the next time.
+ */
+int inventory_load(struct fs *fs, struct inventory *inventory,
+		   struct store_error *error)
+{
+	size_t before = 0, damaged;
+	int code = load_once(fs, inventory, error);
+
+	for (int i = 0; i < LOADS_MAX && !code && fs->publisher; i++) {
+		damaged = count_damaged(inventory);
+		if (damaged == before)
+			break;
+		before = damaged;
+		inventory_release(inventory);
+		code = load_once(fs, inventory, error);
+	}
 	return code;
 }
 

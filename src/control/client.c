@@ -10,11 +10,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include "src/base/base64.h"
 #include "src/base/clock.h"
+#include "src/control/address.h"
 
 #define CLIENT_LINE_MAX ((size_t)16 << 20)
 
@@ -37,13 +36,12 @@ int client_adopt(int fd, struct client **out, struct store_error *error)
 
 static int client_connect(int fd, const char *path, struct store_error *error)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t length = strlen(path);
+	CLEANUP_FD int folder = -1;
+	struct sockaddr_un address;
+	int code = address_make(path, &address, &folder, error);
 
-	if (length >= sizeof(address.sun_path))
-		return store_error_set(error, STORE_CORRUPT,
-				       "the path of the socket is too long");
-	memcpy(address.sun_path, path, length + 1);
+	if (code)
+		return code;
 	/* A Unix socket connects at once, or its queue is full (EAGAIN). */
 	if (!connect(fd, (const struct sockaddr *)(const void *)&address,
 		     sizeof(address)))

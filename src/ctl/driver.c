@@ -8,6 +8,7 @@
 #include "src/ctl/driver.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -53,7 +54,8 @@ static void add_escaped(struct buf *text, const char *value)
 	}
 }
 
-static int offline_start(const char *const argv[], int fd, pid_t *pid)
+static int offline_start(const char *const argv[], int fd, bool quiet,
+			 pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
 	char path[PATH_MAX];
@@ -67,6 +69,9 @@ static int offline_start(const char *const argv[], int fd, pid_t *pid)
 	if (!result)
 		result = posix_spawn_file_actions_adddup2(
 			&actions, STDERR_FILENO, STDOUT_FILENO);
+	if (!result && quiet)
+		result = posix_spawn_file_actions_addopen(
+			&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	if (!result)
 		result = posix_spawnp(pid, path, &actions, NULL,
 				      (char *const *)(uintptr_t)argv, environ);
@@ -96,7 +101,8 @@ static int offline_run(const struct ctl *ctl, const char *mountpoint, int fd,
 		argv[count++] = ctl->args.source;
 	if (ctl->args.source && mountpoint)
 		argv[count++] = mountpoint;
-	result = options.failed ? ENOMEM : offline_start(argv, fd, pid);
+	result = options.failed ? ENOMEM
+				: offline_start(argv, fd, ctl->args.json, pid);
 	if (!result)
 		return STORE_OK;
 	return store_error_errno(error, result, "the driver (%s)", DRIVER);
