@@ -65,11 +65,11 @@ struct fs {
 	int staging_fd; /* the staging directory */
 	struct fuse_session *session;
 	struct publisher *publisher;
-	struct commit *commit; /* writer of the journal, NULL: none */
-	struct events *events; /* NULL: nobody can follow them */
+	struct commit *commit;	  /* writer of the journal, NULL: none */
+	struct events *events;	  /* NULL: nobody can follow them */
 	const char *staging_path; /* its name; borrowed */
-	char *control_path;    /* of the control socket, NULL: none */
-	char *source;	       /* as shown to people, masked */
+	char *control_path;	  /* of the control socket, NULL: none */
+	char *source;		  /* as shown to people, masked */
 	char *mountpoint;
 	int64_t started_ns;
 	dev_t device;	  /* st_dev of the mount */

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "src/base/checksum.h"
@@ -74,10 +75,17 @@ static int sum_file(const struct staging_layer *layer, uint64_t *value,
 static int keep_file(const struct staging_layer *layer,
 		     struct record_layer *record, struct store_error *error)
 {
+	const struct rangemap *present = &record->present;
+	uint64_t end = present->spans[present->count - 1].end;
+	struct stat found;
 	int code = sum_file(layer, &record->checksum, error);
 
 	if (code)
 		return code;
+	/* A hole at the end: the file is as long as the record says. */
+	if (fstat(layer->fd, &found) ||
+	    ((uint64_t)found.st_size < end && ftruncate(layer->fd, (off_t)end)))
+		return store_error_errno(error, errno, "staging file");
 	STEP("commit: before data");
 	if (STEP_WANTED("commit: flush data") && fdatasync(layer->fd))
 		return store_error_errno(error, errno, "staging file");

@@ -204,6 +204,7 @@ static void pending_drop(struct file_xattr **link)
 
 static int pending_set(struct op *op, struct file *file,
 		       const struct store_xattr *xattr, int flags)
+	NO_THREAD_SAFETY
 {
 	struct file_xattr **link = pending_find(file, xattr->name);
 	struct file_xattr *old = *link;

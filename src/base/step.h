@@ -14,9 +14,11 @@
 
 #include <stdbool.h>
 
-#ifdef WITH_STEPS
+/* Only in builds with steps. */
 void step_reached(const char *name);
 bool step_wanted(const char *name);
+
+#ifdef WITH_STEPS
 #define STEP(name) step_reached(name)
 #define STEP_WANTED(name) step_wanted(name)
 #else
