@@ -13,8 +13,9 @@
  * Bounds (-D): OPS calls of the program, CRASHES, OTHER changes by the other
  * client, LOST answers, REWRITES of the journal, NAMES.  MOVE_KEEPS: moving
  * keeps the version token.  LOCAL_STORE: a power cut may undo what the store
- * has moved or removed and not synced.  WITHOUT_x leaves a step or a rule out:
- * spin must then find an error.
+ * has moved or removed and not synced.  WRITER_KILLED: some writers are killed
+ * before they close.  WITHOUT_x leaves a step or a rule out: spin must then
+ * find an error.
  */
 #ifndef OPS
 #define OPS 2

@@ -67,9 +67,18 @@ inline seal()
 #endif
 }
 
-inline commit()
+inline close_file()
 {
-	d_step { open_and_write() }
+	held = 0; held_f = 0;
+	if
+	:: m.r[f].st == CLEAN -> forget(f)
+	:: else
+	fi;
+	call_ends()
+}
+
+inline acknowledge()
+{
 #ifndef WITHOUT_C1
 	d_step { printf("C1\n"); bytes_disk = bytes_disk | BIT(g) }
 #endif
@@ -84,13 +93,35 @@ inline commit()
 #endif
 		printf("C5: acknowledged\n");
 		returns();
-		held = 0; held_f = 0;
-		if
-		:: m.r[f].st == CLEAN -> forget(f)
-		:: else
-		fi;
-		call_ends()
+		close_file()
 	}
+}
+
+/* The bytes stay for their owner; no record of a file to be stored has them. */
+inline abandon()
+{
+	printf("the writer is killed\n");
+#ifdef WITHOUT_OWN_RECORD
+	if
+	:: m.r[f].st == PENDING -> seal()
+	:: else
+	fi;
+#endif
+	fails();
+	close_file()
+}
+
+inline commit()
+{
+	d_step { open_and_write() }
+#ifdef WRITER_KILLED
+	if
+	:: acknowledge()
+	:: d_step { room -> abandon() }
+	fi
+#else
+	acknowledge()
+#endif
 }
 
 /* ---- changes of names ---- */
