@@ -259,6 +259,8 @@ static int restore_locked(struct restoring *restoring, struct file *file,
 		.binding = true,
 	};
 	if (record->state == RECORD_FAILED) {
+		/* Whoever was told may have been killed with the driver. */
+		file->detached_error = true;
 		file->last_code = record->code;
 		store_error_set(&file->last_error, record->code, "%s",
 				record->reason ? record->reason
