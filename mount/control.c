@@ -19,6 +19,7 @@
 #include "mount/control_call.h"
 #include "mount/offline.h"
 #include "src/base/clock.h"
+#include "src/base/log.h"
 #include "src/control/address.h"
 
 enum { LINE_LIMIT = 65536 };
@@ -30,6 +31,7 @@ struct control {
 	struct fs *fs;
 	char *path; /* owned */
 	int fd;
+	int device_fd; /* listens under the mount's device, -1: it does not */
 	struct store_cancel *cancel;
 	pthread_t thread;
 	struct lock lock;
@@ -204,32 +206,70 @@ static bool pause_accept(struct control *control)
 	return !store_context_sleep(&context, ACCEPT_PAUSE_NS, NULL);
 }
 
-/* False: stopping. */
-static bool wait_client(const struct control *control)
+/* Which socket somebody knocks at, -1: stopping. */
+static int wait_client(const struct control *control)
 {
-	struct pollfd fds[] = { { .fd = control->fd, .events = POLLIN },
-				{ .fd = store_cancel_fd(control->cancel),
-				  .events = POLLIN } };
+	struct pollfd fds[] = {
+		{ .fd = store_cancel_fd(control->cancel), .events = POLLIN },
+		{ .fd = control->fd, .events = POLLIN },
+		{ .fd = control->device_fd, .events = POLLIN },
+	};
 
-	while (poll(fds, 2, -1) < 0)
+	while (poll(fds, 3, -1) < 0)
 		if (errno != EINTR)
-			return false;
-	return !fds[1].revents;
+			return -1;
+	if (fds[0].revents)
+		return -1;
+	return fds[1].revents ? control->fd : control->device_fd;
+}
+
+/* No folder keeps others out: who may enter ours may connect here. */
+static bool may_connect(int fd)
+{
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) &&
+	       (peer.uid == geteuid() || peer.uid == 0);
 }
 
 static void *listen_thread(void *arg)
 {
 	struct control *control = arg;
+	int from, fd;
 
-	while (wait_client(control)) {
-		int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC);
-
-		if (fd >= 0)
+	while ((from = wait_client(control)) >= 0) {
+		fd = accept4(from, NULL, NULL, SOCK_CLOEXEC);
+		if (fd >= 0 && may_connect(fd))
 			start_session(control, fd);
+		else if (fd >= 0)
+			close(fd);
 		else if (!pause_accept(control))
 			break;
 	}
 	return NULL;
+}
+
+/* For who must not touch a mount whose store may not answer. */
+static void listen_by_device(struct control *control)
+{
+	struct store_error error = STORE_ERROR_INIT;
+	struct sockaddr_un address;
+	socklen_t length = address_of_device(control->fs->device, &address);
+	int fd;
+
+	if (!control->fs->device)
+		return;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && !bind(fd, (struct sockaddr *)&address, length) &&
+	    !listen(fd, 16)) {
+		control->device_fd = fd;
+		return;
+	}
+	store_error_errno(&error, errno, "no control socket by the device");
+	log_debug("%s", error.message);
+	if (fd >= 0)
+		close(fd);
 }
 
 static int listen_on(struct control *control, struct store_error *error)
@@ -248,6 +288,7 @@ static int listen_on(struct control *control, struct store_error *error)
 	    bind(control->fd, (struct sockaddr *)&address, sizeof(address)) ||
 	    listen(control->fd, 16))
 		return store_error_errno(error, errno, "%s", path);
+	listen_by_device(control);
 	return STORE_OK;
 }
 
@@ -255,6 +296,8 @@ static int listen_on(struct control *control, struct store_error *error)
 
 static void control_free(struct control *control)
 {
+	if (control->device_fd >= 0)
+		close(control->device_fd);
 	if (control->fd >= 0) {
 		close(control->fd);
 		unlink(control->path);
@@ -279,6 +322,7 @@ int control_start(struct fs *fs, const char *path, struct control **out,
 	condition_init(&control->idle);
 	control->fs = fs;
 	control->fd = -1;
+	control->device_fd = -1;
 	control->path = strdup(path);
 	control->cancel = store_cancel_new();
 	code = !control->path || !control->cancel ||

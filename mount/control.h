@@ -21,7 +21,9 @@
  * are told, in base64 under NAME_b64.  A failure is answered by
  * {"error":TEXT,"code":NAME}, as the last line.  Commands may be sent ahead.
  *
- * Only the user who mounted may connect (the directory is 0700).
+ * Only the user who mounted, and root, may connect.  Beside the socket in the
+ * staging directory there is one without a file, by the mount's device, so
+ * that nobody needs to touch a mount whose store does not answer.
  */
 #ifndef STOREFS_MOUNT_CONTROL_H
 #define STOREFS_MOUNT_CONTROL_H

@@ -144,6 +144,8 @@ static int tell_end(struct drain *drain, struct store_error *error)
 
 	line_init(&line);
 	line_flag(&line, "done", true);
+	if (fs->staging_path)
+		line_bytes(&line, "staging_dir", fs->staging_path);
 	line_number(&line, "undone", drain->waiting + failed + drain->open);
 	line_number(&line, "waiting", drain->waiting);
 	line_number(&line, "failed", failed);

@@ -10,28 +10,35 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "mount/mountpoint.h"
 #include "src/base/cleanup.h"
 #include "src/base/log.h"
 #include "src/control/drain.h"
+#include "src/control/mounts.h"
 
-/* The socket stands in the staging directory. */
-static void tell_left(const char *mountpoint, char *path,
-		      const struct drained *drained)
+/* To find its driver where that cannot be asked without asking the mount. */
+#define FIND_TIMEOUT_MS 10000
+
+static int find_driver(const char *mountpoint, struct client **client,
+		       struct store_error *error)
 {
-	CLEANUP_BUF struct buf text = BUF_INIT(16384);
-	CLEANUP_BUF struct buf where = BUF_INIT(8192);
-	char *slash = strrchr(path, '/');
+	const struct mount_entry *mount = NULL;
+	CLEANUP_FREE char *rest = NULL;
+	struct mount_list list;
+	int code = mount_list_read(&list, error);
 
-	if (slash)
-		*slash = '\0';
-	buf_addf(&where, "in the staging directory %s", path);
-	drained_describe(drained, buf_text(&where), &text);
-	printf("%s: %s\n", mountpoint, buf_text(&text));
+	if (!code)
+		code = mount_list_locate(&list, mountpoint, FIND_TIMEOUT_MS,
+					 &mount, &rest, error);
+	if (!code && *rest)
+		code = store_error_set(error, STORE_NOT_FOUND,
+				       "no store is mounted there");
+	if (!code)
+		code = mount_connect(mount, FIND_TIMEOUT_MS, client, error);
+	mount_list_release(&list);
+	return code;
 }
 
 static void drain(const char *mountpoint)
@@ -40,22 +47,12 @@ static void drain(const char *mountpoint)
 		.timeout_ns = -1,
 		.progress = isatty(STDERR_FILENO) ? stderr : NULL,
 	};
+	CLEANUP_BUF struct buf text = BUF_INIT(65536);
 	struct store_error error = STORE_ERROR_INIT;
 	struct client *client = NULL;
 	struct drained drained;
-	char path[4096];
-	ssize_t length;
-	int code;
+	int code = find_driver(mountpoint, &client, &error);
 
-	length = getxattr(mountpoint, "user.storefs.control", path,
-			  sizeof(path) - 1);
-	if (length <= 0) {
-		log_warn("%s: not drained: %s", mountpoint,
-			 "the driver or its store does not answer");
-		return;
-	}
-	path[length] = '\0';
-	code = client_open(path, &client, &error);
 	if (!code)
 		code = drain_ask(client, &request, &drained, &error);
 	client_close(client);
@@ -63,8 +60,10 @@ static void drain(const char *mountpoint)
 		log_warn("%s: not drained: %s", mountpoint, error.message);
 		return;
 	}
-	if (!drained_is_all(&drained))
-		tell_left(mountpoint, path, &drained);
+	if (!drained_is_all(&drained)) {
+		drained_describe(&drained, &text);
+		printf("%s: %s\n", mountpoint, buf_text(&text));
+	}
 	drained_release(&drained);
 }
 

@@ -10,8 +10,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 static int too_long(const char *path, struct store_error *error)
@@ -52,4 +54,16 @@ int address_make(const char *path, struct sockaddr_un *address, int *folder,
 		return address_through(path, address, folder, error);
 	memcpy(address->sun_path, path, strlen(path) + 1);
 	return STORE_OK;
+}
+
+socklen_t address_of_device(dev_t device, struct sockaddr_un *address)
+{
+	int length;
+
+	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	/* A first byte of 0 makes it an abstract one. */
+	length = snprintf(address->sun_path + 1, sizeof(address->sun_path) - 1,
+			  "storefs/%u:%u", major(device), minor(device));
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+			   (size_t)length);
 }

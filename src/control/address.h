@@ -4,6 +4,7 @@
 #define STOREFS_CONTROL_ADDRESS_H
 
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <sys/un.h>
 
 #include <storefs/error.h>
@@ -14,5 +15,11 @@
  */
 int address_make(const char *path, struct sockaddr_un *address, int *folder,
 		 struct store_error *error) STORE_WARN_UNUSED;
+/*
+ * That of the driver of the mount with this device; its length.  It is no
+ * file: whoever connects, and whoever is connected to, looks at whose process
+ * the other one is.
+ */
+socklen_t address_of_device(dev_t device, struct sockaddr_un *address);
 
 #endif

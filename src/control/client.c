@@ -34,17 +34,12 @@ int client_adopt(int fd, struct client **out, struct store_error *error)
 	return STORE_OK;
 }
 
-static int client_connect(int fd, const char *path, struct store_error *error)
+/* A Unix socket connects at once, or its queue is full (EAGAIN). */
+static int client_connect(int fd, const struct sockaddr_un *address,
+			  socklen_t length, struct store_error *error)
 {
-	CLEANUP_FD int folder = -1;
-	struct sockaddr_un address;
-	int code = address_make(path, &address, &folder, error);
-
-	if (code)
-		return code;
-	/* A Unix socket connects at once, or its queue is full (EAGAIN). */
-	if (!connect(fd, (const struct sockaddr *)(const void *)&address,
-		     sizeof(address)))
+	if (!connect(fd, (const struct sockaddr *)(const void *)address,
+		     length))
 		return STORE_OK;
 	if (errno == EAGAIN)
 		return store_error_set(error, STORE_TIMEOUT,
@@ -55,16 +50,49 @@ static int client_connect(int fd, const char *path, struct store_error *error)
 	return store_error_errno(error, errno, "control socket");
 }
 
+static int client_socket(int *fd, struct store_error *error)
+{
+	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return *fd < 0 ? store_error_errno(error, errno, "socket") : STORE_OK;
+}
+
 int client_open(const char *path, struct client **client,
 		struct store_error *error)
 {
-	CLEANUP_FD int fd =
-		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int code;
+	CLEANUP_FD int folder = -1, fd = -1;
+	struct sockaddr_un address;
+	int code = client_socket(&fd, error);
 
-	if (fd < 0)
-		return store_error_errno(error, errno, "socket");
-	code = client_connect(fd, path, error);
+	if (!code)
+		code = address_make(path, &address, &folder, error);
+	if (!code)
+		code = client_connect(fd, &address, sizeof(address), error);
+	return code ? code : client_adopt(steal_fd(&fd), client, error);
+}
+
+/* Anybody may listen on a name that is no file. */
+static bool client_trusts(int fd, uid_t owner)
+{
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) &&
+	       (peer.uid == owner || peer.uid == 0);
+}
+
+int client_open_device(dev_t device, uid_t owner, struct client **client,
+		       struct store_error *error)
+{
+	CLEANUP_FD int fd = -1;
+	struct sockaddr_un address;
+	socklen_t length = address_of_device(device, &address);
+	int code = client_socket(&fd, error);
+
+	if (!code)
+		code = client_connect(fd, &address, length, error);
+	if (!code && !client_trusts(fd, owner))
+		code = store_error_set(error, STORE_UNAVAILABLE,
+				       "somebody else listens there");
 	return code ? code : client_adopt(steal_fd(&fd), client, error);
 }
 

@@ -21,6 +21,12 @@ struct client;
 /* UNAVAILABLE: nobody listens there. */
 int client_open(const char *path, struct client **client,
 		struct store_error *error) STORE_WARN_UNUSED;
+/*
+ * The driver of the mount with this device, which `owner` has mounted: does
+ * not touch the mount.  UNAVAILABLE also when somebody else listens there.
+ */
+int client_open_device(dev_t device, uid_t owner, struct client **client,
+		       struct store_error *error) STORE_WARN_UNUSED;
 /* The same over a connected socket, which it takes also on failure. */
 int client_adopt(int fd, struct client **client, struct store_error *error)
 	STORE_WARN_UNUSED;

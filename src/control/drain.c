@@ -63,6 +63,9 @@ static int drain_take(const struct json *line, struct drained *drained,
 		.code = code ? client_code(code) : STORE_OK,
 	};
 	failed = client_get_bytes(line, "why_key", &drained->key, error);
+	if (!failed)
+		failed = client_get_bytes(line, "staging_dir",
+					  &drained->staging, error);
 	if (!failed && why) {
 		drained->why = strdup(why);
 		if (!drained->why)
@@ -106,6 +109,7 @@ void drained_release(struct drained *drained)
 {
 	free(drained->key);
 	free(drained->why);
+	free(drained->staging);
 	*drained = (struct drained){ .undone = 0 };
 }
 
@@ -132,14 +136,15 @@ static void describe_some(struct buf *text, const char **separator,
 	*separator = ", ";
 }
 
-void drained_describe(const struct drained *drained, const char *where,
-		      struct buf *text)
+void drained_describe(const struct drained *drained, struct buf *text)
 {
 	int64_t count = drained->undone + drained->unfinished;
 	const char *separator = ": ";
 
-	buf_addf(text, "%" PRId64 " %s %s", count,
-		 count == 1 ? "file stays" : "files stay", where);
+	buf_addf(text, "%" PRId64 " %s in the staging directory%s%s", count,
+		 count == 1 ? "file stays" : "files stay",
+		 drained->staging ? " " : "",
+		 drained->staging ? drained->staging : "");
 	describe_some(text, &separator, drained->failed, "could not be stored");
 	describe_some(text, &separator, drained->open,
 		      "still open for writing");

@@ -26,6 +26,7 @@ struct drained {
 	bool paused;
 	int code;	 /* why the first of them is not, STORE_OK: no reason */
 	char *key, *why; /* owned, NULL: none */
+	char *staging;	 /* owned: the directory they stay in */
 };
 
 /* The error is of the asking; what is left is no error. */
@@ -35,9 +36,8 @@ int drain_ask(struct client *client, const struct drain_request *request,
 void drained_release(struct drained *drained);
 /* Is there anything to tell? */
 bool drained_is_all(const struct drained *drained);
-/* "2 files stay: 1 still open, ..." of what there is. */
-void drained_describe(const struct drained *drained, const char *where,
-		      struct buf *text);
+/* "2 files stay in the staging directory ...: 1 still open, ..." */
+void drained_describe(const struct drained *drained, struct buf *text);
 /* The code of what is left, STORE_OK for nothing (but unfinished files). */
 int drained_code(const struct drained *drained);
 

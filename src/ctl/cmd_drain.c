@@ -12,8 +12,8 @@
 
 #include "src/base/buf.h"
 #include "src/control/drain.h"
+#include "src/control/mounts.h"
 #include "src/control/unmount.h"
-#include "src/ctl/mounts.h"
 #include "src/ctl/driver.h"
 
 static void drain_json(struct ctl *ctl, const struct driver *driver,
@@ -47,7 +47,7 @@ static void drain_tell(struct ctl *ctl, const struct driver *driver,
 	if (ctl->args.json) {
 		drain_json(ctl, driver, drained);
 	} else if (!drained_is_all(drained)) {
-		drained_describe(drained, "in the staging directory", &text);
+		drained_describe(drained, &text);
 		out_name("", driver->name);
 		out_name(": ", buf_text(&text));
 		putchar('\n');

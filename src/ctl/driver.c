@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "src/base/buf.h"
-#include "src/ctl/mounts.h"
+#include "src/control/mounts.h"
 
 #define DRIVER "storefs"
 /* Asking a mount for its socket is answered from memory. */
@@ -129,19 +129,13 @@ static int driver_open_offline(struct ctl *ctl, const char *mountpoint,
 
 /* ---- a running mount ---- */
 
-static int driver_open_mount(const char *mountpoint, struct driver *driver,
-			     struct store_error *error)
+static int driver_open_mount(const struct mount_entry *mount,
+			     struct driver *driver, struct store_error *error)
 {
-	CLEANUP_FREE char *path = NULL;
-	int code;
-
-	driver->name = strdup(mountpoint);
+	driver->name = strdup(mount->target);
 	if (!driver->key)
 		driver->key = strdup("");
-	code = mount_control_path(mountpoint, DRIVER_TIMEOUT_MS, &path, error);
-	if (!code)
-		code = client_open(path, &driver->client, error);
-	return code;
+	return mount_connect(mount, DRIVER_TIMEOUT_MS, &driver->client, error);
 }
 
 static int driver_open_path(const char *operand, struct driver *driver,
@@ -155,7 +149,7 @@ static int driver_open_path(const char *operand, struct driver *driver,
 		code = mount_list_locate(&list, operand, DRIVER_TIMEOUT_MS,
 					 &mount, &driver->key, error);
 	if (!code)
-		code = driver_open_mount(mount->target, driver, error);
+		code = driver_open_mount(mount, driver, error);
 	mount_list_release(&list);
 	return code;
 }
@@ -210,13 +204,13 @@ static void driver_each_mount(struct ctl *ctl, driver_fn *run)
 		return;
 	}
 	for (size_t i = 0; i < list.count && !ctl_cancelled(ctl); i++) {
-		const char *mountpoint = list.entries[i].target;
+		const struct mount_entry *mount = &list.entries[i];
 		CLEANUP_DRIVER struct driver driver = DRIVER_INIT;
 
 		store_error_clear(&error);
-		if (driver_open_mount(mountpoint, &driver, &error) ||
+		if (driver_open_mount(mount, &driver, &error) ||
 		    driver_finish(ctl, &driver, &error))
-			ctl_fail(ctl, mountpoint, NULL, &error);
+			ctl_fail(ctl, mount->target, NULL, &error);
 		else
 			run(ctl, &driver);
 	}

@@ -30,7 +30,7 @@ pending() {
 }
 
 nothing_staged() {
-	! ls "$data" | grep -q '^data-'
+	[ -z "$(find "$data" -name 'data-*')" ]
 }
 
 # conflict NAME TEXT OTHER: TEXT is written over it while it becomes OTHER.
@@ -43,7 +43,8 @@ conflict() {
 	mv "$backing/.other" "$backing/$1"
 	touch "$WORK/go"
 	wait $!
-	says "$WORK/said" 'close: ESTALE'
+	grep -qx 'close: ESTALE' "$WORK/said" ||
+		wrong "no conflict: $(cat "$WORK/said")"
 }
 
 both_versions_are_shown() {
@@ -58,8 +59,8 @@ both_versions_are_shown() {
 	is "$(member json store_size)" 6 "size in the store"
 	[ "$(member json base_version)" != "$(member json store_version)" ] ||
 		wrong "one version: $(cat json)"
-	"$STORECTL" stat --json "$url!/doc" >stat
-	is "$(member json store_version)" "$(member stat version)" \
+	"$STORECTL" stat --json "$url!/doc" >shown
+	is "$(member json store_version)" "$(member shown version)" \
 		"version in the store"
 	says out "$(member json base_version)"
 	says out "$(member json store_version)"
@@ -224,6 +225,40 @@ names_of_any_byte() {
 	pending 0
 }
 
+# within MILLISECONDS STATUS COMMAND...
+within() {
+	local limit=$1 begun took
+	shift
+
+	begun=$(milliseconds)
+	expect "$@"
+	took=$(($(milliseconds) - begun))
+	[ $took -lt "$limit" ] || wrong "it took $took ms: $*"
+}
+
+the_store_is_not_needed() {
+	local rule
+
+	note "the store is not needed"
+	conflict doc 'mine once more' 'theirs once more'
+	printf here >"$mnt/here"
+	for rule in error=UNAVAILABLE stall=10m; do
+		weather "any $rule"
+		# Longer than attributes are believed.
+		wait_until 2 false
+		within 2000 0 "$STORECTL" status "$mnt"
+		within 2000 0 "$STORECTL" pending --offline "$mnt"
+		within 9000 0 "$STORECTL" pending --json "$mnt"
+		says out '"store_error":"'
+		within 2000 0 "$STORECTL" export --force "$mnt/doc" exported
+		is "$(cat exported)" 'mine once more' exported
+	done
+	within 2000 0 "$STORECTL" discard "$mnt/doc"
+	weather
+	is "$(cat "$mnt/doc")" 'theirs once more' "after discard"
+	pending 0
+}
+
 weather
 store_new local
 mount_store "$url?fault=$WORK/fault" "$mnt" "$shared,op_timeout=5" ||
@@ -236,6 +271,7 @@ force_replaces
 discard_goes_back
 open_handles_survive
 names_of_any_byte
+the_store_is_not_needed
 wait_settled "$mnt"
 unmount "$mnt"
 finish

@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Mounted stores, as the kernel lists them: nothing here touches a mount, so
- * nothing here can hang on one.
+ * Mounted stores, as the kernel lists them, and the way to their drivers.
+ * Nothing here touches a mount but in a child process, so nothing can hang on
+ * one.  For one thread.
  */
-#ifndef STOREFS_CTL_MOUNTS_H
-#define STOREFS_CTL_MOUNTS_H
+#ifndef STOREFS_CONTROL_MOUNTS_H
+#define STOREFS_CONTROL_MOUNTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
-#include <storefs/error.h>
+#include "src/control/client.h"
 
 struct mount_entry {
 	char *source;
 	char *target;
+	dev_t device;
+	uid_t owner; /* who mounted it */
 };
 
 struct mount_list {
@@ -37,14 +41,14 @@ int mount_list_locate(const struct mount_list *list, const char *operand,
 		      int timeout_ms, const struct mount_entry **mount,
 		      char **rest, struct store_error *error) STORE_WARN_UNUSED;
 /*
- * Ask a mount for the socket that controls it: malloc'd into *socket.  A
- * child process asks, so that a driver that does not answer costs at most
- * `timeout_ms`: UNAVAILABLE for a mount whose driver is gone, TIMEOUT,
- * DENIED.
+ * Connect to the driver of a mount: by the mount's device, else by asking the
+ * mount for its socket, for which a store that does not answer may be in the
+ * way.  UNAVAILABLE for a mount whose driver is gone, TIMEOUT, DENIED.
  */
-int mount_control_path(const char *target, int timeout_ms, char **socket,
-		       struct store_error *error) STORE_WARN_UNUSED;
-/* realpath(3) in the same way, malloc'd into *real. */
+int mount_connect(const struct mount_entry *mount, int timeout_ms,
+		  struct client **client, struct store_error *error)
+	STORE_WARN_UNUSED;
+/* realpath(3), malloc'd into *real; waits `timeout_ms` at most. */
 int mount_resolve(const char *path, int timeout_ms, char **real,
 		  struct store_error *error) STORE_WARN_UNUSED;
 
