@@ -43,21 +43,32 @@ int commit_sync_notes(struct fs *fs, struct store_error *error)
 			    error);
 }
 
+int commit_sync_to(struct fs *fs, uint64_t position, struct store_error *error)
+{
+	return fs->commit ? journal_sync(fs->commit->journal, position, error)
+			  : STORE_OK;
+}
+
+void note_position(_Atomic uint64_t *last, uint64_t position)
+{
+	uint64_t seen = atomic_load(last);
+
+	while (seen < position &&
+	       !atomic_compare_exchange_weak(last, &seen, position))
+		;
+}
+
 void note_end(struct commit *commit, uint64_t number, uint64_t position)
 {
-	_Atomic uint64_t *slot = &commit->ends[number % COMMIT_ENDS];
-	uint64_t last = atomic_load(slot);
-
-	while (last < position &&
-	       !atomic_compare_exchange_weak(slot, &last, position))
-		;
+	note_position(&commit->acknowledged, position);
+	note_position(&commit->ends[number % COMMIT_ENDS], position);
 }
 
 int commit_sync_node(struct fs *fs, const struct node *node,
 		     struct store_error *error)
 {
 	struct commit *commit = fs->commit;
-	uint64_t number;
+	uint64_t number, position, names;
 	bool folder;
 
 	if (!commit || !node)
@@ -68,9 +79,11 @@ int commit_sync_node(struct fs *fs, const struct node *node,
 	lock_drop(&fs->tree.lock);
 	if (folder)
 		return commit_sync_notes(fs, error);
+	/* Changes of names keep their order, also those in memory only. */
+	position = atomic_load(&commit->ends[number % COMMIT_ENDS]);
+	names = atomic_load(&commit->names);
 	return journal_sync(commit->journal,
-			    atomic_load(&commit->ends[number % COMMIT_ENDS]),
-			    error);
+			    names > position ? names : position, error);
 }
 
 /* ---- names ---- */
@@ -124,7 +137,7 @@ static int append_done(struct fs *fs, uint64_t id, struct store_error *error)
 				      frame.length, JOURNAL_RELEASES, &position,
 				      error);
 	if (!code)
-		atomic_store(&fs->commit->acknowledged, position);
+		note_position(&fs->commit->acknowledged, position);
 	return code;
 }
 
@@ -166,7 +179,7 @@ void commit_moved(struct fs *fs, const char *from, const char *to, bool done,
 	if (code)
 		log_warn("%s: not noted as moved: %s", from, error.message);
 	else
-		atomic_store(&commit->acknowledged, position);
+		note_position(&commit->acknowledged, position);
 	STEP("commit: moved");
 }
 
@@ -206,6 +219,20 @@ static int rewrite_file(struct journal *journal,
 	return code;
 }
 
+static int rewrite_move(struct journal *journal, enum record_type type,
+			const char *from, const char *to,
+			struct store_error *error)
+{
+	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
+	int code;
+
+	encode_move(&frame, type, from, to, false);
+	code = buf_error(&frame, "a record", error);
+	return code ? code
+		    : journal_rewrite_add(journal, frame.data, frame.length,
+					  error);
+}
+
 /* What counts is what a replay of the journal finds. */
 static int rewrite_all(void *arg, struct journal *journal,
 		       struct store_error *error)
@@ -217,18 +244,17 @@ static int rewrite_all(void *arg, struct journal *journal,
 
 	if (code)
 		return code;
-	for (size_t i = 0; i < pending.count && !code; i++)
+	for (size_t i = 0; i < pending.count && !code; i++) {
 		code = rewrite_file(journal, &pending.files[i], error);
-	for (size_t i = 0; i < pending.move_count && !code; i++) {
-		CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
-		const struct record_move *move = &pending.moves[i];
-
-		encode_move(&frame, RECORD_MOVING, move->from, move->to, false);
-		code = buf_error(&frame, "a record", error);
-		if (!code)
-			code = journal_rewrite_add(journal, frame.data,
-						   frame.length, error);
+		if (!code && pending.files[i].removing)
+			code = rewrite_move(journal, RECORD_REMOVING,
+					    pending.files[i].record.key, NULL,
+					    error);
 	}
+	for (size_t i = 0; i < pending.move_count && !code; i++)
+		code = rewrite_move(journal, RECORD_MOVING,
+				    pending.moves[i].from, pending.moves[i].to,
+				    error);
 	pending_release(&pending);
 	return code;
 }

@@ -49,6 +49,9 @@ int commit_sync(struct fs *fs, struct store_error *error) STORE_WARN_UNUSED;
 /* What was noted of acknowledged files is; cheap when there is nothing. */
 int commit_sync_notes(struct fs *fs, struct store_error *error)
 	STORE_WARN_UNUSED;
+/* What was noted up to this position is. */
+int commit_sync_to(struct fs *fs, uint64_t position, struct store_error *error)
+	STORE_WARN_UNUSED;
 /*
  * The same for this node, whose name the store is about to change: a record
  * whose end is lost would be taken for pending under that name.  A folder

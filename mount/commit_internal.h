@@ -15,6 +15,8 @@ enum { COMMIT_ENDS = 1024 };
 struct commit {
 	struct fs *fs;
 	struct journal *journal;
+	/* Of the last record that told of a name changed in memory only. */
+	_Atomic uint64_t names;
 	/*
 	 * Position up to which what was noted of these nodes is; several
 	 * nodes share a slot, which costs a flush now and then.
@@ -31,6 +33,8 @@ struct commit {
 	pthread_t thread;
 };
 
+/* Raise a position; several threads may. */
+void note_position(_Atomic uint64_t *last, uint64_t position);
 /* Something was appended about this node. */
 void note_end(struct commit *commit, uint64_t number, uint64_t position);
 /* Give the file an id for its records. */

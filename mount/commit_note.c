@@ -69,16 +69,20 @@ static int noted_node(struct file *file, struct record_file *record, char *key)
 {
 	struct tree *tree = &file->fs->tree;
 	const struct node *node = file->node;
+	uint32_t mask = file->attributes;
 	int code;
 
+	if (file->created)
+		mask |= STORE_ATTR_MODE | STORE_ATTR_UID | STORE_ATTR_GID;
+	/* What is being sent may never arrive. */
+	if (file->started > file->finished)
+		mask |= file->note.attributes;
+	file->note.attributes = mask;
 	lock_take(&tree->lock);
 	code = node_key(tree, node, NULL, key, NULL);
 	record->node = node->number;
 	record->attributes = (struct store_attributes){
-		.mask = file->attributes |
-			(file->created ? STORE_ATTR_MODE | STORE_ATTR_UID |
-						 STORE_ATTR_GID
-				       : 0),
+		.mask = mask,
 		.mode = node->mode,
 		.uid = node->uid,
 		.gid = node->gid,
@@ -141,22 +145,28 @@ int note_append_locked(struct file *file, const struct buf *frame,
 {
 	struct commit *commit = file->fs->commit;
 	uint64_t position, number;
+	bool gone;
 	int code = buf_error(frame, "a record", error);
 
 	if (!code && frame->length)
 		code = journal_append(commit->journal, frame->data,
 				      frame->length, flags, &position, error);
+	/* What it names must not go while the journal goes on naming it. */
+	if (code && (file->note.binding || (flags & JOURNAL_RELEASES)))
+		graveyard_shut(&commit->graveyard);
 	if (code || !frame->length)
 		return code;
 	file->note.position = position;
 	file->note.binding |= file->note.acknowledged;
 	if (!file->note.binding)
 		return STORE_OK;
-	atomic_store(&commit->acknowledged, position);
 	lock_take(&file->fs->tree.lock);
 	number = file->node->number;
+	gone = !file->node->names;
 	lock_drop(&file->fs->tree.lock);
 	note_end(commit, number, position);
+	if (gone)
+		note_position(&commit->names, position);
 	return STORE_OK;
 }
 
@@ -175,6 +185,8 @@ void commit_note_locked(struct file *file)
 	if (!file->fs->commit)
 		return;
 	note_id_locked(file);
+	/* A put with the former number is not known to have sent this. */
+	file->note.generation += file->note.acknowledged;
 	note_encode_locked(file, file_state(file), NULL, &frame);
 	file->note.top = staging_top_number(&file->staging);
 	if (note_append_locked(file, &frame, 0, &error))
@@ -241,6 +253,8 @@ void commit_renamed_locked(struct file *file, uint64_t replaced)
 		record_encode(&frame, &done);
 	if (note_append_locked(file, &frame, 0, &error))
 		log_warn("%s: not noted: %s", file->name_hint, error.message);
+	else
+		note_position(&file->fs->commit->names, file->note.position);
 	STEP("commit: renamed");
 }
 

@@ -39,12 +39,20 @@ void graveyard_release(struct graveyard *graveyard)
 	lock_destroy(&graveyard->lock);
 }
 
+void graveyard_shut(struct graveyard *graveyard)
+{
+	atomic_store(&graveyard->shut, true);
+}
+
 void graveyard_bury(void *arg, uint64_t number)
 {
 	struct graveyard *graveyard = arg;
-	struct grave *grave = malloc(sizeof(*grave));
+	struct grave *grave;
 
+	if (atomic_load(&graveyard->shut))
+		return;
 	/* Without memory for it the next run removes the file. */
+	grave = malloc(sizeof(*grave));
 	if (!grave)
 		return;
 	grave->number = number;

@@ -6,6 +6,8 @@
 #ifndef STOREFS_MOUNT_GRAVEYARD_H
 #define STOREFS_MOUNT_GRAVEYARD_H
 
+#include <stdatomic.h>
+
 #include "mount/journal.h"
 #include "src/base/sync.h"
 
@@ -14,6 +16,7 @@ struct grave;
 struct graveyard {
 	struct journal *journal; /* borrowed */
 	int dir_fd;		 /* of the data files; borrowed */
+	_Atomic bool shut;	 /* nothing is removed any more */
 	struct lock lock;
 	struct grave *graves; /* protected by `lock` */
 };
@@ -27,6 +30,11 @@ void graveyard_release(struct graveyard *graveyard);
  * staging_bury_fn.
  */
 void graveyard_bury(void *arg, uint64_t number);
+/*
+ * The journal could not be told of an end: from now on all files are left
+ * for the next run.
+ */
+void graveyard_shut(struct graveyard *graveyard);
 /* Remove the files whose end is durable; true: none is left. */
 bool graveyard_empty(struct graveyard *graveyard);
 

@@ -333,7 +333,7 @@ static int attempt_sync(struct attempt *attempt)
 {
 	if (!attempt->position)
 		return STORE_OK;
-	return commit_sync_notes(attempt->fs, &attempt->error);
+	return commit_sync_to(attempt->fs, attempt->position, &attempt->error);
 }
 
 /* Bytes that were refused are kept, whatever becomes of this process. */
