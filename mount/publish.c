@@ -98,7 +98,7 @@ static size_t acknowledged_layers(const struct file *file)
 	while (count < file->staging.count &&
 	       file->staging.layers[count]->recorded)
 		count++;
-	return count;
+	return count ? count : SIZE_MAX;
 }
 
 static int freeze_content_locked(struct attempt *attempt, struct file *file)
@@ -107,7 +107,7 @@ static int freeze_content_locked(struct attempt *attempt, struct file *file)
 	size_t count = acknowledged_layers(file);
 	int code = STORE_OK;
 
-	attempt->content = count && (file->created || file->staging.changed);
+	attempt->content = file->created || file->staging.changed;
 	if (!attempt->content)
 		return STORE_OK;
 	if (count == SIZE_MAX)
