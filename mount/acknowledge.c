@@ -24,6 +24,7 @@ struct acknowledgement {
 	struct file *file;
 	enum record_state state;
 	const char *reason;
+	bool keep; /* nobody has asked for what is being written */
 	bool needed;
 	uint64_t id;
 	uint64_t change;
@@ -57,7 +58,7 @@ static int take_layers_locked(struct acknowledgement *ack, struct file *file,
 	struct staging *staging = &file->staging;
 	int code = STORE_OK;
 
-	if (!has_content(file))
+	if (!has_content(file) || ack->change == file->note.change)
 		return STORE_OK;
 	code = staging_seal(staging, error);
 	if (!code)
@@ -81,14 +82,16 @@ static int acknowledge_begin(struct acknowledgement *ack,
 	while (file->note.busy)
 		condition_wait(&file->changed, &file->lock);
 	ack->position = file->note.position;
+	ack->change = file->change;
+	if (ack->keep && file->note.acknowledged && file->writers)
+		ack->change = file->note.change;
 	ack->needed =
 		file->dirty && file_has_name(file) &&
 		!(ack->state == RECORD_PENDING && file->note.acknowledged &&
-		  file->note.change == file->change);
+		  file->note.change == ack->change);
 	if (ack->needed) {
 		note_id_locked(file);
 		ack->id = file->note.id;
-		ack->change = file->change;
 		code = take_layers_locked(ack, file, error);
 		file->note.busy = !code;
 	}
@@ -167,10 +170,10 @@ static int append_frame_locked(struct acknowledgement *ack, struct file *file,
 		known++;
 	for (size_t i = known; i < count; i++)
 		staging->layers[i]->recorded = true;
+	file->note.generation += !was.acknowledged || was.change != ack->change;
 	file->note.change = ack->change;
 	file->note.top = staging_top_number(staging);
 	file->note.acknowledged = ack->state != RECORD_UNFINISHED;
-	file->note.generation++;
 	note_encode_locked(file, ack->state, ack->reason, &ack->frame);
 	code = note_append_locked(file, &ack->frame, 0, error);
 	if (!code)
@@ -230,6 +233,19 @@ static int acknowledge_once(struct acknowledgement *ack, bool *again,
 	return code;
 }
 
+/*
+ * After a failed flush the kernel may have forgotten the frames: whoever asks
+ * next has all of it written again.
+ */
+static void forget_records(struct file *file)
+{
+	lock_take(&file->lock);
+	file->note.change = 0;
+	for (size_t i = 0; i < file->staging.count; i++)
+		file->staging.layers[i]->recorded = false;
+	lock_drop(&file->lock);
+}
+
 static int acknowledge(struct acknowledgement *ack,
 		       const struct store_context *context,
 		       struct store_error *error)
@@ -242,8 +258,11 @@ static int acknowledge(struct acknowledgement *ack,
 	while (!code && again)
 		code = acknowledge_once(ack, &again, error);
 	gate_leave(&fs->gate, &pass);
-	if (!code)
-		code = journal_sync(fs->commit->journal, ack->position, error);
+	if (code)
+		return code;
+	code = journal_sync(fs->commit->journal, ack->position, error);
+	if (code)
+		forget_records(ack->file);
 	STEP("commit: acknowledged");
 	return code;
 }
@@ -263,9 +282,9 @@ int commit_file(struct file *file, const struct store_context *context,
 int commit_keep(struct file *file, enum record_state state, const char *reason,
 		struct store_error *error)
 {
-	struct acknowledgement ack = { .file = file,
-				       .state = state,
-				       .reason = reason };
+	struct acknowledgement ack = {
+		.file = file, .state = state, .reason = reason, .keep = true
+	};
 	struct store_context context;
 
 	if (!file->fs->commit)

@@ -35,10 +35,11 @@ struct file_unanswered {
 /* What the staging journal knows of a file; see commit.h. */
 struct file_note {
 	uint64_t id;	     /* of its records, 0: there are none */
-	uint64_t generation; /* counts acknowledgements */
+	uint64_t generation; /* counts states that were acknowledged */
 	uint64_t change;     /* of the file, that the last one covers */
 	uint64_t top;	     /* the highest layer that a record names */
 	uint64_t position;   /* of the last record */
+	uint32_t attributes; /* that it says are to be set */
 	bool acknowledged;   /* a generation that the store has not */
 	bool binding;	     /* some record of this id was acknowledged */
 	bool busy;	     /* an acknowledgement is being made */

@@ -167,14 +167,24 @@ static int take_up(struct fs *fs, struct pending_file *file,
 	return restore_file(fs, file, error);
 }
 
-static void remove_settled(struct fs *fs, const struct pending *pending)
+static void remove_data(struct fs *fs, const uint64_t *numbers, size_t count)
 {
 	char name[DATA_NAME_MAX];
 
-	for (size_t i = 0; i < pending->settled_count; i++) {
-		data_name(pending->settled[i], name);
+	for (size_t i = 0; i < count; i++) {
+		data_name(numbers[i], name);
 		unlinkat(fs->staging_fd, name, 0);
 	}
+}
+
+/* By an earlier run, or by this one. */
+static void remove_settled(struct fs *fs, const struct pending *pending)
+{
+	remove_data(fs, pending->settled, pending->settled_count);
+	for (size_t i = 0; i < pending->count; i++)
+		if (!pending->files[i].record.id)
+			remove_data(fs, pending->files[i].record.layers,
+				    pending->files[i].record.layer_count);
 }
 
 static int take_up_all(struct fs *fs, struct pending *pending,

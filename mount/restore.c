@@ -25,6 +25,7 @@ struct restoring {
 	struct node *node;	/* a reference */
 	struct store_info info; /* of what the store has there */
 	bool exists;
+	bool arrived; /* it is of an earlier state of this file */
 };
 
 /* ---- the name ---- */
@@ -117,6 +118,37 @@ static int find_place(struct restoring *restoring, struct store_error *error)
 		code = enter(restoring, restoring->node, name, &restoring->info,
 			     error);
 	return code;
+}
+
+/* ---- what has arrived ---- */
+
+/*
+ * A put of the earlier run may have arrived without its answer: then what is
+ * staged goes over that version.  True: the store has all there is.
+ */
+static bool find_arrived(struct restoring *restoring)
+{
+	const struct record_file *record = &restoring->pending->record;
+	const struct store_info *info = &restoring->info;
+	struct store_details details;
+	struct store_info again;
+	bool whole;
+
+	if (!restoring->exists || record->state != RECORD_PENDING ||
+	    (record->base_exists &&
+	     store_version_equal(&record->base, &info->version)) ||
+	    store_stat_details(restoring->fs->store, &restoring->context,
+			       record->key, &again, &details, NULL))
+		return false;
+	restoring->arrived =
+		details.has_publish &&
+		store_version_equal(&info->version, &again.version) &&
+		!memcmp(details.publish, record->publish,
+			STORE_PUBLISH_SIZE - 4);
+	whole = restoring->arrived &&
+		!memcmp(details.publish, record->publish, STORE_PUBLISH_SIZE);
+	store_details_release(&details);
+	return whole;
 }
 
 /* ---- the bytes ---- */
@@ -242,8 +274,9 @@ static int restore_locked(struct restoring *restoring, struct file *file,
 		code = restore_xattrs_locked(record, file, error);
 	if (code)
 		return code;
-	file->base_exists = record->base_exists;
-	file->base = record->base;
+	file->base_exists = record->base_exists || restoring->arrived;
+	file->base =
+		restoring->arrived ? restoring->info.version : record->base;
 	file->created = record->created;
 	file->attributes = record->attributes.mask;
 	memcpy(file->publish, record->publish, sizeof(file->publish));
@@ -299,8 +332,12 @@ int restore_file(struct fs *fs, struct pending_file *pending,
 	store_context_init(&restoring.context, fs->options->op_timeout_ns,
 			   NULL);
 	code = find_place(&restoring, error);
-	if (!code)
+	if (!code && find_arrived(&restoring)) {
+		commit_settle(fs, pending->record.id);
+		pending->record.id = 0;
+	} else if (!code) {
 		code = restore_open(&restoring, error);
+	}
 	if (restoring.node) {
 		lock_take(&fs->tree.lock);
 		node_unref(&fs->tree, restoring.node);
