@@ -22,20 +22,29 @@ struct mount_area {
 	struct staging_area *area;
 };
 
-/* `where` is a folder; 0 for no limit. */
-static inline void area_open(struct mount_area *self, const char *where,
+/* A folder that is there; 0 for no limit. */
+static inline void area_take(struct mount_area *self, const char *path,
 			     uint64_t limit)
 {
 	struct store_error error = STORE_ERROR_INIT;
 
-	snprintf(self->path, sizeof(self->path), "%s/storefs-area.XXXXXX",
-		 where);
-	ck_assert_ptr_nonnull(mkdtemp(self->path));
+	snprintf(self->path, sizeof(self->path), "%s", path);
 	self->fd = open(self->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_ge(self->fd, 0);
 	ck_assert_int_eq(
 		staging_area_open(self->fd, limit, &self->area, &error),
 		STORE_OK);
+}
+
+/* A new one below the folder `where`. */
+static inline void area_open(struct mount_area *self, const char *where,
+			     uint64_t limit)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/storefs-area.XXXXXX", where);
+	ck_assert_ptr_nonnull(mkdtemp(path));
+	area_take(self, path, limit);
 }
 
 /* Files in the folder whose name begins with `prefix`. */
