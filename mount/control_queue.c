@@ -300,7 +300,7 @@ int control_discard(struct control_call *call, struct store_error *error)
 		return code;
 	code = find_named(call, &inventory, &item, error);
 	if (!code)
-		code = settle_discard(call->fs, item, error);
+		code = settle_discard(call->fs, item, call->cancel, error);
 	if (!code) {
 		tell_item(item, &line);
 		line_flag(&line, "done", true);

@@ -112,16 +112,19 @@ static void tell_kernel(struct fs *fs, struct shown *shown)
 }
 
 /* False: the attempt, or the acknowledgement, does not end. */
-static bool wait_idle_locked(struct file *file) REQUIRES(file->lock)
+static bool wait_idle_locked(struct file *file, struct store_cancel *cancel)
+	REQUIRES(file->lock)
 {
 	int64_t until = clock_monotonic_ns() + SETTLE_PATIENCE_NS +
 			file->fs->options->op_timeout_ns;
 
 	while (file->dirty &&
 	       (file->note.busy || file->started > file->finished)) {
-		if (clock_monotonic_ns() >= until)
+		if (clock_monotonic_ns() >= until ||
+		    store_cancel_is_set(cancel))
 			return false;
-		condition_wait_until(&file->changed, &file->lock, until);
+		condition_wait_until(&file->changed, &file->lock,
+				     clock_monotonic_ns() + LOOK_AGAIN_NS);
 	}
 	return true;
 }
@@ -138,14 +141,15 @@ static void give_up_locked(struct file *file) REQUIRES(file->lock)
 	staging_discard(&file->staging);
 }
 
-static int discard_live(struct file *file, struct store_error *error)
+static int discard_live(struct file *file, struct store_cancel *cancel,
+			struct store_error *error)
 {
 	struct fs *fs = file->fs;
 	struct shown shown = { .name = NULL };
 	bool idle, dirty, open;
 
 	lock_take(&file->lock);
-	idle = wait_idle_locked(file);
+	idle = wait_idle_locked(file, cancel);
 	dirty = file->dirty;
 	open = file->writers && !file->note.acknowledged && !file->last_code;
 	if (idle && dirty && !open) {
@@ -167,12 +171,12 @@ static int discard_live(struct file *file, struct store_error *error)
 }
 
 int settle_discard(struct fs *fs, struct inventory_item *item,
-		   struct store_error *error)
+		   struct store_cancel *cancel, struct store_error *error)
 {
 	int code;
 
 	if (item->live)
-		code = discard_live(item->live, error);
+		code = discard_live(item->live, cancel, error);
 	else if (item->file)
 		code = end_record(fs, item, error);
 	else
@@ -351,7 +355,7 @@ static int force_record(struct fs *fs, const struct settle_retry *retry,
 	if (code)
 		return code;
 	events_stored(fs, item->file->record.key, info.size);
-	return item->live ? discard_live(item->live, error)
+	return item->live ? discard_live(item->live, retry->cancel, error)
 			  : end_record(fs, item, error);
 }
 

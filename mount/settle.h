@@ -14,7 +14,8 @@
  * it or an attempt to store it does not end.
  */
 int settle_discard(struct fs *fs, struct inventory_item *item,
-		   struct store_error *error) STORE_WARN_UNUSED;
+		   struct store_cancel *cancel, struct store_error *error)
+	STORE_WARN_UNUSED;
 
 struct settle_retry {
 	struct inventory *inventory;
