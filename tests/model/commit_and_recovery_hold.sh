@@ -53,11 +53,14 @@ MOVE_BUT_PRESENCE OPS=2 LOST=1 OTHER=1
 MOVED_BASE OPS=2
 RECOVERED_BASE OPS=2
 REPLACED OPS=2
-REMOVING_IDS OPS=2 LOST=1
+REMOVING_IDS OPS=3 LOST=1
 SYNC OPS=2 LOCAL_STORE
 TIDY OPS=2 REWRITES=1
 REWRITTEN_REMOVING OPS=2 REWRITES=1
 OWN_RECORD OPS=2 WRITER_KILLED'
+# These take longer to find.
+variants_full='
+SETTLED_LOOK OPS=3 LOST=1 OTHER=1'
 
 # search NAME CC-OPTION PAN-OPTION DEFINE...: the report is in NAME/report.
 search() {
@@ -168,7 +171,10 @@ report_variant() {
 }
 
 bounds=$short
-[ "${FULL:-0}" = 0 ] || bounds=$short$full
+if [ "${FULL:-0}" != 0 ]; then
+	bounds=$short$full
+	variants=$variants$variants_full
+fi
 
 each start_bounds "$bounds"
 each start_variant "$variants"

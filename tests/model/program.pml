@@ -126,23 +126,6 @@ inline commit()
 
 /* ---- changes of names ---- */
 
-/*
- * Whether an attempt without an answer has arrived is looked up before the
- * name changes.
- */
-inline look_at_unanswered()
-{
-	if
-	:: ours(k, m.r[f].ids) -> m.r[f].base = store[k].ver
-	:: else ->
-		no_late_create(k);
-		if
-		:: m.r[f].base == NONE -> m.r[f].ids = 0
-		:: else
-		fi
-	fi
-}
-
 /* The file at `k`, or else the one that is not at `j`. */
 inline file_of_call()
 {
@@ -150,6 +133,31 @@ inline file_of_call()
 	if
 	:: pending || !over_pending -> f = slot(k)
 	:: else -> f = 1 - slot(j)
+	fi
+}
+
+/*
+ * Whether an attempt without an answer has arrived is looked up before the
+ * name changes.
+ */
+inline look_at_unanswered()
+{
+	if
+#ifndef WITHOUT_SETTLED_LOOK
+	:: ours(k, BIT(m.r[f].gen)) ->
+		append(DONE, f);
+		forget_pending(f);
+		file_of_call()
+#endif
+	:: else ->
+		if
+		:: ours(k, m.r[f].ids) -> m.r[f].base = store[k].ver
+		:: else -> no_late_create(k)
+		fi;
+		if
+		:: m.r[f].base == NONE -> m.r[f].ids = 0
+		:: else
+		fi
 	fi
 }
 
@@ -268,7 +276,7 @@ inline record_remove()
 
 inline remove()
 {
-	d_step {
+	d_step { room ->
 		printf("remove: name %d\n", k);
 		name_call_begins(WITH(cur, k, NONE))
 	};
@@ -385,7 +393,7 @@ inline record_move()
 
 inline rename()
 {
-	d_step {
+	d_step { room ->
 		printf("rename: name %d to %d\n", k, j);
 		over_pending = staged(j);
 		name_call_begins(WITH(WITH(cur, j, OF(cur, k)), k, NONE));
