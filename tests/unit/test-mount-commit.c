@@ -155,7 +155,8 @@ START_TEST(a_high_stack_becomes_one_layer)
 	for (int i = 0; i < 40; i++) {
 		ck_assert_int_eq(write_text(&handle, (uint64_t)i, "x!"), 0);
 		ck_assert_int_eq(call_fsync(&handle), 0);
-		ck_assert_uint_le(file->staging.count, STAGING_DEPTH + 2);
+		/* What an upload has taken stays below what is copied. */
+		ck_assert_uint_le(file->staging.count, 2 * STAGING_DEPTH + 2);
 	}
 	ck_assert_int_eq(call_close(&handle), 0);
 	is_stored("a", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx!");
