@@ -242,18 +242,43 @@ static int open_content(struct control_call *call,
 	return content_open(&request, content, error);
 }
 
+/* The list, and in it what is meant, with all its bytes recorded. */
+static int find_recorded(struct control_call *call, struct inventory *inventory,
+			 struct inventory_item **item,
+			 struct store_error *error)
+{
+	bool noted = false;
+	int code = inventory_load(call->fs, inventory, error);
+
+	if (code)
+		return code;
+	code = find_named(call, inventory, item, error);
+	if (!code && (*item)->live)
+		code = settle_note((*item)->live, &noted, error);
+	if (!code && !noted)
+		return STORE_OK;
+	inventory_release(inventory);
+	if (code)
+		return code;
+	code = inventory_load(call->fs, inventory, error);
+	if (code)
+		return code;
+	code = find_named(call, inventory, item, error);
+	if (code)
+		inventory_release(inventory);
+	return code;
+}
+
 static int export_once(struct control_call *call, struct content **content,
 		       struct store_context *context,
 		       struct inventory *inventory, struct store_error *error)
 {
 	struct inventory_item *item = NULL;
-	int code = inventory_load(call->fs, inventory, error);
+	int code = find_recorded(call, inventory, &item, error);
 
 	if (code)
 		return code;
-	code = find_named(call, inventory, &item, error);
-	if (!code)
-		code = open_content(call, item, context, content, error);
+	code = open_content(call, item, context, content, error);
 	if (code)
 		inventory_release(inventory);
 	return code;

@@ -281,12 +281,12 @@ static void attempt_finish(struct attempt *attempt, int code)
 	file->last_code = code;
 	file->last_error = attempt->error;
 	file->finished++;
-	condition_broadcast(&file->changed);
-	lock_drop(&file->lock);
 	if (code)
 		events_failed(attempt->fs, attempt->key, &attempt->error);
 	else if (attempt->content && !attempt->unlinked)
 		events_stored(attempt->fs, attempt->key, attempt->info.size);
+	condition_broadcast(&file->changed);
+	lock_drop(&file->lock);
 }
 
 /* False: there is nothing to do (any more). */

@@ -186,6 +186,29 @@ int settle_discard(struct fs *fs, struct inventory_item *item,
 	return code;
 }
 
+/* ---- noting ---- */
+
+int settle_note(struct file *file, bool *noted, struct store_error *error)
+{
+	struct store_error failure;
+	int code;
+
+	lock_take(&file->lock);
+	code = file->last_code;
+	failure = file->last_error;
+	*noted =
+		file->dirty && code && code != STORE_CANCELLED &&
+		file->running_change == file->change &&
+		!(file->note.acknowledged && file->note.change == file->change);
+	lock_drop(&file->lock);
+	if (!*noted)
+		return STORE_OK;
+	return commit_keep(file,
+			   store_code_retryable(code) ? RECORD_PENDING
+						      : RECORD_FAILED,
+			   failure.message, error);
+}
+
 /* ---- storing ---- */
 
 /* Why it cannot be stored now, NULL: it can. */

@@ -17,6 +17,14 @@ int settle_discard(struct fs *fs, struct inventory_item *item,
 		   struct store_cancel *cancel, struct store_error *error)
 	STORE_WARN_UNUSED;
 
+/*
+ * Have the journal tell of the present bytes of a file that could not be
+ * stored: the record of a failed attempt follows the error it gives to
+ * close().  *noted: there is a new one.
+ */
+int settle_note(struct file *file, bool *noted, struct store_error *error)
+	STORE_WARN_UNUSED;
+
 struct settle_retry {
 	struct inventory *inventory;
 	struct inventory_item *item;

@@ -100,8 +100,8 @@ exports_read_the_base() {
 	cp expected "$mnt/large"
 	weather 'put error=DENIED'
 	printf changed | dd of="$mnt/large" bs=1 seek=1500000 conv=notrunc \
-		status=none 2>/dev/null
-	truncate -s 4000000 "$mnt/large" 2>/dev/null
+		status=none
+	truncate -s 4000000 "$mnt/large"
 	weather
 	printf changed | dd of=expected bs=1 seek=1500000 conv=notrunc \
 		status=none
