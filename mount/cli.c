@@ -17,6 +17,7 @@ static const struct option long_options[] = {
 	{ "check", no_argument, NULL, 'K' },
 	{ "config", required_argument, NULL, 'c' },
 	{ "help", no_argument, NULL, 'h' },
+	{ "offline", no_argument, NULL, 'O' },
 	{ "version", no_argument, NULL, 'V' },
 	{ 0 },
 };
@@ -40,6 +41,9 @@ static int cli_letter(struct cli *cli, int letter, bool helper,
 				       error);
 	case 'K':
 		cli->action = CLI_CHECK;
+		return STORE_OK;
+	case 'O':
+		cli->action = CLI_OFFLINE;
 		return STORE_OK;
 	case 'h':
 		cli->action = CLI_HELP;
@@ -102,6 +106,11 @@ static int cli_operands(struct cli *cli, int argc, char **argv,
 
 	if (cli->action == CLI_HELP || cli->action == CLI_VERSION)
 		return STORE_OK;
+	if (cli->action == CLI_OFFLINE) {
+		cli->source = optind < argc ? argv[optind] : NULL;
+		cli->mountpoint = optind + 1 < argc ? argv[optind + 1] : NULL;
+		return STORE_OK;
+	}
 	if (argc - optind != wanted)
 		return usage(error, cli,
 			     wanted == 1 ? "a mount point is needed"

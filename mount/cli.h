@@ -13,6 +13,7 @@ enum cli_action {
 	CLI_CHECK, /* --check: everything short of mounting */
 	CLI_FAKE,  /* mount.storefs -f: as CLI_CHECK, quietly */
 	CLI_UMOUNT,
+	CLI_OFFLINE, /* for storectl, see offline.h */
 	CLI_HELP,
 	CLI_VERSION,
 };

@@ -1,11 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control socket: one line of JSON in, one line out.
+ * The control socket: one line of JSON in, one or more out.
  *
- *	{"command":"status"}	what the mount is doing
- *	{"command":"drain","timeout":SECONDS}	publish and wait (drain_timeout): {"undone":N}
+ *	status		what the mount is doing
+ *	pending		what is not in the store: one line per file, and a
+ *			last one with "done"; "offline":true does not ask the
+ *			store which version it has
+ *	export		"name":ID|KEY, "raw": lines {"bytes":N}, followed by
+ *			so many bytes, and {"zeros":N}, until "done"
+ *	discard		"name"
+ *	retry		"name" or "all", "force": a line per file that could
+ *			not be stored, and a last one with "done"
+ *	drain		wait until all is in the store; "timeout_ms" (0: for
+ *			ever, without one drain_timeout), "key": it and below
+ *			only, "progress": lines meanwhile
+ *	pause, resume	no uploads are begun
+ *	events		lines of events.h until somebody hangs up
  *
- * Only the user who mounted may connect (the directory is 0700).
+ * A command is {"command":NAME,...}; texts of any bytes may be given, and
+ * are told, in base64 under NAME_b64.  A failure is answered by
+ * {"error":TEXT,"code":NAME}, as the last line.  Commands may be sent ahead.
+ *
+ * Only the user who mounted, and root, may connect.  Beside the socket in the
+ * staging directory there is one without a file, by the mount's device, so
+ * that nobody needs to touch a mount whose store does not answer.
  */
 #ifndef STOREFS_MOUNT_CONTROL_H
 #define STOREFS_MOUNT_CONTROL_H
@@ -13,6 +31,7 @@
 #include "mount/fs.h"
 
 struct control;
+struct offline;
 
 /*
  * Listen on `path` (also fs->control_path afterwards) and serve in a thread.
@@ -23,10 +42,8 @@ int control_start(struct fs *fs, const char *path, struct control **control,
 void control_stop(struct control *control);
 
 /*
- * The client's side: send a command to the socket of a mount and read the
- * answer (malloc'd).  Waits at most timeout_ns.
+ * Without a mount: serve one connection until the other side hangs up.
  */
-int control_ask(const char *path, const char *command, int64_t timeout_ns,
-		char **answer, struct store_error *error) STORE_WARN_UNUSED;
+void control_serve_offline(struct offline *offline, int fd);
 
 #endif

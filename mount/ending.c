@@ -13,6 +13,7 @@
 
 #include "mount/fuse_api.h"
 #include "mount/mountpoint.h"
+#include "mount/notify.h"
 #include "mount/op.h"
 #include "mount/publish.h"
 #include "mount/session.h"
@@ -58,6 +59,7 @@ static void drain(struct ending *ending)
 	struct store_context context;
 	unsigned int undone;
 
+	notify_stopping(fs->options->drain_timeout_ns);
 	store_context_init(&context, 0, ending->cancel);
 	context.deadline_ns =
 		clock_monotonic_ns() + fs->options->drain_timeout_ns;

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "mount/commit.h"
 #include "mount/publish.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
@@ -77,6 +78,37 @@ void file_ref(struct file *file)
 	lock_take(&file->fs->tree.lock);
 	file->references++;
 	lock_drop(&file->fs->tree.lock);
+}
+
+static struct file_xattr *xattr_new(const struct store_xattr *xattr)
+{
+	size_t length = strlen(xattr->name) + 1;
+	struct file_xattr *made = calloc(1, sizeof(*made) + length);
+
+	if (!made)
+		return NULL;
+	made->value = malloc(xattr->size + 1);
+	if (!made->value) {
+		free(made);
+		return NULL;
+	}
+	memcpy(made->value, xattr->value, xattr->size);
+	memcpy(made->name, xattr->name, length);
+	made->size = xattr->size;
+	return made;
+}
+
+int file_add_xattr_locked(struct file *file, const struct store_xattr *xattr,
+			  struct store_error *error)
+{
+	struct file_xattr *made = xattr_new(xattr);
+
+	if (!made)
+		return store_error_set(error, STORE_NO_MEMORY,
+				       "no memory for an attribute");
+	made->next = file->xattrs;
+	file->xattrs = made;
+	return STORE_OK;
 }
 
 void file_drop_xattrs_locked(struct file *file)
@@ -269,6 +301,7 @@ void file_clean_locked(struct file *file)
 	if (!file->dirty)
 		return;
 	file->dirty = false;
+	commit_done_locked(file);
 	file->created = false;
 	file->replacing = false;
 	file->written = false;
@@ -435,6 +468,7 @@ void file_stamp_locked(struct file *file)
 	file->node->allocated = 0;
 	lock_drop(&fs->tree.lock);
 	file->attributes |= STORE_ATTR_MTIME;
+	commit_note_content_locked(file);
 }
 
 int file_truncate_locked(struct file *file, uint64_t size,

@@ -32,6 +32,19 @@ struct file_unanswered {
 	struct timespec mtime;
 };
 
+/* What the staging journal knows of a file; see commit.h. */
+struct file_note {
+	uint64_t id;	     /* of its records, 0: there are none */
+	uint64_t generation; /* counts states that were acknowledged */
+	uint64_t change;     /* of the file, that the last one covers */
+	uint64_t top;	     /* the highest layer that a record names */
+	uint64_t position;   /* of the last record */
+	uint32_t attributes; /* that it says are to be set */
+	bool acknowledged;   /* a generation that the store has not */
+	bool binding;	     /* some record of this id was acknowledged */
+	bool busy;	     /* an acknowledgement is being made */
+};
+
 struct file_xattr {
 	struct file_xattr *next;
 	void *value;
@@ -62,6 +75,12 @@ struct file {
 	uint32_t attributes;   /* STORE_ATTR_* set here, not in the store */
 	struct file_xattr *xattrs; /* of a created or unlinked file */
 	struct file_unanswered unanswered;
+	/*
+	 * Names the puts of this file until one is confirmed: random, but for
+	 * the last four bytes, which tell the generation.
+	 */
+	uint8_t publish[STORE_PUBLISH_SIZE];
+	struct file_note note;
 	char name_hint[64]; /* for messages, once the name is gone */
 	/* publishing */
 	uint64_t change;	    /* counts changes */
@@ -73,10 +92,12 @@ struct file {
 	unsigned int waiters;
 	int last_code; /* of the last attempt */
 	struct store_error last_error;
+	bool force;		 /* the next put replaces whatever there is */
 	unsigned int failures;	 /* in a row */
 	int64_t retry_at_ns;	 /* 0: no retry is planned */
 	struct file *queue_next; /* protected by the publisher's lock */
-	struct file *all_next;	 /* of dirty files; publisher's lock */
+	/* of dirty files; publisher's lock */
+	struct file *all_next, **all_link;
 };
 
 struct handle {
@@ -159,6 +180,10 @@ void file_rebase_locked(struct file *file, const struct store_info *info)
 void file_stamp_locked(struct file *file) REQUIRES(file->lock);
 int file_truncate_locked(struct file *file, uint64_t size,
 			 struct store_error *error) REQUIRES(file->lock)
+	STORE_WARN_UNUSED;
+/* Put a copy in front of the list. */
+int file_add_xattr_locked(struct file *file, const struct store_xattr *xattr,
+			  struct store_error *error) REQUIRES(file->lock)
 	STORE_WARN_UNUSED;
 void file_drop_xattrs_locked(struct file *file) REQUIRES(file->lock);
 void file_drop_replaced_locked(struct file *file) REQUIRES(file->lock);

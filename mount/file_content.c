@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mount/publish.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
 
@@ -138,13 +139,11 @@ static int file_check_size(struct op *op, uint64_t end)
 			       (unsigned long long)limit);
 }
 
-int file_write(struct op *op, struct file *file, const void *data,
-	       const struct store_range *range)
+static int file_write_once(struct op *op, struct file *file, const void *data,
+			   const struct store_range *range)
 {
-	int code = file_check_size(op, range->offset + range->length);
+	int code;
 
-	if (code)
-		return code;
 	lock_take(&file->lock);
 	code = staging_write(&file->staging, data, range->offset,
 			     (size_t)range->length, &op->error);
@@ -155,6 +154,40 @@ int file_write(struct op *op, struct file *file, const void *data,
 		file_stamp_locked(file);
 	}
 	lock_drop(&file->lock);
+	return code;
+}
+
+/*
+ * Staging is full: uploads that run may give room back.  True when they did;
+ * the deadline is one on time without progress.
+ */
+static bool file_wait_for_room(struct op *op, uint64_t freed)
+{
+	struct fs *fs = op->fs;
+
+	while (publisher_is_busy(fs->publisher)) {
+		if (staging_area_freed(fs->area) != freed) {
+			store_context_progress(&op->context);
+			return true;
+		}
+		if (store_context_sleep(&op->context, LOOK_AGAIN_NS, NULL))
+			return false;
+	}
+	return staging_area_freed(fs->area) != freed;
+}
+
+int file_write(struct op *op, struct file *file, const void *data,
+	       const struct store_range *range)
+{
+	int code = file_check_size(op, range->offset + range->length);
+	uint64_t freed;
+
+	if (code)
+		return code;
+	do {
+		freed = staging_area_freed(op->fs->area);
+		code = file_write_once(op, file, data, range);
+	} while (code == STORE_NO_SPACE && file_wait_for_room(op, freed));
 	return code;
 }
 

@@ -13,6 +13,7 @@
  *	4 struct gate.lock	who moves and who publishes
  *	5 struct tree.lock	names and attributes
  *	6 struct fs_running.lock	requests that are being answered
+ *	7 struct events.lock	who follows what happens
  * None is held across a store call, a FUSE reply or a notification, but for
  * the first: it belongs to one open descriptor, whose readers wait for each
  * other anyway.
@@ -29,6 +30,8 @@
 #include <storefs/store.h>
 
 struct fuse_session;
+struct commit;
+struct events;
 struct publisher;
 
 /* Files replaced lately that a process may be about to open. */
@@ -62,8 +65,11 @@ struct fs {
 	int staging_fd; /* the staging directory */
 	struct fuse_session *session;
 	struct publisher *publisher;
-	char *control_path; /* of the control socket, NULL: none */
-	char *source;	    /* as shown to people, masked */
+	struct commit *commit;	  /* writer of the journal, NULL: none */
+	struct events *events;	  /* NULL: nobody can follow them */
+	const char *staging_path; /* its name; borrowed */
+	char *control_path;	  /* of the control socket, NULL: none */
+	char *source;		  /* as shown to people, masked */
 	char *mountpoint;
 	int64_t started_ns;
 	dev_t device;	  /* st_dev of the mount */
@@ -74,6 +80,7 @@ struct fs {
 	unsigned int kept_next;
 	/* When an open last found that its file had gone, CLOCK_MONOTONIC. */
 	_Atomic int64_t missed_open_ns;
+	_Atomic bool paused; /* by publisher_pause() */
 	/* with locks of their own */
 	struct tree tree;
 	struct gate gate;

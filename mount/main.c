@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "mount/mountpoint.h"
+#include "mount/offline.h"
 #include "mount/session.h"
 #include "mount/umount.h"
 #include "src/base/cleanup.h"
@@ -140,8 +141,9 @@ int main(int argc, char **argv)
 	} else {
 		if (cli.debug)
 			log_set_level(LOG_LEVEL_DEBUG);
-		status = cli.action == CLI_UMOUNT ? umount_run(&cli)
-						  : run_mount(&cli);
+		status = cli.action == CLI_UMOUNT    ? umount_run(&cli)
+			 : cli.action == CLI_OFFLINE ? offline_run(&cli)
+						     : run_mount(&cli);
 	}
 	cli_release(&cli);
 	return status;

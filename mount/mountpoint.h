@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include "src/control/unmount.h"
 #include <storefs/error.h>
 
 /*
@@ -41,11 +42,4 @@ pid_t mountpoint_note_helper(const char *source, const char *path);
 void mountpoint_note_wait(pid_t process);
 /* st_dev of what is mounted there, without asking it; 0 when nothing is. */
 dev_t mountpoint_device(const char *path);
-/*
- * Unmount; `lazy` detaches and never waits.  As an ordinary user through
- * fusermount3.
- */
-int mountpoint_unmount(const char *path, bool lazy, struct store_error *error)
-	STORE_WARN_UNUSED;
-
 #endif

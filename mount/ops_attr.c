@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "mount/commit.h"
 #include "mount/file.h"
 #include "mount/ops.h"
 #include "mount/publish.h"
@@ -170,6 +171,8 @@ static bool set_in_memory(struct op *op, struct node *node,
 			node_set(op->fs, node, wanted);
 			file->attributes |= wanted->mask;
 			file_dirty_locked(file);
+			if (file->note.id)
+				commit_note_locked(file);
 		}
 		lock_drop(&file->lock);
 		/* Clean by now, or unlinked and of no concern to a store. */
@@ -283,7 +286,7 @@ static int truncate_closed(struct op *op, struct node *node, uint64_t size)
 	last = --file->writers == 0;
 	lock_drop(&file->lock);
 	if (!code && last)
-		code = publish_wait(file, &op->context, &op->error);
+		code = commit_close(file, &op->context, &op->error);
 	file_put(file);
 	return code;
 }

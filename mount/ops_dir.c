@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "mount/commit.h"
 #include "mount/file.h"
 #include "mount/ops.h"
 #include "mount/publish.h"
@@ -497,5 +498,9 @@ void fs_fsyncdir(fuse_req_t request, fuse_ino_t ino, int datasync,
 		code = store_sync(op.fs->store, &op.context, key, &op.error);
 	op_leave(&op, &pass);
 	/* A folder that was removed has no names to lose. */
-	op_error(&op, code == STORE_NOT_FOUND ? STORE_OK : code);
+	if (code == STORE_NOT_FOUND)
+		code = STORE_OK;
+	if (!code)
+		code = commit_sync_notes(op.fs, &op.error);
+	op_error(&op, code);
 }

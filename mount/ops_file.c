@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "mount/commit.h"
 #include "mount/file.h"
 #include "mount/holders.h"
 #include "mount/ops.h"
@@ -480,7 +481,7 @@ static int flush_dirty(struct op *op, const struct handle *handle,
 		lock_drop(&file->lock);
 		break;
 	}
-	return publish_wait(file, &op->context, &op->error);
+	return commit_close(file, &op->context, &op->error);
 }
 
 void fs_flush(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -513,7 +514,7 @@ void fs_fsync(fuse_req_t request, fuse_ino_t ino, int datasync,
 	(void)datasync;
 	op_begin(&op, request);
 	op_error(&op,
-		 publish_wait(handle_of(fi)->file, &op.context, &op.error));
+		 commit_close(handle_of(fi)->file, &op.context, &op.error));
 }
 
 void fs_release(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *fi)

@@ -10,6 +10,8 @@
 
 #include <errno.h>
 
+#include "mount/answer.h"
+#include "mount/commit.h"
 #include "mount/ops_change.h"
 #include "mount/publish.h"
 #include "src/base/clock.h"
@@ -180,6 +182,10 @@ static int unlink_in_store(struct op *op, struct node *parent, const char *name,
 	if (!code)
 		code = op_key(op, parent, name, key);
 	if (!code)
+		code = commit_sync_node(op->fs, victim->node, &op->error);
+	if (!code && commit_is_acknowledged(victim->file))
+		code = commit_moving(op->fs, key, NULL, &op->error);
+	if (!code)
 		code = store_delete(op->fs->store, &op->context, key, false,
 				    &op->error);
 	return code;
@@ -204,6 +210,7 @@ static void unlink_in_memory(struct fs *fs, struct node *parent,
 
 void fs_unlink(fuse_req_t request, fuse_ino_t parent, const char *name)
 {
+	char key[STORE_KEY_MAX + 1];
 	struct victim victim;
 	struct gate_pass pass;
 	struct node *folder;
@@ -222,6 +229,8 @@ void fs_unlink(fuse_req_t request, fuse_ino_t parent, const char *name)
 		code = gate_enter(&op.fs->gate, &pass, &op.context, &op.error);
 	if (!code) {
 		victim_refresh(op.fs, &victim);
+		if (!op_key(&op, folder, name, key))
+			answer_look(&op, victim.file, key);
 		stored = victim_in_store(op.fs, &victim);
 		victim_begin(op.fs, &victim);
 		if (stored)

@@ -13,6 +13,8 @@
 #include <linux/fs.h>
 #include <stdlib.h>
 
+#include "mount/answer.h"
+#include "mount/commit.h"
 #include "mount/ops_change.h"
 #include "mount/publish.h"
 #include "src/base/cleanup.h"
@@ -206,22 +208,108 @@ static void exchange_in_memory(struct op *op, struct renaming *renaming)
 
 /* ---- the whole ---- */
 
+/*
+ * The name goes over to bytes that may not be durable yet: those that had it
+ * are, if they were acknowledged, and one of both must be.
+ */
+static int keep_before_replacing(struct op *op, const struct renaming *renaming)
+{
+	if (!commit_is_acknowledged(renaming->target.file) ||
+	    commit_is_acknowledged(renaming->source.file))
+		return STORE_OK;
+	return commit_file(renaming->source.file, &op->context, &op->error);
+}
+
 static int rename_unpublished(struct op *op, struct renaming *renaming)
 {
+	struct file *file = renaming->source.file;
+	uint64_t replaced;
 	int code;
 
 	if (renaming->target.node && (renaming->flags & RENAME_NOREPLACE))
 		return store_error_set(&op->error, STORE_EXISTS, "%s: exists",
 				       renaming->new_name);
-	code = retarget(op, renaming);
+	code = keep_before_replacing(op, renaming);
+	if (!code)
+		code = retarget(op, renaming);
 	if (code)
 		return code;
+	replaced = renaming->target.node == renaming->source.node
+			   ? 0
+			   : commit_take_id(renaming->target.file);
 	rename_in_memory(op, renaming);
+	lock_take(&file->lock);
+	commit_renamed_locked(file, replaced);
+	lock_drop(&file->lock);
 	lock_take(&op->fs->tree.lock);
 	fs_touch_folder(op->fs, renaming->parent);
 	fs_touch_folder(op->fs, renaming->new_parent);
 	lock_drop(&op->fs->tree.lock);
 	return STORE_OK;
+}
+
+/* Does the journal name a file that is moved, or moved over? */
+static bool rename_is_noted(struct fs *fs, const struct renaming *renaming)
+{
+	return (renaming->source.node->type == STORE_TYPE_FOLDER &&
+		atomic_load(&fs->counters.dirty_files)) ||
+	       commit_is_acknowledged(renaming->source.file) ||
+	       commit_is_acknowledged(renaming->target.file);
+}
+
+/* The move must be as durable as the record that tells of it. */
+static int sync_folders(struct op *op, const struct renaming *renaming)
+{
+	const struct node *folders[] = { renaming->new_parent,
+					 renaming->parent };
+	char key[STORE_KEY_MAX + 1];
+	int code = STORE_OK;
+
+	for (int i = 0; i < 2 && !code; i++) {
+		code = op_key(op, folders[i], NULL, key);
+		if (!code)
+			code = store_sync(op->fs->store, &op->context, key,
+					  &op->error);
+	}
+	return code;
+}
+
+/* The store moves it, between two records where the journal needs them. */
+static int move_noted(struct op *op, struct renaming *renaming,
+		      struct store_info *info)
+{
+	bool noted = rename_is_noted(op->fs, renaming);
+	int code = commit_sync_node(op->fs, renaming->source.node, &op->error);
+
+	if (!code && renaming->target.node)
+		code = commit_sync_node(op->fs, renaming->target.node,
+					&op->error);
+	if (!code && noted)
+		code = commit_moving(op->fs, renaming->from, renaming->to,
+				     &op->error);
+	if (code)
+		return code;
+	code = move_in_store(op, renaming, info);
+	if (!noted)
+		return code;
+	/* A folder that cannot be flushed leaves the question to recovery. */
+	if (code)
+		commit_moved(op->fs, renaming->from, renaming->to, false, 0);
+	else if (!sync_folders(op, renaming))
+		commit_moved(op->fs, renaming->from, renaming->to, true,
+			     commit_take_id(renaming->target.file));
+	return code;
+}
+
+/* Its base may have another token now. */
+static void note_moved(struct file *file)
+{
+	if (!file)
+		return;
+	lock_take(&file->lock);
+	if (file->note.acknowledged)
+		commit_note_locked(file);
+	lock_drop(&file->lock);
 }
 
 static int rename_published(struct op *op, struct renaming *renaming)
@@ -232,12 +320,13 @@ static int rename_published(struct op *op, struct renaming *renaming)
 	victim_look(op, &renaming->source, renaming->from);
 	if (renaming->flags & RENAME_EXCHANGE)
 		victim_look(op, &renaming->target, renaming->to);
-	code = move_in_store(op, renaming, &info);
+	code = move_noted(op, renaming, &info);
 	if (code)
 		return code;
 	follow(op->fs, &renaming->source, &info);
 	if (!(renaming->flags & RENAME_EXCHANGE)) {
 		rename_in_memory(op, renaming);
+		note_moved(renaming->source.file);
 		return STORE_OK;
 	}
 	exchange_in_memory(op, renaming);
@@ -257,7 +346,9 @@ static int rename_publish_both(struct op *op, struct renaming *renaming)
 	for (int i = 0; i < 2; i++) {
 		int code;
 
-		if (!victim_is_unpublished(op->fs, both[i]) || !both[i]->file)
+		if (!both[i]->file ||
+		    (!victim_is_unpublished(op->fs, both[i]) &&
+		     !commit_is_acknowledged(both[i]->file)))
 			continue;
 		code = publish_wait(both[i]->file, &op->context, &op->error);
 		if (code)
@@ -272,6 +363,8 @@ static int rename_held(struct op *op, struct renaming *renaming)
 
 	if (code)
 		return code;
+	answer_look(op, renaming->source.file, renaming->from);
+	answer_look(op, renaming->target.file, renaming->to);
 	renaming->spare = tree_new_name(renaming->new_name);
 	if (!renaming->spare)
 		return store_error_set(&op->error, STORE_NO_MEMORY,

@@ -8,13 +8,16 @@
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/limits.h>
 #include <sys/xattr.h>
 
+#include "mount/commit.h"
 #include "mount/file.h"
+#include "mount/inventory.h"
 #include "mount/ops.h"
 #include "src/base/buf.h"
 #include "src/base/clock.h"
@@ -80,6 +83,20 @@ static void tell_error(struct fs *fs, struct node *node, struct buf *text)
 	file_put(file);
 }
 
+static void tell_pending(struct fs *fs, struct node *node, struct buf *text)
+{
+	struct file *file = file_find(fs, node);
+
+	if (!file)
+		return;
+	lock_take(&file->lock);
+	if (file->dirty)
+		buf_addf(text, "%" PRIu64 " %s", file->note.id,
+			 inventory_state_name(inventory_state_locked(file)));
+	lock_drop(&file->lock);
+	file_put(file);
+}
+
 static void tell_version(struct fs *fs, struct node *node, struct buf *text)
 {
 	lock_take(&fs->tree.lock);
@@ -104,6 +121,8 @@ static int tell(struct op *op, struct node *node, const char *name,
 					   : "background");
 	else if (!strcmp(name, "error"))
 		tell_error(fs, node, text);
+	else if (!strcmp(name, "pending"))
+		tell_pending(fs, node, text);
 	else if (!strcmp(name, "version"))
 		tell_version(fs, node, text);
 	if (!text->length)
@@ -174,24 +193,6 @@ static struct file_xattr **pending_find(struct file *file, const char *name)
 	return link;
 }
 
-static struct file_xattr *pending_new(const struct store_xattr *xattr)
-{
-	size_t length = strlen(xattr->name) + 1;
-	struct file_xattr *made = calloc(1, sizeof(*made) + length);
-
-	if (!made)
-		return NULL;
-	made->value = malloc(xattr->size + 1);
-	if (!made->value) {
-		free(made);
-		return NULL;
-	}
-	memcpy(made->value, xattr->value, xattr->size);
-	memcpy(made->name, xattr->name, length);
-	made->size = xattr->size;
-	return made;
-}
-
 static void pending_drop(struct file_xattr **link)
 {
 	struct file_xattr *gone = *link;
@@ -203,23 +204,25 @@ static void pending_drop(struct file_xattr **link)
 
 static int pending_set(struct op *op, struct file *file,
 		       const struct store_xattr *xattr, int flags)
+	NO_THREAD_SAFETY
 {
 	struct file_xattr **link = pending_find(file, xattr->name);
-	struct file_xattr *made;
+	struct file_xattr *old = *link;
+	int code;
 
 	if (*link && (flags & XATTR_CREATE))
 		return store_error_set(&op->error, STORE_EXISTS,
 				       "the attribute exists");
 	if (!*link && (flags & XATTR_REPLACE))
 		return no_such_attribute(op);
-	made = pending_new(xattr);
-	if (!made)
-		return store_error_set(&op->error, STORE_NO_MEMORY,
-				       "no memory for an attribute");
-	if (*link)
-		pending_drop(link);
-	made->next = file->xattrs;
-	file->xattrs = made;
+	code = file_add_xattr_locked(file, xattr, &op->error);
+	if (code || !old)
+		return code;
+	/* The new one is in front of it. */
+	link = &file->xattrs;
+	while (*link != old)
+		link = &(*link)->next;
+	pending_drop(link);
 	return STORE_OK;
 }
 
@@ -402,6 +405,13 @@ static int check_writable(struct op *op, const char *name)
 	return code;
 }
 
+/* An acknowledged file takes them along after a crash as well. */
+static void pending_changed(struct file *file) NO_THREAD_SAFETY
+{
+	if (file->note.acknowledged)
+		commit_note_locked(file);
+}
+
 void fs_setxattr(fuse_req_t request, fuse_ino_t ino, const char *name,
 		 const char *value, size_t size, int flags)
 {
@@ -422,6 +432,7 @@ void fs_setxattr(fuse_req_t request, fuse_ino_t ino, const char *name,
 		code = pending_file_idle(&op, node, &file);
 	if (!code && file) {
 		code = pending_set(&op, file, &xattr, flags);
+		pending_changed(file);
 		pending_done(file);
 	} else if (!code) {
 		code = op_enter(&op, node, NULL, key, &pass);
@@ -456,6 +467,7 @@ void fs_removexattr(fuse_req_t request, fuse_ino_t ino, const char *name)
 			pending_drop(link);
 		else
 			code = no_such_attribute(&op);
+		pending_changed(file);
 		pending_done(file);
 	} else if (!code) {
 		code = op_enter(&op, node, NULL, key, &pass);

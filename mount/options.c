@@ -249,8 +249,6 @@ int mount_words_check(const struct mount_words *words,
 		const char *name;
 		int choice; /* the one that is missing, -1: any value */
 	} missing[] = {
-		{ "commit", COMMIT_BACKGROUND },
-		{ "conflict", CONFLICT_RENAME },
 		{ "publish_interval", -1 },
 		{ "cache_dir", -1 },
 		{ "cache_size", -1 },

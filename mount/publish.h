@@ -19,8 +19,13 @@ int publisher_start(struct fs *fs, unsigned int threads,
 		    struct store_error *error) STORE_WARN_UNUSED;
 /* Ends the threads; attempts that run are cancelled.  NULL is fine. */
 void publisher_stop(struct publisher *publisher);
+/* Is something being uploaded, or about to be? */
+bool publisher_is_busy(struct publisher *publisher);
 /* After publisher_stop(), once no file is dirty.  NULL is fine. */
 void publisher_free(struct publisher *publisher);
+
+/* While fs->paused is set no attempt is begun; those that run go on. */
+void publisher_pause(struct publisher *publisher, bool paused);
 
 /*
  * Publish what is there now and wait for the outcome; CANCELLED when the
@@ -63,8 +68,16 @@ void publish_attempt(struct file *file, struct store_cancel *cancel);
  * (`ending`) all.  True when bytes were kept.
  */
 bool publish_abandon(struct file *file, const char *reason, bool ending);
+/*
+ * Go back to what the store has.  `kept`: the record stays in the journal
+ * and the bytes on the disk; else both are given up.
+ */
+void publish_forget_locked(struct file *file, bool kept) REQUIRES(file->lock);
 /* Put the file in the queue (again). */
 void publisher_queue(struct publisher *publisher, struct file *file);
+/* When it is queued again, 0: no retry is planned. */
+int64_t publisher_retry_at(struct publisher *publisher,
+			   const struct file *file);
 /* Queue it at a time (CLOCK_MONOTONIC). */
 void publisher_retry(struct publisher *publisher, struct file *file,
 		     int64_t at_ns);

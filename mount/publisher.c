@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mount/commit.h"
 #include "mount/publish.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
@@ -31,11 +32,19 @@ struct publisher {
 	/* protected by `lock` */
 	struct file *queue_head, *queue_tail;
 	struct file *all; /* dirty files */
+	/* No retry is due before this moment, CLOCK_MONOTONIC. */
+	int64_t next_retry_ns;
+	unsigned int running; /* attempts */
 	bool stopping;
 	/* immutable after the start */
 	unsigned int thread_count;
 	pthread_t threads[];
 };
+
+static bool paused(const struct publisher *publisher)
+{
+	return atomic_load(&publisher->fs->paused);
+}
 
 /* ---- queue ---- */
 
@@ -43,19 +52,19 @@ void publisher_add(struct publisher *publisher, struct file *file)
 {
 	lock_take(&publisher->lock);
 	file->all_next = publisher->all;
+	file->all_link = &publisher->all;
+	if (file->all_next)
+		file->all_next->all_link = &file->all_next;
 	publisher->all = file;
 	lock_drop(&publisher->lock);
 }
 
 void publisher_remove(struct publisher *publisher, struct file *file)
 {
-	struct file **link = &publisher->all;
-
 	lock_take(&publisher->lock);
-	while (*link && *link != file)
-		link = &(*link)->all_next;
-	if (*link)
-		*link = file->all_next;
+	*file->all_link = file->all_next;
+	if (file->all_next)
+		file->all_next->all_link = file->all_link;
 	file->retry_at_ns = 0;
 	lock_drop(&publisher->lock);
 }
@@ -80,7 +89,7 @@ void publisher_queue(struct publisher *publisher, struct file *file)
 {
 	lock_take(&publisher->lock);
 	queue_locked(publisher, file);
-	condition_broadcast(&publisher->work);
+	condition_signal(&publisher->work);
 	lock_drop(&publisher->lock);
 }
 
@@ -97,7 +106,7 @@ static void queue_first(struct publisher *publisher, struct file *file)
 		if (!publisher->queue_tail)
 			publisher->queue_tail = file;
 	}
-	condition_broadcast(&publisher->work);
+	condition_signal(&publisher->work);
 	lock_drop(&publisher->lock);
 }
 
@@ -106,23 +115,45 @@ void publisher_retry(struct publisher *publisher, struct file *file,
 {
 	lock_take(&publisher->lock);
 	file->retry_at_ns = at_ns;
-	condition_broadcast(&publisher->work);
+	if (at_ns < publisher->next_retry_ns)
+		publisher->next_retry_ns = at_ns;
+	condition_signal(&publisher->work);
 	lock_drop(&publisher->lock);
 }
 
 /* Queue what is due; when the next one is. */
-static int64_t queue_due_locked(struct publisher *publisher)
+static void queue_due_locked(struct publisher *publisher)
 	REQUIRES(publisher->lock)
 {
 	int64_t now = clock_monotonic_ns(), next = INT64_MAX;
 
+	if (now < publisher->next_retry_ns)
+		return;
 	for (struct file *file = publisher->all; file; file = file->all_next) {
 		if (file->retry_at_ns && file->retry_at_ns <= now)
 			queue_locked(publisher, file);
 		else if (file->retry_at_ns && file->retry_at_ns < next)
 			next = file->retry_at_ns;
 	}
-	return next;
+	publisher->next_retry_ns = next;
+}
+
+int64_t publisher_retry_at(struct publisher *publisher, const struct file *file)
+{
+	int64_t at;
+
+	lock_take(&publisher->lock);
+	at = file->retry_at_ns;
+	lock_drop(&publisher->lock);
+	return at;
+}
+
+void publisher_pause(struct publisher *publisher, bool paused)
+{
+	lock_take(&publisher->lock);
+	atomic_store(&publisher->fs->paused, paused);
+	condition_broadcast(&publisher->work);
+	lock_drop(&publisher->lock);
 }
 
 static struct file *queue_pop(struct publisher *publisher)
@@ -131,25 +162,38 @@ static struct file *queue_pop(struct publisher *publisher)
 
 	lock_take(&publisher->lock);
 	while (!publisher->stopping) {
-		int64_t next = queue_due_locked(publisher);
-
-		if (publisher->queue_head)
+		queue_due_locked(publisher);
+		if (publisher->queue_head && !paused(publisher))
 			break;
-		if (next == INT64_MAX)
+		if (publisher->next_retry_ns == INT64_MAX || paused(publisher))
 			condition_wait(&publisher->work, &publisher->lock);
 		else
 			condition_wait_until(&publisher->work, &publisher->lock,
-					     next);
+					     publisher->next_retry_ns);
 	}
 	file = publisher->queue_head;
 	if (file) {
 		publisher->queue_head = file->queue_next;
 		if (!publisher->queue_head)
 			publisher->queue_tail = NULL;
+		else
+			condition_signal(&publisher->work);
 		file->queued = false;
+		publisher->running++;
 	}
 	lock_drop(&publisher->lock);
 	return file;
+}
+
+bool publisher_is_busy(struct publisher *publisher)
+{
+	bool busy;
+
+	lock_take(&publisher->lock);
+	busy = publisher->queue_head || publisher->running ||
+	       publisher->next_retry_ns != INT64_MAX;
+	lock_drop(&publisher->lock);
+	return busy;
 }
 
 static void *publisher_thread(void *arg)
@@ -159,6 +203,9 @@ static void *publisher_thread(void *arg)
 
 	while ((file = queue_pop(publisher))) {
 		publish_attempt(file, publisher->cancel);
+		lock_take(&publisher->lock);
+		publisher->running--;
+		lock_drop(&publisher->lock);
 		file_put(file);
 	}
 	return NULL;
@@ -179,6 +226,7 @@ int publisher_start(struct fs *fs, unsigned int threads,
 	lock_init(&publisher->lock);
 	condition_init(&publisher->work);
 	publisher->fs = fs;
+	publisher->next_retry_ns = INT64_MAX;
 	publisher->cancel = store_cancel_new();
 	fs->publisher = publisher;
 	while (!result && publisher->thread_count < threads) {
@@ -258,10 +306,33 @@ static int wait_check(const struct store_context *context,
 	return STORE_OK;
 }
 
+/* A pause is waited for as long as a store that does nothing. */
+static int wait_check_paused_locked(struct file *file, int64_t *until_ns,
+				    struct store_error *error)
+	REQUIRES(file->lock)
+{
+	int64_t patience = file->fs->options->op_timeout_ns;
+	int64_t now = clock_monotonic_ns();
+
+	if (!patience || !paused(file->fs->publisher) ||
+	    file->started > file->finished) {
+		*until_ns = 0;
+		return STORE_OK;
+	}
+	if (!*until_ns)
+		*until_ns = now + patience;
+	if (now < *until_ns)
+		return STORE_OK;
+	return store_error_set(error, STORE_TIMEOUT,
+			       "uploads are paused; the bytes are kept and go "
+			       "on once they are resumed");
+}
+
 static int wait_locked(struct file *file, uint64_t target,
 		       const struct store_context *context,
 		       struct store_error *error) REQUIRES(file->lock)
 {
+	int64_t until = 0;
 	int code;
 
 	file->waiters++;
@@ -271,6 +342,8 @@ static int wait_locked(struct file *file, uint64_t target,
 		if (file->finished >= target || !context)
 			continue;
 		code = wait_check(context, error);
+		if (!code)
+			code = wait_check_paused_locked(file, &until, error);
 		if (code) {
 			file->waiters--;
 			return code;
@@ -302,6 +375,10 @@ int publish_wait(struct file *file, const struct store_context *context,
 		queue_first(file->fs->publisher, file);
 	code = wait_locked(file, target, context, error);
 	lock_drop(&file->lock);
+	if (code == STORE_TIMEOUT && paused(file->fs->publisher) &&
+	    commit_keep(file, RECORD_PENDING, "uploads were paused", NULL))
+		log_warn("%s: not kept while uploads are paused",
+			 file->name_hint);
 	return code;
 }
 
@@ -382,16 +459,17 @@ static void drain_one(void *arg, struct file *file)
 {
 	struct drain *drain = arg;
 	struct store_error error = STORE_ERROR_INIT;
-	bool open, doomed;
+	bool open, doomed, running;
 	int code;
 
 	lock_take(&file->lock);
 	open = file->writers;
 	doomed = file->doomed;
+	running = file->started > file->finished;
 	lock_drop(&file->lock);
 	if (doomed)
 		return;
-	if (open) {
+	if (open || (paused(file->fs->publisher) && !running)) {
 		drain->undone++;
 		return;
 	}

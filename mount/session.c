@@ -18,19 +18,19 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "mount/assemble.h"
 #include "mount/control.h"
 #include "mount/holders.h"
 #include "mount/kernel_io.h"
 #include "mount/mountpoint.h"
+#include "mount/notify.h"
 #include "mount/ops.h"
-#include "mount/publish.h"
 #include "mount/statedir.h"
 #include "src/base/buf.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
 
 enum {
-	PUBLISH_THREADS = 32,
 	REQUEST_THREADS = 512, /* a stuck store must not use them all up */
 	IDLE_THREADS = 8,
 	ARGUMENT_MAX = 65536,
@@ -42,6 +42,7 @@ struct session {
 	struct statedir staging;
 	struct control *control;
 	struct ending *ending;
+	struct notify *notify;
 	bool debug, mounted;
 };
 
@@ -80,6 +81,7 @@ void session_ready(struct fs *fs)
 {
 	static const char ready = 0;
 
+	notify_ready();
 	if (fs->ready_fd < 0)
 		return;
 	if (write(fs->ready_fd, &ready, 1) != 1)
@@ -94,16 +96,12 @@ void session_ready(struct fs *fs)
 static int open_store(struct session *session, const struct source *source,
 		      char **identity, struct store_error *error)
 {
-	struct fs *fs = &session->fs;
-	int code = source_open(source, &fs->store, error);
+	int code = assemble_store(&session->fs, source, error);
 
 	if (code)
 		return code;
-	fs->capabilities = store_capabilities(fs->store);
-	fs->max_size = store_max_size(fs->store);
-	*identity = store_identity(fs->store);
-	fs->source = source_masked(source);
-	if (*identity && fs->source)
+	*identity = store_identity(session->fs.store);
+	if (*identity)
 		return STORE_OK;
 	return store_error_set(error, STORE_NO_MEMORY,
 			       "no memory for the store's name");
@@ -150,38 +148,7 @@ static int open_staging(struct session *session, const char *identity,
 	if (code)
 		return code;
 	fs->staging_fd = session->staging.fd;
-	atomic_store(&fs->counters.unfinished, session->staging.left_over);
-	if (session->staging.left_over)
-		log_warn("%s holds %u staged files of an earlier run",
-			 session->staging.path, session->staging.left_over);
-	return STORE_OK;
-}
-
-static int init_tree(struct session *session, struct store_error *error)
-{
-	struct fs *fs = &session->fs;
-	struct store_info info;
-	struct store_context context;
-	int code;
-
-	fs->tree.default_uid = geteuid();
-	fs->tree.default_gid = getegid();
-	fs->tree.file_mode = (uint16_t)fs->options->file_mode;
-	fs->tree.dir_mode = (uint16_t)fs->options->dir_mode;
-	lock_init(&fs->running.lock);
-	code = tree_init(&fs->tree, error);
-	if (code)
-		return code;
-	gate_init(&fs->gate, &fs->tree);
-	store_context_init(&context, fs->options->op_timeout_ns, NULL);
-	code = store_ping(fs->store, &context, error);
-	if (!code)
-		code = store_stat(fs->store, &context, "", &info, error);
-	if (code)
-		return code;
-	lock_take(&fs->tree.lock);
-	node_refresh(&fs->tree, fs->tree.root, &info);
-	lock_drop(&fs->tree.lock);
+	fs->staging_path = session->staging.path;
 	return STORE_OK;
 }
 
@@ -267,16 +234,18 @@ static int build_up(struct session *session, const struct source *source,
 	if (!code)
 		code = open_staging(session, identity, error);
 	if (!code)
-		code = init_tree(session, error);
+		code = assemble_tree(fs, error);
 	if (!code)
 		code = ending_start(fs, &session->ending, error);
 	if (!code)
 		code = mount_session(session, error);
 	if (!code)
-		code = publisher_start(fs, PUBLISH_THREADS, error);
-	if (!code)
-		start_control(session);
-	return code;
+		code = assemble_queue(fs, false, error);
+	if (code)
+		return code;
+	start_control(session);
+	session->notify = notify_start(fs);
+	return STORE_OK;
 }
 
 /* ---- serving ---- */
@@ -312,25 +281,15 @@ static void take_down(struct session *session, bool drain)
 	if (session->ending && ending_detached(session->ending))
 		session->mounted = false;
 	ending_stop(session->ending);
+	notify_stop(session->notify);
 	control_stop(session->control);
-	if (fs->publisher) {
-		publisher_stop(fs->publisher);
-		publish_abandon_all(fs);
-		publisher_free(fs->publisher);
-	}
-	file_kept_release(fs);
+	assemble_stop(fs);
 	if (session->mounted)
 		fuse_session_unmount(fs->session);
 	if (fs->session)
 		fuse_session_destroy(fs->session);
-	if (fs->tree.root) {
-		gate_release(&fs->gate);
-		tree_release(&fs->tree);
-	}
-	staging_area_close(fs->area);
+	assemble_release(fs);
 	statedir_close(&session->staging);
-	store_close(fs->store);
-	free(fs->source);
 }
 
 int session_run(const struct cli *cli, const struct source *source,

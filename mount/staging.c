@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Staged bytes of one file; see staging.h.  Called by file.c and publish.c,
- * calls only the local disk.
- *
- * Invariants of a layer: lower_limit <= size at all times; present and dirty
- * end at or below size; dirty is inside present; the staging file reads as
- * zeros wherever it is present and was punched.
+ * The stack of staged layers of one file; see staging.h.  Called by file.c,
+ * publish.c and commit.c, calls layer.c.
  */
 #include "config.h"
 
@@ -13,252 +9,11 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "src/base/cleanup.h"
-#include "src/base/sync.h"
-
-enum { LAYER_NAME_MAX = 48, COPY_CHUNK = 1 << 20 };
-
-struct staging_area {
-	int dir_fd;
-	uint64_t limit;
-	_Atomic uint64_t bytes;
-	_Atomic uint64_t next;
-	struct lock lock;
-	struct staging_layer *layers; /* protected by `lock` */
-};
-
-struct staging_layer {
-	struct staging_area *area;
-	struct staging_layer *next, **link; /* protected by the area's lock */
-	_Atomic unsigned int references;
-	_Atomic bool unlinked; /* or to be left where it is */
-	int fd;
-	char name[LAYER_NAME_MAX];
-	uint64_t size;
-	uint64_t lower_limit;
-	struct rangemap present;
-	struct rangemap dirty;
-};
-
-int staging_area_open(int dir_fd, uint64_t limit, struct staging_area **area,
-		      struct store_error *error)
-{
-	struct staging_area *made = calloc(1, sizeof(*made));
-
-	if (!made)
-		return store_error_set(error, STORE_NO_MEMORY,
-				       "no memory for the staging area");
-	made->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
-	if (made->dir_fd < 0) {
-		int saved = errno;
-
-		free(made);
-		return store_error_errno(error, saved, "staging directory");
-	}
-	lock_init(&made->lock);
-	made->limit = limit;
-	*area = made;
-	return STORE_OK;
-}
-
-void staging_area_close(struct staging_area *area)
-{
-	if (!area)
-		return;
-	/* Never closed, and not abandoned: it is in the store. */
-	for (const struct staging_layer *layer = area->layers; layer;
-	     layer = layer->next)
-		if (!atomic_load(&layer->unlinked))
-			unlinkat(area->dir_fd, layer->name, 0);
-	lock_destroy(&area->lock);
-	close(area->dir_fd);
-	free(area);
-}
-
-uint64_t staging_area_bytes(const struct staging_area *area)
-{
-	return atomic_load(&area->bytes);
-}
-
-/* ---- layers ---- */
-
-/* Its name never meets a file that an earlier run has left. */
-static int layer_create_file(struct staging_layer *layer,
-			     struct store_error *error)
-{
-	struct staging_area *area = layer->area;
-
-	do {
-		uint64_t number = atomic_fetch_add(&area->next, 1);
-
-		snprintf(layer->name, sizeof(layer->name),
-			 "data-%" PRIu64 "-%ld", number, (long)getpid());
-		layer->fd = openat(area->dir_fd, layer->name,
-				   O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	} while (layer->fd < 0 && errno == EEXIST);
-	if (layer->fd < 0)
-		return store_error_errno(error, errno, "staging file");
-	return STORE_OK;
-}
-
-static void layer_list(struct staging_layer *layer)
-{
-	struct staging_area *area = layer->area;
-
-	lock_take(&area->lock);
-	layer->next = area->layers;
-	layer->link = &area->layers;
-	if (layer->next)
-		layer->next->link = &layer->next;
-	area->layers = layer;
-	lock_drop(&area->lock);
-}
-
-static void layer_unlist(struct staging_layer *layer)
-{
-	lock_take(&layer->area->lock);
-	*layer->link = layer->next;
-	if (layer->next)
-		layer->next->link = layer->link;
-	lock_drop(&layer->area->lock);
-}
-
-static int layer_new(struct staging_area *area, uint64_t lower_size,
-		     struct staging_layer **out, struct store_error *error)
-{
-	struct staging_layer *layer = calloc(1, sizeof(*layer));
-	int code;
-
-	if (!layer)
-		return store_error_set(error, STORE_NO_MEMORY,
-				       "no memory for staging");
-	layer->area = area;
-	atomic_init(&layer->references, 1);
-	layer->size = layer->lower_limit = lower_size;
-	code = layer_create_file(layer, error);
-	if (code) {
-		free(layer);
-		return code;
-	}
-	layer_list(layer);
-	*out = layer;
-	return STORE_OK;
-}
-
-static void layer_unref(struct staging_layer *layer)
-{
-	if (!layer || atomic_fetch_sub(&layer->references, 1) != 1)
-		return;
-	layer_unlist(layer);
-	atomic_fetch_sub(&layer->area->bytes, rangemap_total(&layer->present));
-	close(layer->fd);
-	rangemap_release(&layer->present);
-	rangemap_release(&layer->dirty);
-	free(layer);
-}
-
-/* Drop the owner's reference and the file; readers keep the descriptor. */
-static void layer_remove(struct staging_layer *layer)
-{
-	if (!layer)
-		return;
-	if (!atomic_exchange(&layer->unlinked, true))
-		unlinkat(layer->area->dir_fd, layer->name, 0);
-	layer_unref(layer);
-}
-
-/* Drop the owner's reference; the file stays, whoever reads it still. */
-static void layer_leave(struct staging_layer *layer)
-{
-	atomic_store(&layer->unlinked, true);
-	layer_unref(layer);
-}
-
-/* Room for `length` more bytes under the budget? */
-static int layer_charge(struct staging_layer *layer, uint64_t start,
-			uint64_t end, struct store_error *error)
-{
-	struct staging_area *area = layer->area;
-	uint64_t used = atomic_load(&area->bytes);
-
-	if (area->limit && !rangemap_covers(&layer->present, start, end) &&
-	    used + (end - start) > area->limit)
-		return store_error_set(error, STORE_NO_SPACE,
-				       "staging_size is used up");
-	return STORE_OK;
-}
-
-/* The maps must be reserved. */
-static void layer_mark(struct staging_layer *layer, uint64_t start,
-		       uint64_t end, bool dirty)
-{
-	uint64_t before = rangemap_total(&layer->present);
-
-	rangemap_add(&layer->present, start, end);
-	if (dirty)
-		rangemap_add(&layer->dirty, start, end);
-	atomic_fetch_add(&layer->area->bytes,
-			 rangemap_total(&layer->present) - before);
-	if (end > layer->size)
-		layer->size = end;
-}
-
-static int layer_reserve(struct staging_layer *layer, struct store_error *error)
-{
-	int code = rangemap_reserve(&layer->present, error);
-
-	return code ? code : rangemap_reserve(&layer->dirty, error);
-}
-
-static int write_all(int fd, const void *data, uint64_t offset, size_t length,
-		     struct store_error *error)
-{
-	const char *bytes = data;
-
-	while (length) {
-		ssize_t done = pwrite(fd, bytes, length, (off_t)offset);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return store_error_errno(error, errno, "staging file");
-		bytes += done;
-		offset += (uint64_t)done;
-		length -= (size_t)done;
-	}
-	return STORE_OK;
-}
-
-/* Zeros to the end where the file is shorter. */
-static int read_all(int fd, void *data, uint64_t offset, size_t length,
-		    struct store_error *error)
-{
-	char *bytes = data;
-
-	while (length) {
-		ssize_t done = pread(fd, bytes, length, (off_t)offset);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return store_error_errno(error, errno, "staging file");
-		if (done == 0) {
-			memset(bytes, 0, length);
-			break;
-		}
-		bytes += done;
-		offset += (uint64_t)done;
-		length -= (size_t)done;
-	}
-	return STORE_OK;
-}
 
 /* ---- life ---- */
 
@@ -272,76 +27,87 @@ void staging_init(struct staging *staging, struct staging_area *area,
 
 void staging_discard(struct staging *staging)
 {
-	layer_remove(staging->top);
-	layer_remove(staging->sealed);
+	for (size_t i = 0; i < staging->count; i++)
+		layer_remove(staging->layers[i]);
+	free(staging->layers);
 	staging_init(staging, staging->area, staging->base_size);
 }
 
-bool staging_abandon(struct staging *staging, struct staging_remains *remains)
+void staging_leave(struct staging *staging)
 {
-	struct staging_layer *layer;
-	struct store_error error;
-
-	*remains = (struct staging_remains){ 0 };
-	if (staging->sealed && staging_settle(staging, false, &error))
-		layer_leave(staging->sealed);
-	layer = staging->top;
-	if (layer) {
-		fsync(layer->fd);
-		*remains = (struct staging_remains){
-			.name = strdup(layer->name),
-			.size = layer->size,
-			.lower_limit = layer->lower_limit,
-			.present = layer->present,
-		};
-		atomic_fetch_sub(&staging->area->bytes,
-				 rangemap_total(&layer->present));
-		rangemap_init(&layer->present);
-		layer_leave(layer);
-	}
+	for (size_t i = 0; i < staging->count; i++)
+		layer_leave(staging->layers[i]);
+	free(staging->layers);
 	staging_init(staging, staging->area, staging->base_size);
-	return remains->name;
 }
 
-void staging_remains_release(struct staging_remains *remains)
+/* ---- the stack ---- */
+
+static int stack_reserve(struct staging *staging, struct store_error *error)
 {
-	free(remains->name);
-	rangemap_release(&remains->present);
+	size_t room = staging->room ? staging->room * 2 : 2;
+	struct staging_layer **layers;
+
+	if (staging->count < staging->room)
+		return STORE_OK;
+	layers = reallocarray(staging->layers, room,
+			      sizeof(struct staging_layer *));
+	if (!layers)
+		return store_error_set(error, STORE_NO_MEMORY,
+				       "no memory for staging");
+	staging->layers = layers;
+	staging->room = room;
+	return STORE_OK;
 }
 
-/* ---- changing ---- */
+static struct staging_layer *stack_top(const struct staging *staging)
+{
+	return staging->count ? staging->layers[staging->count - 1] : NULL;
+}
+
+/* May this layer still be written? */
+static bool may_change(const struct staging *staging, size_t index)
+{
+	return index >= staging->frozen && !staging->layers[index]->kept;
+}
+
+uint64_t staging_top_number(const struct staging *staging)
+{
+	return staging->count ? stack_top(staging)->number : 0;
+}
 
 static int staging_need_top(struct staging *staging, struct store_error *error)
 {
 	uint64_t below =
-		staging->sealed ? staging->sealed->size : staging->base_size;
+		staging->count ? stack_top(staging)->size : staging->base_size;
+	int code;
 
-	if (staging->top)
+	if (!staging->open && staging->count)
+		staging->open = may_change(staging, staging->count - 1);
+	if (staging->open)
 		return STORE_OK;
-	return layer_new(staging->area, below, &staging->top, error);
+	code = stack_reserve(staging, error);
+	if (!code)
+		code = layer_new(staging->area, below,
+				 &staging->layers[staging->count], error);
+	if (code)
+		return code;
+	staging->count++;
+	staging->open = true;
+	return STORE_OK;
 }
+
+/* ---- changing ---- */
 
 static int staging_put_bytes(struct staging *staging, const void *data,
 			     const struct store_range *range, bool dirty,
 			     struct store_error *error)
 {
-	uint64_t end = range->offset + range->length;
-	struct staging_layer *top;
 	int code = staging_need_top(staging, error);
 
-	if (code)
-		return code;
-	top = staging->top;
-	code = layer_reserve(top, error);
-	if (!code)
-		code = layer_charge(top, range->offset, end, error);
-	if (!code)
-		code = write_all(top->fd, data, range->offset,
-				 (size_t)range->length, error);
-	if (code)
-		return code;
-	layer_mark(top, range->offset, end, dirty);
-	return STORE_OK;
+	return code ? code
+		    : layer_write(stack_top(staging), data, range, dirty,
+				  error);
 }
 
 int staging_write(struct staging *staging, const void *data, uint64_t offset,
@@ -353,7 +119,7 @@ int staging_write(struct staging *staging, const void *data, uint64_t offset,
 	if (code)
 		return code;
 	staging->changed = true;
-	staging->size = staging->top->size;
+	staging->size = stack_top(staging)->size;
 	return STORE_OK;
 }
 
@@ -369,58 +135,19 @@ int staging_truncate(struct staging *staging, uint64_t size,
 		     struct store_error *error)
 {
 	int code = staging_need_top(staging, error);
-	struct staging_layer *top = staging->top;
-	uint64_t before;
 
 	if (!code)
-		code = layer_reserve(top, error);
+		code = layer_truncate(stack_top(staging), size, error);
 	if (code)
 		return code;
-	if (size < top->size) {
-		/* Drops staged bytes behind the end, so they read as zeros. */
-		if (ftruncate(top->fd, (off_t)size))
-			return store_error_errno(error, errno, "staging file");
-		before = rangemap_total(&top->present);
-		rangemap_remove(&top->present, size, UINT64_MAX);
-		rangemap_remove(&top->dirty, size, UINT64_MAX);
-		atomic_fetch_sub(&staging->area->bytes,
-				 before - rangemap_total(&top->present));
-		if (top->lower_limit > size)
-			top->lower_limit = size;
-	}
-	top->size = size;
 	staging->size = size;
 	staging->changed = true;
-	return STORE_OK;
-}
-
-static int punch_zeros(int fd, uint64_t offset, uint64_t length,
-		       struct store_error *error)
-{
-	static const char zeros[65536];
-
-	if (!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-		       (off_t)offset, (off_t)length))
-		return STORE_OK;
-	if (errno != EOPNOTSUPP && errno != ENOSYS)
-		return store_error_errno(error, errno, "staging file");
-	while (length) {
-		size_t step =
-			length < sizeof(zeros) ? (size_t)length : sizeof(zeros);
-		int code = write_all(fd, zeros, offset, step, error);
-
-		if (code)
-			return code;
-		offset += step;
-		length -= step;
-	}
 	return STORE_OK;
 }
 
 int staging_punch(struct staging *staging, uint64_t offset, uint64_t length,
 		  struct store_error *error)
 {
-	struct staging_layer *top;
 	uint64_t end;
 	int code;
 
@@ -428,15 +155,10 @@ int staging_punch(struct staging *staging, uint64_t offset, uint64_t length,
 		return STORE_OK;
 	end = length > staging->size - offset ? staging->size : offset + length;
 	code = staging_need_top(staging, error);
-	if (code)
-		return code;
-	top = staging->top;
-	code = layer_reserve(top, error);
 	if (!code)
-		code = punch_zeros(top->fd, offset, end - offset, error);
+		code = layer_punch(stack_top(staging), offset, end, error);
 	if (code)
 		return code;
-	layer_mark(top, offset, end, true);
 	staging->changed = true;
 	return STORE_OK;
 }
@@ -468,19 +190,20 @@ static void layer_view(struct staging_layer *layer, uint64_t offset,
 		piece->length = until - offset;
 }
 
-void staging_layer_piece(struct staging_layer *layer, uint64_t offset,
-			 uint64_t length, struct staging_piece *piece)
+/* What `count` layers show of [offset, size). */
+static void stack_piece(struct staging_layer *const *layers, size_t count,
+			uint64_t size, struct staging_piece *piece)
 {
-	bool pass;
+	bool pass = true;
 
-	*piece = (struct staging_piece){ .offset = offset, .length = length };
-	if (offset >= layer->size) {
+	if (piece->offset >= size) {
 		piece->length = 0;
 		return;
 	}
-	if (length > layer->size - offset)
-		piece->length = layer->size - offset;
-	layer_view(layer, offset, piece, &pass);
+	if (piece->length > size - piece->offset)
+		piece->length = size - piece->offset;
+	while (pass && count--)
+		layer_view(layers[count], piece->offset, piece, &pass);
 	if (pass)
 		piece->kind = PIECE_BASE;
 }
@@ -488,31 +211,25 @@ void staging_layer_piece(struct staging_layer *layer, uint64_t offset,
 void staging_piece_at(struct staging *staging, uint64_t offset, uint64_t length,
 		      struct staging_piece *piece)
 {
-	bool pass = true;
-
 	*piece = (struct staging_piece){ .offset = offset, .length = length };
-	if (offset >= staging->size) {
-		piece->length = 0;
-		return;
-	}
-	if (length > staging->size - offset)
-		piece->length = staging->size - offset;
-	if (staging->top)
-		layer_view(staging->top, offset, piece, &pass);
-	if (pass && staging->sealed)
-		layer_view(staging->sealed, offset, piece, &pass);
-	if (pass)
-		piece->kind = PIECE_BASE;
+	stack_piece(staging->layers, staging->count, staging->size, piece);
 	if (piece->layer)
-		atomic_fetch_add(&piece->layer->references, 1);
+		layer_ref(piece->layer);
+}
+
+void staging_view_piece(const struct staging_view *view, uint64_t offset,
+			uint64_t length, struct staging_piece *piece)
+{
+	*piece = (struct staging_piece){ .offset = offset, .length = length };
+	stack_piece(view->layers, view->count, view->size, piece);
 }
 
 int staging_read_piece(const struct staging_piece *piece, void *data,
 		       struct store_error *error)
 {
 	assert(piece->kind == PIECE_STAGED);
-	return read_all(piece->layer->fd, data, piece->offset,
-			(size_t)piece->length, error);
+	return layer_read(piece->layer, data, piece->offset,
+			  (size_t)piece->length, error);
 }
 
 void staging_piece_release(struct staging_piece *piece)
@@ -545,50 +262,105 @@ void staging_piece_data(const struct staging_piece *piece,
 	data->length = (uint64_t)stop - (uint64_t)start;
 }
 
-/* ---- publishing ---- */
+/* ---- sealing and freezing ---- */
 
 int staging_seal(struct staging *staging, struct store_error *error)
 {
-	int code;
+	size_t below;
+	int code = STORE_OK;
 
-	assert(!staging->sealed);
-	code = staging_need_top(staging, error);
+	if (!staging->count)
+		code = staging_need_top(staging, error);
 	if (code)
 		return code;
-	staging->sealed = staging->top;
-	staging->top = NULL;
-	staging->changed = false;
+	staging->open = false;
+	if (staging->count < 2)
+		return STORE_OK;
+	below = staging->count - 2;
+	if (!may_change(staging, below) || !may_change(staging, below + 1))
+		return STORE_OK;
+	/* Without disk for it both stay, and reads go on through both. */
+	if (layer_merge(staging->layers[below], stack_top(staging), NULL))
+		return STORE_OK;
+	layer_remove(stack_top(staging));
+	staging->count--;
 	return STORE_OK;
 }
 
-struct staging_layer *staging_sealed(const struct staging *staging)
+int staging_freeze(struct staging *staging, size_t count, bool publish,
+		   struct staging_view *view, struct store_error *error)
 {
-	return staging->sealed;
+	size_t sealed = staging->count - staging->open;
+
+	assert(sealed && !(publish && staging->frozen));
+	if (count > sealed)
+		count = sealed;
+	view->layers = calloc(count, sizeof(struct staging_layer *));
+	if (!view->layers)
+		return store_error_set(error, STORE_NO_MEMORY,
+				       "no memory for staging");
+	view->count = count;
+	for (size_t i = 0; i < count; i++) {
+		view->layers[i] = staging->layers[i];
+		layer_ref(view->layers[i]);
+	}
+	view->size = view->layers[count - 1]->size;
+	if (publish) {
+		staging->frozen = count;
+		staging->changed = count < staging->count;
+	}
+	return STORE_OK;
 }
 
-uint64_t staging_layer_size(const struct staging_layer *layer)
+void staging_view_release(struct staging_view *view)
 {
-	return layer->size;
+	for (size_t i = 0; i < view->count; i++)
+		layer_unref(view->layers[i]);
+	free(view->layers);
+	*view = (struct staging_view){ 0 };
 }
 
-int staging_layer_kept(const struct staging_layer *layer,
-		       struct store_range **ranges, size_t *count,
-		       struct store_error *error)
+void staging_view_remove(struct staging_view *view)
+{
+	for (size_t i = 0; i < view->count; i++)
+		layer_remove(view->layers[i]);
+	free(view->layers);
+	*view = (struct staging_view){ 0 };
+}
+
+static int add_dirty(struct rangemap *all, const struct rangemap *dirty,
+		     struct store_error *error)
+{
+	int code = STORE_OK;
+
+	for (size_t i = 0; i < dirty->count && !code; i++) {
+		code = rangemap_reserve(all, error);
+		if (!code)
+			rangemap_add(all, dirty->spans[i].start,
+				     dirty->spans[i].end);
+	}
+	return code;
+}
+
+/* What is not in `dirty` below `limit`. */
+static int clean_ranges(const struct rangemap *dirty, uint64_t limit,
+			struct store_range **ranges, size_t *count,
+			struct store_error *error)
 {
 	uint64_t offset = 0, until;
 	struct store_range *made;
 	size_t used = 0;
 
-	made = calloc(layer->dirty.count + 1, sizeof(*made));
+	made = calloc(dirty->count + 1, sizeof(*made));
 	if (!made)
 		return store_error_set(error, STORE_NO_MEMORY,
 				       "no memory for ranges");
-	while (offset < layer->lower_limit) {
-		bool dirty = rangemap_at(&layer->dirty, offset, &until);
+	while (offset < limit) {
+		bool inside = rangemap_at(dirty, offset, &until);
 
-		if (until > layer->lower_limit)
-			until = layer->lower_limit;
-		if (!dirty)
+		if (until > limit)
+			until = limit;
+		if (!inside)
 			made[used++] =
 				(struct store_range){ offset, until - offset };
 		offset = until;
@@ -598,103 +370,103 @@ int staging_layer_kept(const struct staging_layer *layer,
 	return STORE_OK;
 }
 
-/* Copy [start, end) of one staging file over another's. */
-static int copy_span(int from, int to, struct span span,
-		     struct store_error *error)
+int staging_view_kept(const struct staging_view *view,
+		      struct store_range **ranges, size_t *count,
+		      struct store_error *error)
 {
-	CLEANUP_FREE char *chunk = NULL;
-
-	chunk = malloc(COPY_CHUNK);
-	if (!chunk)
-		return store_error_set(error, STORE_NO_MEMORY,
-				       "no memory for a copy");
-	while (span.start < span.end) {
-		uint64_t left = span.end - span.start;
-		size_t step = left < COPY_CHUNK ? (size_t)left : COPY_CHUNK;
-		int code = read_all(from, chunk, span.start, step, error);
-
-		if (!code)
-			code = write_all(to, chunk, span.start, step, error);
-		if (code)
-			return code;
-		span.start += step;
-	}
-	return STORE_OK;
-}
-
-/*
- * Lay `above` over `layer`, whose own bytes count as clean when `stored`.
- * Repeating it after a failure gives the same result, as `above` only ever
- * replaces bytes.
- */
-static int layer_merge(struct staging_layer *layer,
-		       const struct staging_layer *above, bool stored,
-		       struct store_error *error)
-{
+	struct rangemap dirty;
+	uint64_t limit = UINT64_MAX;
 	int code = STORE_OK;
 
-	if (above->lower_limit < layer->size) {
-		if (ftruncate(layer->fd, (off_t)above->lower_limit))
-			return store_error_errno(error, errno, "staging file");
-		code = layer_reserve(layer, error);
-		if (code)
-			return code;
-		rangemap_remove(&layer->present, above->lower_limit,
-				UINT64_MAX);
-		rangemap_remove(&layer->dirty, above->lower_limit, UINT64_MAX);
+	rangemap_init(&dirty);
+	for (size_t i = 0; i < view->count && !code; i++) {
+		if (limit > view->layers[i]->lower_limit)
+			limit = view->layers[i]->lower_limit;
+		code = add_dirty(&dirty, &view->layers[i]->dirty, error);
 	}
-	if (stored)
-		rangemap_clear(&layer->dirty);
-	for (size_t i = 0; i < above->present.count && !code; i++) {
-		struct span span = above->present.spans[i];
-
-		code = layer_reserve(layer, error);
-		if (!code)
-			code = copy_span(above->fd, layer->fd, span, error);
-		if (!code) {
-			rangemap_add(&layer->present, span.start, span.end);
-			rangemap_add(&layer->dirty, span.start, span.end);
-		}
-	}
-	if (code)
-		return code;
-	/* After `stored`, the base is the sealed content, all of it. */
-	if (stored)
-		layer->lower_limit = above->lower_limit;
-	else if (layer->lower_limit > above->lower_limit)
-		layer->lower_limit = above->lower_limit;
-	layer->size = above->size;
-	return STORE_OK;
+	if (!code)
+		code = clean_ranges(&dirty, limit, ranges, count, error);
+	rangemap_release(&dirty);
+	return code;
 }
 
-int staging_settle(struct staging *staging, bool stored,
-		   struct store_error *error)
+/* ---- settling ---- */
+
+static void stack_drop(struct staging *staging, size_t first, size_t count)
 {
-	struct staging_layer *sealed = staging->sealed;
-	uint64_t sealed_size = sealed->size;
+	memmove(&staging->layers[first], &staging->layers[first + count],
+		(staging->count - first - count) *
+			sizeof(struct staging_layer *));
+	staging->count -= count;
+}
 
-	if (staging->top) {
-		uint64_t before = rangemap_total(&sealed->present);
-		int code = layer_merge(sealed, staging->top, stored,
-				       stored ? NULL : error);
+void staging_settle(struct staging *staging, bool stored,
+		    struct staging_view *old)
+{
+	size_t frozen = staging->frozen;
 
-		atomic_fetch_add(&staging->area->bytes,
-				 rangemap_total(&sealed->present) - before);
-		if (code && !stored)
-			return code;
-		/* Without disk for it: the store has all of the sealed bytes. */
-		layer_remove(code ? sealed : staging->top);
-		if (code)
-			sealed = staging->top;
-	} else if (stored) {
-		rangemap_clear(&sealed->dirty);
-		sealed->lower_limit = sealed->size;
-	}
-	staging->top = sealed;
-	staging->sealed = NULL;
-	if (stored)
-		staging->base_size = sealed_size;
-	else
+	*old = (struct staging_view){ 0 };
+	staging->frozen = 0;
+	if (!stored) {
 		staging->changed = true;
-	return STORE_OK;
+		return;
+	}
+	staging->base_size = staging->layers[frozen - 1]->size;
+	/* A single layer goes on as a copy of the base that costs nothing. */
+	if (frozen == 1 && !staging->layers[0]->kept) {
+		layer_make_clean(staging->layers[0]);
+		return;
+	}
+	old->layers = calloc(frozen, sizeof(struct staging_layer *));
+	for (size_t i = 0; i < frozen; i++) {
+		/* Without memory the next run removes the files. */
+		if (old->layers)
+			old->layers[old->count++] = staging->layers[i];
+		else
+			layer_leave(staging->layers[i]);
+	}
+	stack_drop(staging, 0, frozen);
+}
+
+int staging_view_flatten(const struct staging_view *view, size_t first,
+			 struct staging_view *flat, struct store_error *error)
+{
+	struct staging_layer *made;
+	int code;
+
+	assert(first < view->count);
+	*flat = (struct staging_view){ .size = view->size };
+	/* Those it replaces, and itself while it changes places with them. */
+	flat->layers =
+		calloc(view->count - first + 1, sizeof(struct staging_layer *));
+	if (!flat->layers)
+		return store_error_set(error, STORE_NO_MEMORY,
+				       "no memory for staging");
+	code = layer_new(view->layers[first]->area,
+			 view->layers[first]->lower_limit, &made, error);
+	if (!code)
+		flat->layers[flat->count++] = made;
+	for (size_t i = first; i < view->count && !code; i++)
+		code = layer_merge(made, view->layers[i], error);
+	if (code)
+		staging_view_remove(flat);
+	return code;
+}
+
+void staging_swap(struct staging *staging, size_t first, size_t count,
+		  struct staging_view *flat)
+{
+	const size_t size = sizeof(struct staging_layer *);
+	struct staging_layer **at = &staging->layers[first];
+	size_t in = flat->count;
+
+	assert(first >= staging->frozen &&
+	       first + count + staging->open <= staging->count &&
+	       staging->count - count + in <= staging->room);
+	memcpy(&flat->layers[in], at, count * size);
+	memmove(&at[in], &at[count], (staging->count - first - count) * size);
+	memcpy(at, flat->layers, in * size);
+	memmove(flat->layers, &flat->layers[in], count * size);
+	staging->count += in - count;
+	flat->count = count;
 }

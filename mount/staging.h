@@ -1,38 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bytes of one file that is being changed, on local disk.
+ * Staged bytes of one file: a stack of layers over the base version.
  *
- * Opening a file does not fetch it.  What is written lands in a sparse
- * staging file with two maps: `present` (bytes that are in the staging file)
- * and `dirty` (bytes that differ from the base version in the store).  What
- * is neither present nor above `lower_limit` still stands in the layer below:
- * the sealed layer while a publish runs, then the base version.
+ *	base		the version in the store
+ *	layers[0..n)	what was written since, the lowest first
  *
- *	staging_write ...	changes go to the top layer
- *	staging_seal		freeze it: a publish reads a point in time
- *	staging_write ...	go to a new sparse layer above
- *	staging_settle		the publish ended; the layers become one
+ * Only the highest layer is written, and only while `open`; sealing closes
+ * it.  A publish freezes the layers from the lowest up and reads them without
+ * a lock; what is written meanwhile goes into layers above.  A layer that
+ * the journal names (`kept`) is never written again, others are merged when
+ * they are sealed, so that the stack stays low.
+ *
+ *	write   the top exists from the first write on
+ *	seal    the top is closed, and laid over the one below where allowed
+ *	freeze  a publish (or the journal) takes what is sealed
+ *	settle  the publish ended; what was stored is the base
  *
  * Locking: all functions need the file's lock, except staging_read_piece and
- * staging_source_*, which work on pieces and sealed layers they hold.
+ * staging_view_*, which work on pieces and views they hold.
  */
 #ifndef STOREFS_MOUNT_STAGING_H
 #define STOREFS_MOUNT_STAGING_H
 
-#include <stdatomic.h>
+#include "mount/layer.h"
 
-#include "mount/rangemap.h"
-
-struct staging_area;
-struct staging_layer;
+/* Sealed layers of one file at most; beyond it they are copied into one. */
+enum { STAGING_DEPTH = 8 };
 
 struct staging {
-	struct staging_area *area;    /* borrowed */
-	struct staging_layer *top;    /* NULL: everything stands in the base */
-	struct staging_layer *sealed; /* being published, NULL otherwise */
-	bool changed;		      /* the content differs from the base */
-	uint64_t size;		      /* of the file as the mount shows it */
-	uint64_t base_size;	      /* of the base version */
+	struct staging_area *area;     /* borrowed */
+	struct staging_layer **layers; /* owned, as are the references */
+	size_t count, room;
+	size_t frozen;	    /* of them, being published */
+	bool open;	    /* the highest may be written */
+	bool changed;	    /* the content differs from base and frozen */
+	uint64_t size;	    /* of the file as the mount shows it */
+	uint64_t base_size; /* of the base version */
 };
 
 /* Where a piece of a read comes from. */
@@ -44,34 +47,12 @@ struct staging_piece {
 	uint64_t length;
 };
 
-/* A folder for staging files; `limit` bytes in all, 0 for no limit. */
-int staging_area_open(int dir_fd, uint64_t limit, struct staging_area **area,
-		      struct store_error *error) STORE_WARN_UNUSED;
-/*
- * Once all that no store has is abandoned: staging files that are still in
- * use are deleted.
- */
-void staging_area_close(struct staging_area *area);
-uint64_t staging_area_bytes(const struct staging_area *area);
-
 void staging_init(struct staging *staging, struct staging_area *area,
 		  uint64_t base_size);
 /* Deletes the staging files: only once the bytes are safe or unwanted. */
 void staging_discard(struct staging *staging);
-/* What staging_abandon() leaves on disk. */
-struct staging_remains {
-	char *name; /* of the file in the area; owned */
-	uint64_t size;
-	uint64_t lower_limit; /* below it, what is not present is the base's */
-	struct rangemap present;
-};
-/*
- * Lets go of the staging files but leaves them on disk, synced, for bytes
- * that no store has confirmed.  False: there are none.  A file that could
- * not be laid under a later one for lack of disk stays beside it.
- */
-bool staging_abandon(struct staging *staging, struct staging_remains *remains);
-void staging_remains_release(struct staging_remains *remains);
+/* Lets go of the staging files but leaves them on disk. */
+void staging_leave(struct staging *staging);
 
 int staging_write(struct staging *staging, const void *data, uint64_t offset,
 		  size_t length, struct store_error *error) STORE_WARN_UNUSED;
@@ -98,32 +79,60 @@ void staging_piece_release(struct staging_piece *piece);
 void staging_piece_data(const struct staging_piece *piece,
 			struct store_range *data);
 
-/*
- * Freeze the present content for a publish; nothing must be sealed.  The
- * sealed layer may be read with the staging_sealed_* functions without lock
- * until staging_settle().
- */
+/* Close the top; afterwards there is a layer at least. */
 int staging_seal(struct staging *staging, struct store_error *error)
 	STORE_WARN_UNUSED;
-struct staging_layer *staging_sealed(const struct staging *staging);
-uint64_t staging_layer_size(const struct staging_layer *layer);
+/* The highest layer's number, 0 without one. */
+uint64_t staging_top_number(const struct staging *staging);
+
+/* Sealed layers that are read together, the lowest first. */
+struct staging_view {
+	struct staging_layer **layers; /* owned, as are the references */
+	size_t count;
+	uint64_t size; /* of the file they show */
+};
 /*
- * Ranges that may be kept from the base version: not dirty, below the limit.
- * malloc'd into *ranges.
+ * The lowest `count` layers (all that are sealed, when there are fewer), at
+ * least one.  With `publish` they stay as they are until staging_settle();
+ * there is one publish at a time.
  */
-int staging_layer_kept(const struct staging_layer *layer,
-		       struct store_range **ranges, size_t *count,
-		       struct store_error *error) STORE_WARN_UNUSED;
-/* As staging_piece_at, of a sealed layer; pieces hold no reference. */
-void staging_layer_piece(struct staging_layer *layer, uint64_t offset,
-			 uint64_t length, struct staging_piece *piece);
+int staging_freeze(struct staging *staging, size_t count, bool publish,
+		   struct staging_view *view, struct store_error *error)
+	STORE_WARN_UNUSED;
+void staging_view_release(struct staging_view *view);
 /*
- * The publish ended: with `stored` the sealed content is the base now.
- * Changes made meanwhile are laid over it.  Without `stored` it can fail,
- * for lack of disk: both layers stay, and reads and a later settle go on
- * working.
+ * Ranges that may be kept from the base version: dirty in no layer, below
+ * all limits.  malloc'd into *ranges.
  */
-int staging_settle(struct staging *staging, bool stored,
-		   struct store_error *error) STORE_WARN_UNUSED;
+int staging_view_kept(const struct staging_view *view,
+		      struct store_range **ranges, size_t *count,
+		      struct store_error *error) STORE_WARN_UNUSED;
+/* As staging_piece_at; pieces hold no reference. */
+void staging_view_piece(const struct staging_view *view, uint64_t offset,
+			uint64_t length, struct staging_piece *piece);
+/*
+ * The publish ended: with `stored` the frozen content is the base now.  What
+ * is given up is left in `old`, for staging_view_remove() once the journal
+ * has been told.
+ */
+void staging_settle(struct staging *staging, bool stored,
+		    struct staging_view *old);
+/*
+ * Copy the layers of a view from `first` on, all of them kept, into one that
+ * is not.  It is the only layer in `flat`, which has room for all of them.
+ * Nothing else changes, and no lock is needed.
+ */
+int staging_view_flatten(const struct staging_view *view, size_t first,
+			 struct staging_view *flat, struct store_error *error)
+	STORE_WARN_UNUSED;
+/*
+ * Put the layers of `flat` in the place of `count` sealed ones, which are
+ * left in `flat`; the same again, with the counts exchanged and before
+ * anything else, takes it back.  A publish must have none of them.
+ */
+void staging_swap(struct staging *staging, size_t first, size_t count,
+		  struct staging_view *flat);
+/* Give up layers, once the journal does not name them. */
+void staging_view_remove(struct staging_view *view);
 
 #endif

@@ -23,6 +23,7 @@
 #include "src/base/buf.h"
 #include "src/base/clock.h"
 #include "src/base/crypto.h"
+#include "src/control/client.h"
 #include <storefs/context.h>
 
 enum { PATH_LENGTH_MAX = 4096, HASH_LENGTH = 16, IDENTITY_MAX = 16384 };
@@ -306,21 +307,6 @@ static int check_file_system(const struct statedir *dir,
 			       dir->path);
 }
 
-static void count_left_over(struct statedir *dir)
-{
-	int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *listing = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
-
-	if (!listing)
-		return;
-	while ((entry = readdir(listing)))
-		if (!strncmp(entry->d_name, "data-", 5) &&
-		    !strstr(entry->d_name, ".json"))
-			dir->left_over++;
-	closedir(listing);
-}
-
 static int limit_size(struct statedir *dir, const struct mount_options *options,
 		      struct store_error *error)
 {
@@ -360,8 +346,97 @@ int statedir_open(const struct mount_options *options, const char *identity,
 		statedir_close(dir);
 		return code;
 	}
-	count_left_over(dir);
 	return STORE_OK;
+}
+
+/* ---- without a mount ---- */
+
+static bool mount_answers(const struct statedir *dir)
+{
+	CLEANUP_BUF struct buf path = BUF_INIT(PATH_LENGTH_MAX);
+	struct client *client = NULL;
+	bool answers;
+
+	buf_addf(&path, "%s/control", dir->path);
+	answers = !path.failed && !client_open(buf_text(&path), &client, NULL);
+	client_close(client);
+	return answers;
+}
+
+static int adopt_folder(struct statedir *dir, struct store_error *error)
+{
+	struct stat found;
+
+	if (!dir->path)
+		return store_error_set(error, STORE_NO_MEMORY,
+				       "no memory for a path");
+	dir->fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir->fd < 0 || fstat(dir->fd, &found))
+		return store_error_errno(error, errno, "staging directory %s",
+					 dir->path);
+	if (faccessat(dir->fd, "identity", F_OK, 0))
+		return store_error_set(error, STORE_NOT_FOUND,
+				       "%s: no staging directory", dir->path);
+	if (found.st_uid != geteuid())
+		return store_error_set(error, STORE_DENIED,
+				       "staging directory %s belongs to "
+				       "somebody else",
+				       dir->path);
+	return lock_folder(dir, !mount_answers(dir), error);
+}
+
+int statedir_adopt(const char *path, struct statedir *dir,
+		   struct store_error *error)
+{
+	int code;
+
+	*dir = (struct statedir){ .path = strdup(path),
+				  .fd = -1,
+				  .lock_fd = -1 };
+	code = adopt_folder(dir, error);
+	if (code)
+		statedir_close(dir);
+	return code;
+}
+
+/* The last occurrence: a path may hold anything. */
+static char *find_last(char *text, const char *what)
+{
+	char *found = NULL;
+
+	while ((text = strstr(text, what)))
+		found = text++;
+	return found;
+}
+
+int statedir_identity(const struct statedir *dir, char **store,
+		      char **mountpoint, struct store_error *error)
+{
+	static const char head[] = "storefs 1\nstore ";
+	static const char middle[] = "\nmountpoint ";
+	CLEANUP_FREE char *text = NULL;
+	int code = read_identity(dir, &text, error);
+	char *second;
+	size_t length;
+
+	if (code)
+		return code;
+	length = strlen(text);
+	second = find_last(text, middle);
+	if (strncmp(text, head, sizeof(head) - 1) != 0 || !second ||
+	    text[length - 1] != '\n')
+		return store_error_set(error, STORE_CORRUPT,
+				       "%s/identity cannot be read", dir->path);
+	text[length - 1] = '\0';
+	*second = '\0';
+	*store = strdup(text + sizeof(head) - 1);
+	*mountpoint = strdup(second + sizeof(middle) - 1);
+	if (*store && *mountpoint)
+		return STORE_OK;
+	free(*store);
+	free(*mountpoint);
+	return store_error_set(error, STORE_NO_MEMORY,
+			       "no memory for an identity");
 }
 
 void statedir_close(struct statedir *dir)

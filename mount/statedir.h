@@ -6,7 +6,8 @@
  *	DIR/identity	the store and mount point it belongs to
  *	DIR/lock	locked while mounted; holds the process id
  *	DIR/control	the control socket
- *	DIR/data-*	staged bytes, DIR/data-*.json what they were for
+ *	DIR/journal	what is pending (journal.h)
+ *	DIR/data-*	staged bytes that it names
  *
  * Staged files of an earlier run are never removed here.
  */
@@ -19,8 +20,7 @@ struct statedir {
 	char *path; /* owned */
 	int fd;
 	int lock_fd;
-	unsigned int left_over; /* staged files of earlier runs */
-	uint64_t size_limit;	/* bytes, 0: none */
+	uint64_t size_limit; /* bytes, 0: none */
 };
 
 /*
@@ -30,6 +30,17 @@ struct statedir {
 int statedir_open(const struct mount_options *options, const char *identity,
 		  const char *mountpoint, struct statedir *dir,
 		  struct store_error *error) STORE_WARN_UNUSED;
+/*
+ * Take one that is there already, without a mount: NOT_FOUND when it is none,
+ * LOCKED at once when a mount uses it.  A driver that is about to end is
+ * waited for.
+ */
+int statedir_adopt(const char *path, struct statedir *dir,
+		   struct store_error *error) STORE_WARN_UNUSED;
+/* The store and the mount point it belongs to; malloc'd. */
+int statedir_identity(const struct statedir *dir, char **store,
+		      char **mountpoint, struct store_error *error)
+	STORE_WARN_UNUSED;
 void statedir_close(struct statedir *dir);
 /* Where it would be; malloc'd into *path, nothing is made. */
 int statedir_path(const struct mount_options *options, const char *identity,

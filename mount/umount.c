@@ -10,52 +10,61 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/xattr.h>
+#include <unistd.h>
 
-#include "mount/control.h"
 #include "mount/mountpoint.h"
 #include "src/base/cleanup.h"
-#include "src/base/clock.h"
-#include "src/base/json.h"
 #include "src/base/log.h"
+#include "src/control/drain.h"
+#include "src/control/mounts.h"
 
-/* The driver ends the drain by its own drain_timeout; this is for its death. */
-#define DRAIN_WAIT_NS (3600 * NS_PER_SEC)
+/* To find its driver where that cannot be asked without asking the mount. */
+#define FIND_TIMEOUT_MS 10000
+
+static int find_driver(const char *mountpoint, struct client **client,
+		       struct store_error *error)
+{
+	const struct mount_entry *mount = NULL;
+	CLEANUP_FREE char *rest = NULL;
+	struct mount_list list;
+	int code = mount_list_read(&list, error);
+
+	if (!code)
+		code = mount_list_locate(&list, mountpoint, FIND_TIMEOUT_MS,
+					 &mount, &rest, error);
+	if (!code && *rest)
+		code = store_error_set(error, STORE_NOT_FOUND,
+				       "no store is mounted there");
+	if (!code)
+		code = mount_connect(mount, FIND_TIMEOUT_MS, client, error);
+	mount_list_release(&list);
+	return code;
+}
 
 static void drain(const char *mountpoint)
 {
+	struct drain_request request = {
+		.timeout_ns = -1,
+		.progress = isatty(STDERR_FILENO) ? stderr : NULL,
+	};
+	CLEANUP_BUF struct buf text = BUF_INIT(65536);
 	struct store_error error = STORE_ERROR_INIT;
-	CLEANUP_FREE char *answer = NULL;
-	struct json *told = NULL;
-	char path[4096];
-	ssize_t length;
-	int64_t left;
+	struct client *client = NULL;
+	struct drained drained;
+	int code = find_driver(mountpoint, &client, &error);
 
-	length = getxattr(mountpoint, "user.storefs.control", path,
-			  sizeof(path) - 1);
-	if (length <= 0) {
-		log_warn("%s: not drained: %s", mountpoint,
-			 "the driver or its store does not answer");
+	if (!code)
+		code = drain_ask(client, &request, &drained, &error);
+	client_close(client);
+	if (code) {
+		log_warn("%s: not drained: %s", mountpoint, error.message);
 		return;
 	}
-	path[length] = '\0';
-	if (control_ask(path, "{\"command\":\"drain\"}", DRAIN_WAIT_NS, &answer,
-			&error) ||
-	    json_parse(answer, strlen(answer), &told, &error)) {
-		log_warn("%s: %s", mountpoint, error.message);
-		return;
+	if (!drained_is_all(&drained)) {
+		drained_describe(&drained, &text);
+		printf("%s: %s\n", mountpoint, buf_text(&text));
 	}
-	left = json_get_number(told, "undone", 0) +
-	       json_get_number(told, "unfinished", 0);
-	json_free(told);
-	/* The socket stands in the staging directory. */
-	if (strrchr(path, '/'))
-		*strrchr(path, '/') = '\0';
-	if (left)
-		printf("%s: %lld %s in the staging directory %s\n", mountpoint,
-		       (long long)left, left == 1 ? "file stays" : "files stay",
-		       path);
+	drained_release(&drained);
 }
 
 int umount_run(const struct cli *cli)

@@ -76,6 +76,14 @@ struct backend_put_request {
 	 */
 	uint64_t id;
 	/*
+	 * STORE_PUBLISH_SIZE bytes that name this put, NULL for none.  They
+	 * become visible with the new version, never before it and never
+	 * later, and cost no call and no flush of their own; BACKEND_PUT_KEEP
+	 * does not carry over an older one.  Kept by everything but another
+	 * put and a copy (types.h).  Without STORE_CAP_PUBLISH_ID ignored.
+	 */
+	const uint8_t *publish;
+	/*
 	 * With STORE_CAP_COMPOSE and STORE_IF_VERSION: ranges, ascending and
 	 * disjoint, whose bytes are those of the old version at the same
 	 * offsets; `source` is not read there.  They end within both sizes.
@@ -245,7 +253,10 @@ struct store_backend {
 		    const struct backend_move_request *request,
 		    struct store_info *info, struct store_error *error)
 		STORE_WARN_UNUSED;
-	/* Copy a file with its metadata and attributes inside the store. */
+	/*
+	 * Copy a file with its metadata and attributes, but without the id of
+	 * its put, inside the store.
+	 */
 	int (*copy)(void *self, struct store_context *context,
 		    const struct backend_move_request *request,
 		    struct store_info *info, struct store_error *error)

@@ -92,6 +92,7 @@ void core_put_request(struct backend_put_request *request, const char *key,
 	request->xattrs = options->xattrs;
 	request->xattr_count = options->xattr_count;
 	request->id = options->id;
+	request->publish = options->publish;
 	request->keep = options->ranges;
 	request->keep_count = options->range_count;
 }

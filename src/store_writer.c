@@ -24,6 +24,7 @@ struct held {
 	struct store_metadata metadata;
 	char *content_type;
 	struct store_xattr *xattrs; /* names and values owned */
+	uint8_t publish[STORE_PUBLISH_SIZE];
 };
 
 struct store_writer {
@@ -107,6 +108,10 @@ static bool hold_options(struct held *held,
 	held->options.precondition = options->precondition;
 	held->options.keep = options->keep;
 	held->options.id = options->id;
+	if (options->publish) {
+		memcpy(held->publish, options->publish, STORE_PUBLISH_SIZE);
+		held->options.publish = held->publish;
+	}
 	if (options->attributes) {
 		held->attributes = *options->attributes;
 		held->options.attributes = &held->attributes;

@@ -278,6 +278,7 @@ const char *store_capability_name(uint64_t bit)
 		{ STORE_CAP_XATTR, "XATTR" },
 		{ STORE_CAP_USAGE, "USAGE" },
 		{ STORE_CAP_SPARSE, "SPARSE" },
+		{ STORE_CAP_PUBLISH_ID, "PUBLISH_ID" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -202,7 +202,9 @@ static int overwrite(const struct local *self, int from, int target,
 	code = local_copy_range(&copy, NULL, &all, error);
 	if (code)
 		return code;
-	if (local_stat_at(target, "", &now) ||
+	/* Before the mode, which may take the right to set it. */
+	if (local_carry_publish(from, target) ||
+	    local_stat_at(target, "", &now) ||
 	    local_apply_attributes(target, &now, &trailer->attributes) ||
 	    (self->sync_data && fsync(target)))
 		return store_error_errno(error, errno, "write in place");
@@ -365,6 +367,7 @@ int local_write_in_place(struct local *self, struct store_context *context,
 		return code;
 	trailer_fill(self, job, old, &trailer);
 	if (reserve(from, target, job->size) ||
+	    local_set_publish(from, job->request->publish) ||
 	    trailer_write(from, &trailer, job->key) ||
 	    (self->sync_data && fsync(from)) || stand(self, job, &standing))
 		return local_fail(error, errno, "write");

@@ -7,17 +7,26 @@
  * But a crash leaves no torn file:
  *
  *	1. the new version is whole in a temporary, with a trailer that names
- *	   its target, and fsynced;
+ *	   its target and the id of the put as its extended attribute, and
+ *	   fsynced;
  *	2. the temporary becomes a journal: it is linked into the root's
  *	   folder ".storefs-tmp.journal" (or beside the file, where that
  *	   cannot be), which is fsynced;
- *	3. attributes and bytes are copied over the target, which is fsynced;
+ *	3. attributes, bytes and then the id are copied over the target,
+ *	   which is fsynced;
  *	4. the journal is removed, and with the last one its folder.
  *
  * The writer holds the flock of its target from before 2 to after 4, so a
  * journal whose target can be flocked was left behind.  Opening a store finds
  * the folder, if there is one, and finishes step 3; so does the next write
  * to that target.  A journal whose target cannot be found stays where it is.
+ *
+ * What a crash means to the id: before 2 is durable the target is untouched
+ * and shows the id it had, and the put never arrived.  After that the put
+ * counts, and whoever opens the store finds bytes and id complete.  Only a
+ * journal that had to stand beside its file waits for the next write there or
+ * the next listing of the folder: until then the target may be torn, with
+ * either id, as the disk may have got the attribute before the bytes.
  *
  * Trailer, at the end of the journal, integers little-endian:
  *	key			bytes of the target's key

@@ -367,7 +367,7 @@ static char *local_identity(void *self)
 	 STORE_CAP_PINNED_READ | STORE_CAP_FOLDERS | STORE_CAP_MOVE_FOLDER |  \
 	 STORE_CAP_EXCHANGE | STORE_CAP_POSIX | STORE_CAP_LINKS |             \
 	 STORE_CAP_SYMLINKS | STORE_CAP_NODES | STORE_CAP_XATTR |             \
-	 STORE_CAP_USAGE | STORE_CAP_SPARSE)
+	 STORE_CAP_USAGE | STORE_CAP_SPARSE | STORE_CAP_PUBLISH_ID)
 
 static uint64_t local_has(void *self)
 {
@@ -375,7 +375,8 @@ static uint64_t local_has(void *self)
 	uint64_t has = LOCAL_CAPABILITIES;
 
 	if (atomic_load(&local->lacks_xattrs))
-		has &= ~(uint64_t)(STORE_CAP_XATTR | STORE_CAP_USER_METADATA);
+		has &= ~(uint64_t)(STORE_CAP_XATTR | STORE_CAP_USER_METADATA |
+				   STORE_CAP_PUBLISH_ID);
 	if (atomic_load(&local->lacks_locks))
 		has &= ~(uint64_t)STORE_CAP_CONDITIONAL;
 	return has;

@@ -74,7 +74,13 @@ static int dress(const struct put *put)
 
 	if (keeps(put) && local_carry_xattrs(put->old, fd, put->request))
 		return -1;
-	if (local_apply_xattrs(fd, put->request) || local_stat_at(fd, "", &now))
+	if (local_apply_xattrs(fd, put->request))
+		return -1;
+	/* Last of the attributes: it takes the room they leave. */
+	if (put->request->publish &&
+	    local_set_publish(fd, put->request->publish))
+		return -1;
+	if (local_stat_at(fd, "", &now))
 		return -1;
 	return local_apply_attributes(fd, &now, &wanted);
 }

@@ -439,7 +439,8 @@ const struct store_backend memory_backend = {
 			STORE_CAP_FOLDERS | STORE_CAP_MOVE_FOLDER |
 			STORE_CAP_EXCHANGE | STORE_CAP_POSIX | STORE_CAP_LINKS |
 			STORE_CAP_SYMLINKS | STORE_CAP_NODES | STORE_CAP_XATTR |
-			STORE_CAP_USAGE | STORE_CAP_SPARSE,
+			STORE_CAP_USAGE | STORE_CAP_SPARSE |
+			STORE_CAP_PUBLISH_ID,
 	.concurrency = STORE_PARALLEL,
 	.from_url = memory_from_url,
 	.configure = memory_configure,

@@ -168,19 +168,28 @@ static int copy_metadata(const struct store_metadata *from,
 	return code;
 }
 
+static int copy_details(const struct node_extra *extra,
+			struct store_details *copy)
+{
+	int code = copy_text(extra->content_type, &copy->content_type);
+
+	if (!code)
+		code = copy_text(extra->target, &copy->target);
+	if (!code)
+		code = copy_metadata(&extra->metadata, &copy->metadata);
+	return code;
+}
+
 int node_details(const struct node *node, struct store_details *details)
 {
 	struct store_details copy;
-	int code;
+	int code = STORE_OK;
 
-	if (!node->extra)
-		return STORE_OK;
 	store_details_init(&copy);
-	code = copy_text(node->extra->content_type, &copy.content_type);
-	if (!code)
-		code = copy_text(node->extra->target, &copy.target);
-	if (!code)
-		code = copy_metadata(&node->extra->metadata, &copy.metadata);
+	copy.has_publish = node->has_publish;
+	memcpy(copy.publish, node->publish, sizeof(copy.publish));
+	if (node->extra)
+		code = copy_details(node->extra, &copy);
 	if (code)
 		store_details_release(&copy);
 	else
@@ -240,6 +249,15 @@ int node_set_target(struct node *node, const char *target)
 	if (!node_extra(node))
 		return STORE_NO_MEMORY;
 	return replace_text(&node->extra->target, target);
+}
+
+void node_set_publish(struct node *node, const uint8_t *publish)
+{
+	node->has_publish = publish != NULL;
+	if (publish)
+		memcpy(node->publish, publish, sizeof(node->publish));
+	else
+		memset(node->publish, 0, sizeof(node->publish));
 }
 
 int node_copy_extra(struct node *to, const struct node *from)

@@ -32,6 +32,8 @@ struct node {
 	enum store_type type;
 	uint32_t links;	  /* names; of a folder 0 or 1 */
 	uint32_t folders; /* folders directly in this one */
+	bool has_publish;
+	uint8_t publish[STORE_PUBLISH_SIZE]; /* of the put of the content */
 	uint64_t id;
 	uint64_t version; /* of the content */
 	struct store_attributes attributes;
@@ -70,7 +72,9 @@ int node_set_metadata(struct node *node, const struct store_metadata *metadata)
 int node_set_content_type(struct node *node, const char *content_type)
 	STORE_WARN_UNUSED;
 int node_set_target(struct node *node, const char *target) STORE_WARN_UNUSED;
-/* Everything but names, id, times and content. */
+/* NULL for none. */
+void node_set_publish(struct node *node, const uint8_t *publish);
+/* Everything but names, id, times, content and the id of its put. */
 int node_copy_extra(struct node *to, const struct node *from) STORE_WARN_UNUSED;
 
 /* Borrowed; NULL when absent. */

@@ -87,6 +87,7 @@ static void put_into(struct node *old, struct node *made,
 		node_set_attributes(old, request->attributes);
 	old->ctime = made->ctime;
 	old->version = made->version;
+	node_set_publish(old, request->publish);
 	old->extra = made->extra;
 	old->blob = made->blob;
 	made->extra = extra;
@@ -117,6 +118,7 @@ static int put_publish_locked(struct memory *memory,
 	}
 	node->blob = blob;
 	node->version = ++memory->versions;
+	node_set_publish(node, request->publish);
 	if (keep) {
 		put_into(keep, node, request);
 		node_info(keep, memory->prefix, info);

@@ -44,6 +44,7 @@ sqlite_database_new(const struct sqlite_settings *settings)
 	atomic_init(&database->ready, false);
 	atomic_init(&database->lacks_side, false);
 	atomic_init(&database->lacks_metadata, false);
+	atomic_init(&database->lacks_publish, false);
 	lock_init(&database->lock);
 	condition_init(&database->changed);
 	return database;
@@ -190,6 +191,12 @@ static void roll_back(struct sqlite_connection *connection)
 	connection->context = context;
 }
 
+/* All that this version makes, but for the index. */
+static bool is_complete(const struct sqlite_shape *shape)
+{
+	return shape->table && shape->side && shape->publish;
+}
+
 /*
  * Tables of ours may have been made by another process since.  That they go
  * away is nobody's business but an administrator's.
@@ -197,7 +204,7 @@ static void roll_back(struct sqlite_connection *connection)
 static int refresh_shape(struct sqlite_connection *connection,
 			 struct store_error *error)
 {
-	if (connection->shape.table && connection->shape.side)
+	if (is_complete(&connection->shape))
 		return STORE_OK;
 	return sqlite_schema_detect(connection, error);
 }
@@ -234,8 +241,7 @@ static int complete_tables(struct sqlite_txn *txn)
 
 	if (code)
 		return code;
-	if (txn->database->settings.create &&
-	    (!connection->shape.table || !connection->shape.side))
+	if (txn->database->settings.create && !is_complete(&connection->shape))
 		return make_tables(txn);
 	return connection->shape.table ? STORE_OK
 				       : no_table(connection, txn->error);
@@ -440,6 +446,14 @@ int sqlite_read(struct sqlite_database *database, struct store_context *context,
 
 /* ---- opening ---- */
 
+/* An id belongs to a version of ours, which is known by the time of its row. */
+static bool lacks_publish(const struct sqlite_database *database,
+			  const struct sqlite_shape *shape)
+{
+	return !shape->modified_at ||
+	       (!database->settings.create && !shape->publish);
+}
+
 /* Does the file have what reading needs? */
 static int open_body(struct sqlite_database *database,
 		     struct store_context *context, struct store_error *error)
@@ -463,6 +477,9 @@ static int open_body(struct sqlite_database *database,
 		atomic_store(&database->lacks_metadata,
 			     !writer->shape.user_metadata);
 	}
+	if (!code && writer->shape.table)
+		atomic_store(&database->lacks_publish,
+			     lacks_publish(database, &writer->shape));
 	return code;
 }
 

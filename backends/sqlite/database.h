@@ -32,6 +32,7 @@ struct sqlite_database {
 	/* What of a table we may not make was there then. */
 	atomic_bool lacks_side;
 	atomic_bool lacks_metadata;
+	atomic_bool lacks_publish;
 
 	struct lock lock;
 	struct condition changed; /* broadcast with every release */

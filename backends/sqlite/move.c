@@ -268,6 +268,8 @@ static int copy_node(struct sqlite_txn *txn, struct move_job *job, bool reuse,
 		node->version = job->to.node.version;
 		sqlite_node_new_version(txn, node);
 		code = sqlite_xattrs_delete(txn, node->id);
+		if (!code)
+			code = sqlite_node_publish(txn, node, NULL);
 		return code ? code : sqlite_node_update(txn, node);
 	}
 	if (node->type == STORE_TYPE_SYMLINK)

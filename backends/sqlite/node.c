@@ -128,6 +128,22 @@ int sqlite_node_update(struct sqlite_txn *txn, const struct sqlite_node *node)
 	return txn_run(txn, s);
 }
 
+int sqlite_node_publish(struct sqlite_txn *txn, const struct sqlite_node *node,
+			const uint8_t *publish)
+{
+	sqlite3_stmt *s;
+
+	if (!txn->connection->shape.publish)
+		return STORE_OK;
+	s = txn_prepare(txn, SQL_NODE_PUBLISH);
+	if (!s)
+		return txn->error->code;
+	bind_number(s, 1, node->id);
+	if (publish)
+		bind_blob(s, 2, publish, STORE_PUBLISH_SIZE);
+	return txn_run(txn, s);
+}
+
 /* ---- statements with a key or a number ---- */
 
 static int run_key(struct sqlite_txn *txn, enum sqlite_sql which,

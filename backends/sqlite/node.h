@@ -24,9 +24,13 @@ void sqlite_node_new_version(const struct sqlite_txn *txn,
 /* Fills node->id.  `target` of a symlink, else NULL. */
 int sqlite_node_insert(struct sqlite_txn *txn, struct sqlite_node *node,
 		       const char *target) STORE_WARN_UNUSED;
-/* Everything but rdev and target. */
+/* Everything but rdev, target and publish. */
 int sqlite_node_update(struct sqlite_txn *txn, const struct sqlite_node *node)
 	STORE_WARN_UNUSED;
+
+/* The id of the put that makes the content, STORE_PUBLISH_SIZE bytes or NULL. */
+int sqlite_node_publish(struct sqlite_txn *txn, const struct sqlite_node *node,
+			const uint8_t *publish) STORE_WARN_UNUSED;
 
 /* What the row of the data table looks like now. */
 struct sqlite_stamp {

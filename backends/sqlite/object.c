@@ -312,8 +312,7 @@ static int can_write_in_place(struct sqlite_txn *txn,
 	return STORE_OK;
 }
 
-static int write_in_place(struct sqlite_txn *txn,
-			  const struct sqlite_object *object,
+static int write_in_place(struct sqlite_txn *txn, struct sqlite_object *object,
 			  const struct sqlite_body *body)
 {
 	CLEANUP_FREE unsigned char *data = malloc(SQLITE_PIECE);
@@ -329,6 +328,7 @@ static int write_in_place(struct sqlite_txn *txn,
 	code = blob_open(&to, object->rowid, true);
 	if (!code)
 		code = write_body(&walk, false);
+	object->modified_at = object->old_modified_at;
 	return code;
 }
 

@@ -30,9 +30,10 @@ struct sqlite_body {
 /* What a row is to be. */
 struct sqlite_object {
 	const char *key;
-	bool exists; /* it is row `rowid`, of `old_size` bytes */
+	bool exists; /* it is row `rowid`, with what is `old_...` */
 	int64_t rowid;
 	uint64_t old_size;
+	double old_modified_at;
 	double modified_at;
 	/* Leave content_type, extra and user_metadata unless given. */
 	bool keep_columns;

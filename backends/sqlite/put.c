@@ -50,6 +50,7 @@ static int write_row(struct sqlite_txn *txn, const struct put_job *job,
 		.exists = entry->object,
 		.rowid = entry->rowid,
 		.old_size = entry->size,
+		.old_modified_at = entry->modified_at,
 		.modified_at = modified_at(txn, request),
 		.keep_columns =
 			entry->object && (request->flags & BACKEND_PUT_KEEP),
@@ -234,6 +235,9 @@ static int put_node(struct sqlite_txn *txn, const struct put_job *job,
 				       entry->node.links > 1, stamp);
 	if (!code)
 		code = put_xattrs(txn, job, &entry->node);
+	if (!code)
+		code = sqlite_node_publish(txn, &entry->node,
+					   job->request->publish);
 	return code;
 }
 

@@ -239,10 +239,10 @@ static int detect_columns(struct sqlite_connection *connection,
 	return code;
 }
 
-static int detect_name(struct sqlite_connection *connection, const char *suffix,
-		       bool *found, struct store_error *error)
+static int detect(struct sqlite_connection *connection, enum sqlite_sql which,
+		  const char *suffix, bool *found, struct store_error *error)
 {
-	struct sqlite3_stmt *s = sqlite_prepare(connection, SQL_HAS, error);
+	struct sqlite3_stmt *s = sqlite_prepare(connection, which, error);
 	int code;
 
 	if (!s)
@@ -261,11 +261,14 @@ int sqlite_schema_detect(struct sqlite_connection *connection,
 	int code = detect_columns(connection, &shape, error);
 
 	if (!code)
-		code = detect_name(connection, "_storefs_names", &shape.side,
-				   error);
+		code = detect(connection, SQL_HAS, "_storefs_names",
+			      &shape.side, error);
 	if (!code)
-		code = detect_name(connection, "_storefs_list", &shape.index,
-				   error);
+		code = detect(connection, SQL_HAS, "_storefs_list",
+			      &shape.index, error);
+	if (!code && shape.side)
+		code = detect(connection, SQL_HAS_PUBLISH, "_storefs_nodes",
+			      &shape.publish, error);
 	if (code)
 		return code;
 	if (memcmp(&shape, &connection->shape, sizeof(shape)) != 0)
@@ -308,7 +311,8 @@ static const char *const side_sql[] = {
 	"\tatime INTEGER,\n"
 	"\tctime INTEGER NOT NULL,\n"
 	"\trdev INTEGER NOT NULL,\n"
-	"\ttarget BLOB\n"
+	"\ttarget BLOB,\n"
+	"\tpublish BLOB\n"
 	")",
 	"CREATE TABLE {N} (\n"
 	"\tkey TEXT PRIMARY KEY NOT NULL,\n"
@@ -336,6 +340,9 @@ static const char *const side_sql[] = {
 	"INSERT INTO {N} (key, node, type) VALUES ('', 1, 2)",
 	NULL,
 };
+
+/* For tables of ours made before there was such a column. */
+static const char publish_sql[] = "ALTER TABLE {D} ADD COLUMN publish BLOB";
 
 static int create(struct sqlite_connection *connection, const char *template,
 		  struct store_error *error)
@@ -365,6 +372,8 @@ int sqlite_schema_create(struct sqlite_connection *connection, bool index,
 	}
 	if (!code && index && !shape->index)
 		code = create(connection, index_sql, error);
+	if (!code && shape->side && !shape->publish)
+		code = create(connection, publish_sql, error);
 	for (size_t i = 0; !code && !shape->side && side_sql[i]; i++)
 		code = create(connection, side_sql[i], error);
 	if (!code)

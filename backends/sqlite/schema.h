@@ -12,7 +12,8 @@
  * What the layout has no place for lives in tables of ours, whose names start
  * with that of the data table:
  *
- *	T_storefs_nodes	  what a name leads to: type, attributes, version
+ *	T_storefs_nodes	  what a name leads to: type, attributes, version, and
+ *			  of a file the id of the put that made the version
  *	T_storefs_names	  key -> node; for a file also what its row in the data
  *			  table looked like when we wrote it (rowid, size,
  *			  modified_at), by which a foreign write is known
@@ -49,8 +50,9 @@ struct sqlite_shape {
 	 * walking along the body.
 	 */
 	bool data_last;
-	bool side;  /* our tables */
-	bool index; /* T_storefs_list */
+	bool side;    /* our tables */
+	bool publish; /* T_storefs_nodes.publish, which came later */
+	bool index;   /* T_storefs_list */
 };
 
 /* Is it a name we put into SQL?  Letters, digits, '_', not "sqlite_...". */

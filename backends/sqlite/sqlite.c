@@ -237,6 +237,8 @@ static uint64_t sqlite_has(void *self)
 				    STORE_CAP_NODES | STORE_CAP_XATTR);
 	if (atomic_load(&database->lacks_metadata))
 		caps &= ~(uint64_t)STORE_CAP_USER_METADATA;
+	if (atomic_load(&database->lacks_publish))
+		caps &= ~(uint64_t)STORE_CAP_PUBLISH_ID;
 	return caps;
 }
 
@@ -324,7 +326,8 @@ const struct store_backend sqlite_backend = {
 			STORE_CAP_COMPOSE | STORE_CAP_FOLDERS |
 			STORE_CAP_MOVE_FOLDER | STORE_CAP_EXCHANGE |
 			STORE_CAP_POSIX | STORE_CAP_LINKS | STORE_CAP_SYMLINKS |
-			STORE_CAP_NODES | STORE_CAP_XATTR | STORE_CAP_USAGE,
+			STORE_CAP_NODES | STORE_CAP_XATTR | STORE_CAP_USAGE |
+			STORE_CAP_PUBLISH_ID,
 	.concurrency = STORE_PARALLEL,
 	.from_url = sqlite_from_url,
 	.configure = sqlite_configure,

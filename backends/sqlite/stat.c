@@ -75,6 +75,49 @@ static int file_details(struct sqlite_txn *txn, int64_t rowid,
 	return code;
 }
 
+/* Of the version that is there: content that is not ours came by no put. */
+static int file_publish(struct sqlite_txn *txn,
+			const struct sqlite_entry *entry,
+			struct store_details *details)
+{
+	sqlite3_stmt *s;
+	bool row;
+	int code;
+
+	if (!txn->connection->shape.publish || !entry->ours ||
+	    !entry->node.version)
+		return STORE_OK;
+	s = txn_prepare(txn, SQL_PUBLISH);
+	if (!s)
+		return txn->error->code;
+	bind_number(s, 1, entry->node.id);
+	code = txn_step(txn, s, &row);
+	if (!code && row && sqlite3_column_bytes(s, 0) == STORE_PUBLISH_SIZE) {
+		details->has_publish = true;
+		memcpy(details->publish, sqlite3_column_blob(s, 0),
+		       STORE_PUBLISH_SIZE);
+	}
+	sqlite3_reset(s);
+	return code;
+}
+
+static int fill_details(struct sqlite_txn *txn,
+			const struct sqlite_entry *entry,
+			struct store_details *details)
+{
+	int code = STORE_OK;
+
+	if (entry->type == STORE_TYPE_FILE) {
+		code = file_details(txn, entry->rowid, details);
+		if (!code)
+			code = file_publish(txn, entry, details);
+	} else if (entry->type == STORE_TYPE_SYMLINK) {
+		code = sqlite_node_target(txn, entry->node.id,
+					  &details->target);
+	}
+	return code;
+}
+
 static int stat_body(struct sqlite_txn *txn, void *arg)
 {
 	const struct stat_job *job = arg;
@@ -85,10 +128,8 @@ static int stat_body(struct sqlite_txn *txn, void *arg)
 	if (code)
 		return code;
 	store_details_init(&made);
-	if (job->details && entry.type == STORE_TYPE_FILE)
-		code = file_details(txn, entry.rowid, &made);
-	if (job->details && entry.type == STORE_TYPE_SYMLINK)
-		code = sqlite_node_target(txn, entry.node.id, &made.target);
+	if (job->details)
+		code = fill_details(txn, &entry, &made);
 	if (code) {
 		store_details_release(&made);
 		return code;

@@ -52,6 +52,9 @@ static const struct sql_text texts[SQL_STATEMENTS] = {
 	[SQL_HAS] = { "SELECT 1 FROM sqlite_master "
 		      "WHERE name = ?1 || ?2 COLLATE NOCASE",
 		      NULL },
+	[SQL_HAS_PUBLISH] = { "SELECT 1 FROM pragma_table_info(?1 || ?2) "
+			      "WHERE name = 'publish'",
+			      NULL },
 
 	[SQL_LOOKUP] = { "SELECT " OBJECT_COLUMNS ", " SIDE_COLUMNS
 			 ", " OBJECTS_BELOW " OR " SPECIAL_BELOW
@@ -78,6 +81,7 @@ static const struct sql_text texts[SQL_STATEMENTS] = {
 	[SQL_KEY_OF_ROW] = { "SELECT key FROM {T} WHERE rowid = ?1", NULL },
 	[SQL_DETAILS] = { "SELECT {DETAILS} FROM {T} WHERE rowid = ?1", NULL },
 	[SQL_TARGET] = { "SELECT target FROM {D} WHERE id = ?1", NULL },
+	[SQL_PUBLISH] = { "SELECT publish FROM {D} WHERE id = ?1", NULL },
 	[SQL_NAMES_OF_NODE] = { "SELECT key FROM {N} INDEXED BY {K} "
 				"WHERE node = ?1 AND linked = 1",
 				NULL },
@@ -129,6 +133,10 @@ static const struct sql_text texts[SQL_STATEMENTS] = {
 	[SQL_NODE_UNLINK] = { "UPDATE {D} SET links = links - 1, ctime = ?2 "
 			      "WHERE id = ?1",
 			      NULL },
+	/* No write where there is none and none was. */
+	[SQL_NODE_PUBLISH] = { "UPDATE {D} SET publish = ?2 "
+			       "WHERE id = ?1 AND publish IS NOT ?2",
+			       NULL },
 	[SQL_NAME_PUT] = { "INSERT OR REPLACE INTO {N} (key, node, type, "
 			   "linked, object, size, modified_at) "
 			   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",

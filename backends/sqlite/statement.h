@@ -31,6 +31,7 @@ enum sqlite_sql {
 	SQL_ROLLBACK,
 	SQL_TABLE_INFO,
 	SQL_HAS,
+	SQL_HAS_PUBLISH,
 	/* asking */
 	SQL_LOOKUP,
 	SQL_LIST,
@@ -39,6 +40,7 @@ enum sqlite_sql {
 	SQL_KEY_OF_ROW,
 	SQL_DETAILS,
 	SQL_TARGET,
+	SQL_PUBLISH,
 	SQL_NAMES_OF_NODE,
 	/* rows of the data table */
 	SQL_OBJECT_DATA,
@@ -57,6 +59,7 @@ enum sqlite_sql {
 	SQL_NODE_UPDATE,
 	SQL_NODE_DELETE,
 	SQL_NODE_UNLINK,
+	SQL_NODE_PUBLISH,
 	SQL_NAME_PUT,
 	SQL_NAME_LINKED,
 	SQL_NAME_DELETE,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * See base64.h.  Called by the JSON output of storectl for keys and values
- * that are not UTF-8.  Pure functions.
+ * See base64.h.  Called where JSON holds keys and values that are not UTF-8.
+ * Pure functions.
  */
 #include "config.h"
 
@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char base64_alphabet[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -43,6 +44,61 @@ char *base64_encode(const void *data, size_t length)
 		base64_group(in + i * 3, length - i * 3, text + i * 4);
 	text[groups * 4] = '\0';
 	return text;
+}
+
+/* The six bits of a character, -1 outside of the alphabet. */
+static int base64_bits(char c)
+{
+	const char *found = c ? strchr(base64_alphabet, c) : NULL;
+
+	return found ? (int)(found - base64_alphabet) : -1;
+}
+
+/* How many bytes a group of four holds, 0 when it is none. */
+static size_t base64_ungroup(const char *in, bool last, unsigned char out[3])
+{
+	size_t padding = in[3] != '=' ? 0 : in[2] == '=' ? 2 : 1;
+	uint32_t bits = 0;
+
+	for (size_t i = 0; i < 4; i++) {
+		int six = i < 4 - padding ? base64_bits(in[i]) : 0;
+
+		if (six < 0)
+			return 0;
+		bits = bits << 6 | (uint32_t)six;
+	}
+	for (size_t i = 0; i < 3; i++)
+		out[i] = (unsigned char)(bits >> (16 - 8 * i));
+	/* Bits that no byte has would give one text two forms. */
+	if (padding && (!last || out[3 - padding]))
+		return 0;
+	return 3 - padding;
+}
+
+char *base64_decode(const char *text, size_t *length)
+{
+	size_t size = strlen(text), done = 0;
+	char *data;
+
+	if (size % 4)
+		return NULL;
+	data = malloc(size / 4 * 3 + 1);
+	for (size_t i = 0; data && i < size; i += 4) {
+		unsigned char group[3];
+		size_t count = base64_ungroup(text + i, i + 4 == size, group);
+
+		if (!count) {
+			free(data);
+			return NULL;
+		}
+		memcpy(data + done, group, count);
+		done += count;
+	}
+	if (!data)
+		return NULL;
+	data[done] = '\0';
+	*length = done;
+	return data;
 }
 
 /* Length of the character this byte starts, with the bits it contributes. */

@@ -11,6 +11,11 @@
 
 /* malloc'd, NUL-terminated; NULL when out of memory. */
 char *base64_encode(const void *data, size_t length);
+/*
+ * The reverse, exactly what encoding gives; NUL behind it.  NULL when out of
+ * memory, or when it is something else.
+ */
+char *base64_decode(const char *text, size_t *length);
 
 /*
  * Length in bytes (1 to 4) of the well-formed UTF-8 character (RFC 3629) at

@@ -70,3 +70,8 @@ void condition_broadcast(struct condition *condition)
 {
 	pthread_cond_broadcast(&condition->cond);
 }
+
+void condition_signal(struct condition *condition)
+{
+	pthread_cond_signal(&condition->cond);
+}

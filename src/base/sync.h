@@ -48,5 +48,7 @@ void condition_wait(struct condition *condition, struct lock *lock)
 int condition_wait_until(struct condition *condition, struct lock *lock,
 			 int64_t until_ns) REQUIRES(*lock);
 void condition_broadcast(struct condition *condition);
+/* Wake one of those who wait, when any of them will do. */
+void condition_signal(struct condition *condition);
 
 #endif

@@ -42,6 +42,7 @@ void args_init(struct args *args)
 		.depth = -1,
 		.mode = -1,
 		.length = -1,
+		.wait_ns = -1,
 	};
 }
 
@@ -104,12 +105,31 @@ struct args_scan {
 	int count;
 };
 
+static bool args_has(const struct arg_option *options, const char *name)
+{
+	for (; options && options->name; options++)
+		if (!strcmp(options->name, name))
+			return true;
+	return false;
+}
+
+static bool args_scan_has(const struct args_scan *scan, const char *name)
+{
+	for (int i = 0; i < scan->count; i++)
+		if (!strcmp(scan->known[i]->name, name))
+			return true;
+	return false;
+}
+
 static void args_scan_add(struct args_scan *scan,
 			  const struct arg_option *options, char **letters)
 {
 	for (; options && options->name; options++) {
 		int index = scan->count;
 
+		/* A command may mean something else by a common name. */
+		if (args_scan_has(scan, options->name))
+			continue;
 		if (index == ARGS_MAX)
 			abort();
 		scan->known[index] = options;
@@ -197,17 +217,26 @@ int args_parse(struct args *args, const struct arg_option *options, int argc,
 	return STORE_OK;
 }
 
+static void args_print_one(const struct arg_option *option)
+{
+	const char *value = option->value ? option->value : "";
+	char left[64];
+
+	snprintf(left, sizeof(left), "%c%c%s--%s%s%s",
+		 option->letter ? '-' : ' ',
+		 option->letter ? option->letter : ' ',
+		 option->letter ? ", " : "  ", option->name, *value ? " " : "",
+		 value);
+	printf("  %-24s %s\n", left, option->help);
+}
+
 void args_print(const struct arg_option *options)
 {
-	for (; options && options->name; options++) {
-		char left[64];
-		const char *value = options->value ? options->value : "";
+	const struct arg_option *each;
 
-		snprintf(left, sizeof(left), "%c%c%s--%s%s%s",
-			 options->letter ? '-' : ' ',
-			 options->letter ? options->letter : ' ',
-			 options->letter ? ", " : "  ", options->name,
-			 *value ? " " : "", value);
-		printf("  %-24s %s\n", left, options->help);
-	}
+	for (each = options; each && each->name; each++)
+		args_print_one(each);
+	for (each = args_common; each->name; each++)
+		if (!args_has(options, each->name))
+			args_print_one(each);
 }

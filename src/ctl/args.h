@@ -28,6 +28,11 @@ struct args {
 	bool preserve;
 	bool no_clobber;
 	bool parents;
+	bool all;
+	bool raw;
+	bool offline;
+	bool follow;
+	bool lazy;
 	int64_t depth; /* -1: all */
 	int64_t mode;  /* -1: not given */
 	int64_t offset;
@@ -35,6 +40,9 @@ struct args {
 	const char *pattern;
 	const char *algorithm;
 	const char *fstab;
+	const char *staging_dir;
+	const char *source;
+	int64_t wait_ns; /* in all, -1: not given */
 };
 
 enum arg_kind {
@@ -55,7 +63,10 @@ struct arg_option {
 	const char *help;
 };
 
-/* Those every command takes; ended by a NULL name, as all tables. */
+/*
+ * Those every command takes, unless its own table has one of that name; ended
+ * by a NULL name, as all tables.
+ */
 extern const struct arg_option args_common[];
 
 void args_init(struct args *args);
@@ -66,7 +77,10 @@ void args_init(struct args *args);
  */
 int args_parse(struct args *args, const struct arg_option *options, int argc,
 	       char **argv, bool stop, int *first) STORE_WARN_UNUSED;
-/* One line per option, for --help. */
+/*
+ * One line per option for --help, the common ones behind those of the
+ * command (NULL: only these).
+ */
 void args_print(const struct arg_option *options);
 
 #endif

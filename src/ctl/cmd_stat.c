@@ -89,15 +89,30 @@ static void stat_json_xattr(void *arg, const struct stat_xattr *xattr)
 	record.json = NULL;
 }
 
+/* Room for the id of a put in hex, with its NUL. */
+#define STAT_PUBLISH_MAX (2 * STORE_PUBLISH_SIZE + 1)
+
+static const char *stat_publish(const struct store_details *details,
+				char text[STAT_PUBLISH_MAX])
+{
+	for (size_t i = 0; i < STORE_PUBLISH_SIZE; i++)
+		snprintf(text + 2 * i, 3, "%02x", details->publish[i]);
+	return text;
+}
+
 static void stat_json_details(struct record *record,
 			      const struct store_details *details)
 {
+	char publish[STAT_PUBLISH_MAX];
+
 	if (details->target)
 		record_bytes(record, "target", details->target);
 	if (details->content_type)
 		record_bytes(record, "content_type", details->content_type);
 	if (details->digest)
 		record_bytes(record, "digest", details->digest);
+	if (details->has_publish)
+		record_text(record, "publish", stat_publish(details, publish));
 	if (details->metadata.count > 0)
 		record_json(record, "metadata",
 			    json_from_metadata(&details->metadata));
@@ -201,29 +216,37 @@ static void stat_print_info(const struct store_info *info)
 		       info->version.weak ? " (weak)" : "");
 }
 
-static int stat_text(struct ctl *ctl, const struct place *place,
-		     const struct store_info *info,
-		     const struct store_details *details,
-		     struct store_error *error)
+static void stat_print_details(const struct store_details *details)
 {
-	int code;
-	size_t i;
+	char publish[STAT_PUBLISH_MAX];
 
-	out_name(place->label, place->key);
-	putchar('\n');
-	stat_print_info(info);
 	if (details->target)
 		stat_line("target", details->target);
 	if (details->content_type)
 		stat_line("content type", details->content_type);
 	if (details->digest)
 		stat_line("digest", details->digest);
-	for (i = 0; i < details->metadata.count; i++) {
+	if (details->has_publish)
+		stat_line("put id", stat_publish(details, publish));
+	for (size_t i = 0; i < details->metadata.count; i++) {
 		printf("  metadata      ");
 		out_name("", details->metadata.pairs[i].name);
 		out_name(" = ", details->metadata.pairs[i].value);
 		putchar('\n');
 	}
+}
+
+static int stat_text(struct ctl *ctl, const struct place *place,
+		     const struct store_info *info,
+		     const struct store_details *details,
+		     struct store_error *error)
+{
+	int code;
+
+	out_name(place->label, place->key);
+	putchar('\n');
+	stat_print_info(info);
+	stat_print_details(details);
 	code = stat_xattrs(ctl, place, stat_print_xattr, NULL, error);
 	stat_line("backend", store_backend_name(place->store));
 	printf("  capabilities ");

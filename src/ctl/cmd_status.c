@@ -2,25 +2,16 @@
 /*
  * status: what running mounts are doing.  The kernel lists the mounts
  * (mounts.c), each tells its control socket, and the driver behind that tells
- * the rest (control.c).  A driver that is gone or stuck is reported, never
+ * the rest (driver.c).  A driver that is gone or stuck is reported, never
  * waited for.
  */
 #include "config.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "src/base/buf.h"
-#include "src/ctl/control.h"
-#include "src/ctl/ctl.h"
-#include "src/ctl/mounts.h"
-
-/* A status is answered from memory: slower than this is stuck. */
-#define STATUS_TIMEOUT_MS 5000
+#include "src/ctl/driver.h"
 
 struct status_number {
 	const char *name;
@@ -31,6 +22,7 @@ static const struct status_number status_numbers[] = {
 	{ "open_files", "open files" },
 	{ "dirty_files", "files not yet in the store" },
 	{ "failed_files", "files that could not be stored" },
+	{ "unfinished_files", "files that were never finished" },
 	{ "staged_bytes", "bytes staged" },
 	{ "nodes", "names the kernel holds" },
 	{ NULL, NULL },
@@ -85,25 +77,43 @@ static void status_errors(const struct json *errors)
 	}
 }
 
-static void status_print(const struct mount_entry *mount,
-			 const struct json *answer)
+static void status_driver(const struct json *answer)
 {
-	const struct status_number *each;
 	const char *commit = json_get_text(answer, "commit");
-	const char *source = json_get_text(answer, "source");
 
-	out_name("", mount->target);
-	fputs("\n  source      ", stdout);
-	out_name("", source ? source : mount->source);
 	printf("\n  driver      process %" PRId64 ", up ",
 	       json_get_number(answer, "pid", 0));
 	status_uptime(json_get_number(answer, "uptime", 0));
 	fputs("\n  commit      ", stdout);
 	out_name("", commit ? commit : "?");
+	if (json_get_flag(answer, "paused"))
+		fputs("\n  paused      no uploads are begun", stdout);
+}
+
+static void status_print(const char *name, const struct json *answer)
+{
+	const struct status_number *each;
+	const char *source = json_get_text(answer, "source");
+	const char *mountpoint = json_get_text(answer, "mountpoint");
+	const char *staging = json_get_text(answer, "staging_dir");
+
+	out_name("", mountpoint ? mountpoint : name);
+	fputs("\n  source      ", stdout);
+	out_name("", source ? source : "?");
+	if (json_get_flag(answer, "offline"))
+		fputs("\n  driver      none", stdout);
+	else
+		status_driver(answer);
+	if (staging) {
+		fputs("\n  staging     ", stdout);
+		out_name("", staging);
+	}
 	putchar('\n');
 	for (each = status_numbers; each->name; each++)
-		printf("  %-11" PRId64 " %s\n",
-		       json_get_number(answer, each->name, 0), each->text);
+		if (json_get(answer, each->name))
+			printf("  %-11" PRId64 " %s\n",
+			       json_get_number(answer, each->name, 0),
+			       each->text);
 	if (json_get(answer, "counters"))
 		status_counters(json_get(answer, "counters"));
 	if (json_get(answer, "errors"))
@@ -124,113 +134,68 @@ static void status_json(struct ctl *ctl, const struct json *answer)
 	ctl_fail(ctl, NULL, NULL, &error);
 }
 
-static void status_mount(struct ctl *ctl, const struct mount_entry *mount)
+static void status_target(struct ctl *ctl, struct driver *driver)
 {
+	struct json *command = client_command("status"), *answer = NULL;
 	struct store_error error = STORE_ERROR_INIT;
-	CLEANUP_FREE char *path = NULL;
-	struct json *answer = NULL;
-	int code = mount_control_path(mount->target, STATUS_TIMEOUT_MS, &path,
-				      &error);
 
-	if (!code)
-		code = control_ask(path, "status", STATUS_TIMEOUT_MS, &answer,
-				   &error);
-	if (code)
-		ctl_fail(ctl, mount->target, NULL, &error);
+	if (!command)
+		store_error_set(&error, STORE_NO_MEMORY, "out of memory");
+	if (!command || client_ask(driver->client, command, CLIENT_TIMEOUT_NS,
+				   &answer, &error))
+		ctl_fail(ctl, driver->name, NULL, &error);
 	else if (ctl->args.json)
 		status_json(ctl, answer);
 	else
-		status_print(mount, answer);
+		status_print(driver->name, answer);
+	json_free(command);
 	json_free(answer);
 }
 
-/*
- * Make a path absolute and clean by its text alone: looking it up could hang
- * on the very mount that is asked about.
- */
-static int status_absolute(const char *operand, struct buf *path,
-			   struct store_error *error)
+/* ---- following ---- */
+
+static void status_follow(struct ctl *ctl, struct driver *driver)
 {
-	struct buf whole CLEANUP_BUF = BUF_INIT(2 * PATH_MAX);
-	char here[PATH_MAX];
-	const char *at;
-
-	if (operand[0] != '/') {
-		if (!getcwd(here, sizeof(here)))
-			return store_error_errno(error, errno, "%s", operand);
-		buf_addf(&whole, "%s/", here);
-	}
-	buf_add_text(&whole, operand);
-	for (at = buf_text(&whole); *at;) {
-		size_t length = strcspn(at, "/");
-
-		if (length == 2 && !strncmp(at, "..", 2)) {
-			while (path->length > 0 &&
-			       path->data[--path->length] != '/')
-				;
-		} else if (length > 0 && (length != 1 || *at != '.')) {
-			buf_add_char(path, '/');
-			buf_add(path, at, length);
-		}
-		at += length + (at[length] == '/');
-	}
-	if (path->length == 0)
-		buf_add_char(path, '/');
-	if (!path->failed)
-		path->data[path->length] = '\0';
-	return buf_error(path, "path", error);
-}
-
-static void status_operand(struct ctl *ctl, const struct mount_list *list,
-			   const char *operand)
-{
-	struct buf path CLEANUP_BUF = BUF_INIT(2 * PATH_MAX);
+	struct json *line = client_command("events");
 	struct store_error error = STORE_ERROR_INIT;
-	const struct mount_entry *mount;
-	CLEANUP_FREE char *real = NULL;
+	int code = line ? client_send(driver->client, line, &error)
+			: store_error_set(&error, STORE_NO_MEMORY,
+					  "out of memory");
 
-	if (status_absolute(operand, &path, &error)) {
-		ctl_fail(ctl, operand, NULL, &error);
-		return;
+	json_free(line);
+	while (!code) {
+		code = client_receive(driver->client, 0, &line, &error);
+		if (code)
+			break;
+		status_json(ctl, line);
+		json_free(line);
+		fflush(stdout);
 	}
-	mount = mount_list_find(list, buf_text(&path));
-	/* Symlinks are followed only when the text alone does not lead there. */
-	if (!mount && !mount_resolve(operand, STATUS_TIMEOUT_MS, &real, &error))
-		mount = mount_list_find(list, real);
-	if (!mount && error.code != STORE_TIMEOUT)
-		store_error_set(&error, STORE_NOT_FOUND,
-				"no store is mounted there");
-	if (mount)
-		status_mount(ctl, mount);
-	else
-		ctl_fail(ctl, operand, NULL, &error);
+	ctl_fail(ctl, driver->name, NULL, &error);
 }
 
 static void status_run(struct ctl *ctl, char **operands, int count)
 {
-	struct store_error error = STORE_ERROR_INIT;
-	struct mount_list list;
-	size_t i;
-	int each;
-
-	if (mount_list_read(&list, &error)) {
-		mount_list_release(&list);
-		ctl_fail(ctl, NULL, NULL, &error);
-		return;
-	}
-	for (each = 0; each < count; each++)
-		status_operand(ctl, &list, operands[each]);
-	for (i = 0; count == 0 && i < list.count; i++)
-		status_mount(ctl, &list.entries[i]);
-	if (count == 0 && list.count == 0 && !ctl->args.json)
-		puts("no store is mounted");
-	mount_list_release(&list);
+	if (ctl->args.follow && count != 1)
+		ctl_fail_usage(ctl, "--follow takes one mount point");
+	else
+		driver_each(ctl, operands, count,
+			    ctl->args.follow ? status_follow : status_target);
 }
+
+static const struct arg_option status_options[] = {
+	{ "follow", 'f', ARG_FLAG, offsetof(struct args, follow), NULL,
+	  "Tell what happens, as it happens" },
+	DRIVER_OPTION_STAGING,
+	DRIVER_OPTION_SOURCE,
+	{ .name = NULL },
+};
 
 const struct ctl_command command_status = {
 	.name = "status",
 	.operands = "[MOUNTPOINT...]",
-	.help = "Show what running mounts are doing",
+	.help = "Show what mounts are doing, or what one has left",
+	.options = status_options,
 	.least = 0,
 	.most = -1,
 	.run = status_run,

@@ -64,6 +64,14 @@ extern const struct ctl_command command_resolve;
 extern const struct ctl_command command_config;
 extern const struct ctl_command command_check;
 extern const struct ctl_command command_status;
+extern const struct ctl_command command_pending;
+extern const struct ctl_command command_drain;
+extern const struct ctl_command command_retry;
+extern const struct ctl_command command_pause;
+extern const struct ctl_command command_resume;
+extern const struct ctl_command command_discard;
+extern const struct ctl_command command_export;
+extern const struct ctl_command command_umount;
 
 /* The context of the next call: its stall clock starts now. */
 struct store_context *ctl_context(struct ctl *ctl);

@@ -15,25 +15,15 @@
 #include <storefs/version.h>
 
 static const struct ctl_command *const commands[] = {
-	&command_ls,
-	&command_tree,
-	&command_glob,
-	&command_stat,
-	&command_cat,
-	&command_cp,
-	&command_mv,
-	&command_rm,
-	&command_mkdir,
-	&command_rmdir,
-	&command_sum,
-	&command_du,
-	&command_ping,
-	&command_caps,
-	&command_resolve,
-	&command_config,
-	&command_check,
-	&command_status,
-	NULL,
+	&command_ls,	  &command_tree,   &command_glob,
+	&command_stat,	  &command_cat,	   &command_cp,
+	&command_mv,	  &command_rm,	   &command_mkdir,
+	&command_rmdir,	  &command_sum,	   &command_du,
+	&command_ping,	  &command_caps,   &command_resolve,
+	&command_config,  &command_check,  &command_status,
+	&command_pending, &command_drain,  &command_retry,
+	&command_pause,	  &command_resume, &command_discard,
+	&command_export,  &command_umount, NULL,
 };
 
 static void main_help(void)
@@ -51,7 +41,7 @@ static void main_help(void)
 	for (each = commands; *each; each++)
 		printf("  %-10s %s\n", (*each)->name, (*each)->help);
 	printf("\nOptions:\n");
-	args_print(args_common);
+	args_print(NULL);
 	printf("      --version            Show the version\n"
 	       "\n'storectl COMMAND --help' tells more; storectl(1) all.\n");
 }
@@ -61,7 +51,6 @@ static void main_command_help(const struct ctl_command *command)
 	printf("usage: storectl %s [OPTION...] %s\n\n%s.\n\nOptions:\n",
 	       command->name, command->operands, command->help);
 	args_print(command->options);
-	args_print(args_common);
 }
 
 static const struct ctl_command *main_find(const char *name)

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -105,7 +106,8 @@ static void fault_load_locked(struct fault *fault) REQUIRES(fault->lock)
 }
 
 static int fault_judge_locked(struct fault *fault, struct layer_call *call,
-			      bool when_done, struct fault_verdict *verdict)
+			      enum fault_moment moment,
+			      struct fault_verdict *verdict)
 	REQUIRES(fault->lock)
 {
 	struct file_state now;
@@ -115,11 +117,12 @@ static int fault_judge_locked(struct fault *fault, struct layer_call *call,
 		fault->state = now;
 		fault_load_locked(fault);
 	}
-	if (fault->broken.code) {
+	/* What has been done stays done: the next call tells. */
+	if (fault->broken.code && moment == FAULT_BEFORE) {
 		*call->error = fault->broken;
 		return fault->broken.code;
 	}
-	*verdict = fault_rules_judge(&fault->rules, call, when_done);
+	*verdict = fault_rules_judge(&fault->rules, call, moment);
 	return STORE_OK;
 }
 
@@ -141,7 +144,7 @@ static int fault_delay(struct layer_call *call, int64_t ns)
 }
 
 static int fault_apply(struct fault *fault, struct layer_call *call,
-		       bool when_done)
+		       enum fault_moment moment)
 {
 	struct fault_verdict verdict = { .code = STORE_OK };
 	int code;
@@ -149,8 +152,10 @@ static int fault_apply(struct fault *fault, struct layer_call *call,
 	if (call->ending)
 		return STORE_OK;
 	lock_take(&fault->lock);
-	code = fault_judge_locked(fault, call, when_done, &verdict);
+	code = fault_judge_locked(fault, call, moment, &verdict);
 	lock_drop(&fault->lock);
+	if (verdict.die)
+		raise(SIGKILL);
 	if (!code && verdict.stall_ns)
 		code = store_context_sleep(call->context, verdict.stall_ns,
 					   call->error);
@@ -167,14 +172,17 @@ static int fault_before(void *hook, struct layer_call *call)
 {
 	if (call->op == LAYER_OPEN)
 		return STORE_OK;
-	return fault_apply(hook, call, false);
+	return fault_apply(hook, call, FAULT_BEFORE);
 }
 
 static bool fault_after(void *hook, struct layer_call *call, int *code)
 {
-	if (*code == STORE_OK &&
-	    (call->op == LAYER_PUT || call->op == LAYER_UPLOAD_COMMIT))
-		*code = fault_apply(hook, call, true);
+	if (call->op == LAYER_OPEN)
+		return false;
+	if (*code)
+		(void)fault_apply(hook, call, FAULT_FAILED);
+	else
+		*code = fault_apply(hook, call, FAULT_DONE);
 	return false;
 }
 

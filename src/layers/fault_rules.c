@@ -27,27 +27,26 @@ struct place {
 static const struct {
 	const char *name;
 	uint32_t ops;
-	bool when_done;
+	bool changes; /* its answer can get lost */
 } fault_ops[] = {
 	{ "stat", OP_BIT(LAYER_STAT), false },
 	{ "list", OP_BIT(LAYER_LIST) | OP_BIT(LAYER_GLOB), false },
 	{ "open", OP_BIT(LAYER_OPEN_READER), false },
 	{ "read", OP_BIT(LAYER_READ), false },
-	{ "put", OP_BIT(LAYER_PUT) | OP_BIT(LAYER_UPLOAD_COMMIT), false },
-	{ "put-after", OP_BIT(LAYER_PUT) | OP_BIT(LAYER_UPLOAD_COMMIT), true },
+	{ "put", OP_BIT(LAYER_PUT) | OP_BIT(LAYER_UPLOAD_COMMIT), true },
 	{ "make",
 	  OP_BIT(LAYER_MAKE_DIR) | OP_BIT(LAYER_MAKE_NODE) | OP_BIT(LAYER_LINK),
-	  false },
+	  true },
 	{ "remove",
 	  OP_BIT(LAYER_REMOVE) | OP_BIT(LAYER_REMOVE_DIR) |
 		  OP_BIT(LAYER_REMOVE_TREE),
-	  false },
-	{ "move", OP_BIT(LAYER_MOVE), false },
-	{ "copy", OP_BIT(LAYER_COPY), false },
+	  true },
+	{ "move", OP_BIT(LAYER_MOVE), true },
+	{ "copy", OP_BIT(LAYER_COPY), true },
 	{ "set",
 	  OP_BIT(LAYER_SET_ATTRIBUTES) | OP_BIT(LAYER_SET_XATTR) |
 		  OP_BIT(LAYER_REMOVE_XATTR),
-	  false },
+	  true },
 	/* Opening the store is not a call: there must be something to test. */
 	{ "any", ~OP_BIT(LAYER_OPEN), false },
 };
@@ -62,14 +61,20 @@ static int fault_error(const struct place *place, struct store_error *error,
 			       text_show(&shown, word));
 }
 
+/* "put" or "put-after". */
 static int parse_op(struct fault_rule *rule, const char *word,
 		    const struct place *place, struct store_error *error)
 {
 	for (size_t i = 0; i < sizeof(fault_ops) / sizeof(fault_ops[0]); i++) {
-		if (strcmp(word, fault_ops[i].name) != 0)
+		size_t length = strlen(fault_ops[i].name);
+
+		if (strncmp(word, fault_ops[i].name, length) != 0)
+			continue;
+		rule->when_done = strcmp(word + length, "-after") == 0;
+		if (word[length] && !rule->when_done)
 			continue;
 		rule->ops = fault_ops[i].ops;
-		rule->when_done = fault_ops[i].when_done;
+		rule->can_be_lost = rule->when_done && fault_ops[i].changes;
 		return STORE_OK;
 	}
 	return fault_error(place, error, "unknown operation", word);
@@ -100,6 +105,10 @@ static int parse_action(struct fault_rule *rule, const char *word,
 {
 	const char *value = value_of(word, "stall");
 
+	if (strcmp(word, "die") == 0) {
+		rule->action = FAULT_DIE;
+		return STORE_OK;
+	}
 	if (value)
 		return parse_duration(rule, FAULT_STALL, value, place, error);
 	value = value_of(word, "delay");
@@ -153,22 +162,23 @@ static int parse_rule(struct fault_rule *rule, char *line,
 {
 	char *save = NULL;
 	char *word = strtok_r(line, " \t\r", &save);
+	const char *action;
 	int code = parse_op(rule, word, place, error);
 
 	if (code)
 		return code;
 	word = strtok_r(NULL, " \t\r", &save);
-	code = parse_action(rule, word ? word : "", place, error);
+	action = word ? word : "";
+	code = parse_action(rule, action, place, error);
 	while (!code) {
 		word = strtok_r(NULL, " \t\r", &save);
 		if (!word)
 			break;
 		code = parse_limit(rule, word, place, error);
 	}
-	if (!code && rule->when_done && rule->action != FAULT_ERROR)
-		return fault_error(place, error, "put-after takes error=, not",
-				   rule->action == FAULT_STALL ? "stall"
-							       : "delay");
+	if (!code && rule->when_done && rule->action != FAULT_DIE &&
+	    !(rule->action == FAULT_ERROR && rule->can_be_lost))
+		return fault_error(place, error, "not behind a call:", action);
 	return code;
 }
 
@@ -229,9 +239,14 @@ void fault_rules_release(struct fault_rules *rules)
 }
 
 static bool rule_matches(const struct fault_rule *rule,
-			 const struct layer_call *call, bool when_done)
+			 const struct layer_call *call,
+			 enum fault_moment moment)
 {
-	if (!(rule->ops & OP_BIT(call->op)) || rule->when_done != when_done)
+	if (!(rule->ops & OP_BIT(call->op)) ||
+	    rule->when_done != (moment != FAULT_BEFORE))
+		return false;
+	/* There is no answer to lose. */
+	if (moment == FAULT_FAILED && rule->action == FAULT_ERROR)
 		return false;
 	if (!rule->key || glob_match(rule->key, call->key))
 		return true;
@@ -254,19 +269,21 @@ static bool rule_hits(struct fault_rule *rule)
 
 struct fault_verdict fault_rules_judge(struct fault_rules *rules,
 				       const struct layer_call *call,
-				       bool when_done)
+				       enum fault_moment moment)
 {
 	struct fault_verdict verdict = { .code = STORE_OK };
 
 	for (size_t i = 0; i < rules->count && !verdict.code; i++) {
 		struct fault_rule *rule = &rules->rules[i];
 
-		if (!rule_matches(rule, call, when_done) || !rule_hits(rule))
+		if (!rule_matches(rule, call, moment) || !rule_hits(rule))
 			continue;
 		if (rule->action == FAULT_STALL) {
 			verdict.stall_ns += rule->ns;
 		} else if (rule->action == FAULT_DELAY) {
 			verdict.delay_ns += rule->ns;
+		} else if (rule->action == FAULT_DIE) {
+			verdict.die = true;
 		} else {
 			verdict.code = rule->code;
 			verdict.line = rule->line;

@@ -7,11 +7,14 @@
  *	put-after error=UNAVAILABLE
  *	read stall=1m key=*.iso
  *	any delay=20ms after=10
+ *	move-after die
  *
- * OP: stat list open read put make remove move copy set any, and put-after,
- * which fires when the bytes are already stored (an answer that got lost).
+ * OP: stat list open read put make remove move copy set any, and each of them
+ * with -after, which fires when the call is done.
  * ACTION: error=CODE (enum store_code without STORE_), stall=DURATION (a
- * sleep without progress), delay=DURATION (a sleep that counts as progress).
+ * sleep without progress), delay=DURATION (a sleep that counts as progress),
+ * die (SIGKILL for this process).  Behind a call there is only error= (an
+ * answer that got lost), if it changes something and succeeded, and die.
  * after=N lets N matching calls pass first, times=N fires for N calls only;
  * a rule counts for itself.  Sleeps add up, the first error ends the call.
  * key= is a pattern of glob.h over the key below the backend's root.
@@ -25,14 +28,18 @@
 
 #include "src/layers/layer.h"
 
-enum fault_action { FAULT_ERROR, FAULT_STALL, FAULT_DELAY };
+/* When a rule is asked: of a call to come, or of one that ended. */
+enum fault_moment { FAULT_BEFORE, FAULT_DONE, FAULT_FAILED };
+
+enum fault_action { FAULT_ERROR, FAULT_STALL, FAULT_DELAY, FAULT_DIE };
 
 struct fault_rule {
-	uint32_t ops;	/* bit per enum layer_op */
-	bool when_done; /* put-after */
+	uint32_t ops;	  /* bit per enum layer_op */
+	bool when_done;	  /* -after */
+	bool can_be_lost; /* the answer */
 	enum fault_action action;
 	int code;      /* of FAULT_ERROR */
-	int64_t ns;    /* of the others */
+	int64_t ns;    /* of FAULT_STALL and FAULT_DELAY */
 	char *key;     /* pattern, NULL for any */
 	int line;      /* in the file */
 	uint64_t skip; /* calls still to let pass */
@@ -56,10 +63,11 @@ struct fault_verdict {
 	int64_t delay_ns;
 	int code; /* STORE_OK for none */
 	int line; /* the rule that gave `code` */
+	bool die; /* before anything else */
 };
 /* Judge a call, and count it. */
 struct fault_verdict fault_rules_judge(struct fault_rules *rules,
 				       const struct layer_call *call,
-				       bool when_done);
+				       enum fault_moment moment);
 
 #endif

@@ -77,6 +77,7 @@ void conf_add_links(void);
 void conf_add_attributes(void);
 void conf_add_xattrs(void);
 void conf_add_sparse(void);
+void conf_add_publish(void);
 void conf_add_limits(void);
 void conf_add_threads(void);
 void conf_add_processes(void);

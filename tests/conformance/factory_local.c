@@ -191,7 +191,7 @@ const struct conf_backend conf_backend = {
 			STORE_CAP_USAGE,
 	.optional = STORE_CAP_GLOB | STORE_CAP_USER_METADATA | STORE_CAP_XATTR |
 		    STORE_CAP_EXCHANGE | STORE_CAP_SPARSE | STORE_CAP_COMPOSE |
-		    STORE_CAP_CONDITIONAL,
+		    STORE_CAP_CONDITIONAL | STORE_CAP_PUBLISH_ID,
 	.keeps_ids = STORE_CAP_XATTR,
 	.persistent = true,
 	.begin = local_begin,

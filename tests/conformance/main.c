@@ -149,6 +149,7 @@ static void add_tests(void)
 	conf_add_attributes();
 	conf_add_xattrs();
 	conf_add_sparse();
+	conf_add_publish();
 	conf_add_limits();
 	conf_add_threads();
 	conf_add_processes();

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # F9: cp -p keeps mode, times and extended attributes, on the way in and out;
 # without it the umask rules and a replaced file keeps its mode. Symlinks and
-# fifos are copied as such.
+# fifos are copied as such. The id of a put stays behind: a copy is another put.
 # sanitizers: address
 # shellcheck source=tests/ctl/lib.sh
 . "$SRCDIR/tests/ctl/lib.sh"
@@ -15,6 +15,8 @@ touch -d '2001-02-03 04:05:06.123456789Z' tree/script
 ln -s script tree/link
 mkfifo tree/pipe
 setfattr -n user.colour -v blue tree/script 2>/dev/null
+id=00ff0a22000000000000000000000100
+setfattr -n user.storefs.publish -v "0x$id" tree/script 2>/dev/null
 touch -d '2002-02-03 04:05:06Z' tree/dir
 
 tell() {
@@ -39,8 +41,18 @@ preserved() {
 		is "$(getfattr --only-values -n user.colour back/script)" blue
 		expect 0 "$STORECTL" stat "${store}t/script"
 		says out 'user.colour = blue'
+		silent out 'put id'
+		expect 0 "$STORECTL" stat tree/script
+		says out "put id        $id"
+		expect 0 "$STORECTL" stat --json tree/script
+		says out "\"publish\":\"$id\""
+		silent out 'user.storefs'
+		says out '"PUBLISH_ID"'
+		expect 0 "$STORECTL" caps "${store%!/}"
+		says out PUBLISH_ID
 	fi
 	expect 0 "$STORECTL" stat --json "${store}t/script"
+	silent out '"publish":'
 	says out '"mode":"0750"'
 	says out '"mtime":"2001-02-03T04:05:06.123456789Z"'
 }

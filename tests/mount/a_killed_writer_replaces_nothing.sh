@@ -8,14 +8,20 @@
 . "$SRCDIR/tests/mount/lib.sh"
 need_root
 
-# kept COUNT: staged files with records so far.
-kept() {
-	local records
+# list: what is pending, as JSON, also once it is unmounted.
+list() {
+	if is_mounted "$mnt"; then
+		"$STORECTL" pending --json "$mnt"
+	else
+		"$STORECTL" pending --json --staging-dir "$(staging_of "$mnt")"
+	fi
+}
 
-	records=$(find "$(staging_of "$mnt")" -name 'data-*.json' | wc -l)
-	is "$records" "$1" "$kind: records"
-	is "$(find "$(staging_of "$mnt")" -name 'data-*' \
-		! -name '*.json' | wc -l)" "$1" "$kind: kept files"
+# kept COUNT: files that were never finished so far, and nothing else.
+kept() {
+	is "$(list | grep -c '"state":"unfinished"')" "$1" \
+		"$kind: unfinished files"
+	is "$(list | wc -l)" "$1" "$kind: pending files"
 }
 
 # dies SIGNAL FILE REDIRECTION: writes "part" and is killed.
@@ -38,8 +44,7 @@ replacing() {
 	is "$(stored "replaced-$signal")" 'old content' "$kind: the store"
 	is "$(puts_of "$mnt")" "$before" "$kind: puts after SIG$signal"
 	kept "$count"
-	grep -l "replaced-$signal" "$(staging_of "$mnt")"/data-*.json \
-		>/dev/null || wrong "$kind: no record of $f"
+	is "$("$STORECTL" export "$f" -)" part "$kind: what is kept of $f"
 	is "$(stat -c %s "$f")" 11 "$kind: size after SIG$signal"
 }
 
@@ -58,8 +63,9 @@ from_outside() {
 	wait_settled "$mnt"
 	is "$(cat "$f")" 'old content' "$kind: after a kill from outside"
 	kept 4
-	is "$(find "$(staging_of "$mnt")" -name 'data-*' -size +2900k |
-		wc -l)" 1 "$kind: the bytes kept"
+	is "$("$STORECTL" export "$f" - | tr -d x | wc -c)" 0 \
+		"$kind: other bytes than were written"
+	is "$("$STORECTL" export "$f" - | wc -c)" 3000000 "$kind: bytes kept"
 }
 
 others() {
@@ -74,6 +80,19 @@ others() {
 	kept 4
 }
 
+# Whoever asks for it gets the part.
+forced() {
+	expect 5 "$STORECTL" retry "$mnt/replaced-INT"
+	is "$(stored replaced-INT)" 'old content' "$kind: without force"
+	expect 0 "$STORECTL" retry --force "$mnt/replaced-INT"
+	is "$(stored replaced-INT)" part "$kind: by force"
+	wait_until 5 shows replaced-INT part || wrong "$kind: the mount"
+}
+
+shows() {
+	[ "$(cat "$mnt/$1")" = "$2" ]
+}
+
 cases() {
 	replacing TERM 1
 	replacing KILL 2
@@ -82,11 +101,12 @@ cases() {
 	others
 	printf 'whole' >"$mnt/replaced-KILL"
 	is "$(stored replaced-KILL)" whole "$kind: the next writer"
+	forced
 	unmount "$mnt"
-	kept 4
+	kept 3
 	mount_store "$url" "$mnt" "$shared" || fail "no second mount"
 	is "$(cat "$mnt/replaced-TERM")" 'old content' "$kind: remounted"
-	kept 4
+	kept 3
 	# The next kind of store uses a staging directory of its own.
 }
 

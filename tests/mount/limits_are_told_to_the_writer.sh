@@ -16,7 +16,7 @@ content() {
 
 small_disk() {
 	mkdir "$1"
-	mount -t tmpfs -o size=8m none "$1" || fail "no tmpfs"
+	mount -t tmpfs -o size="$2" none "$1" || fail "no tmpfs"
 	mounted+=("$1")
 }
 
@@ -96,14 +96,15 @@ nothing_else_staged() {
 store_new local
 mnt=$WORK/mnt
 full_staging "staging_size=8M" "$shared,staging_size=8M"
-small_disk "$WORK/disk"
+# The journal has its place beside the 8 MiB.
+small_disk "$WORK/disk" 9500k
 staging_base=$WORK/disk
 full_staging "a staging directory on a full disk" "$shared"
 staging_base=$WORK
 
 note "a store on a full disk"
 mnt=$WORK/mnt-small
-small_disk "$WORK/small"
+small_disk "$WORK/small" 8m
 store_new local "$WORK/small"
 mount_store "$url" "$mnt" "$shared" || fail "no mount"
 content 3 o >"$mnt/f" || wrong "the old content"

@@ -22,20 +22,29 @@ struct mount_area {
 	struct staging_area *area;
 };
 
-/* `where` is a folder; 0 for no limit. */
-static inline void area_open(struct mount_area *self, const char *where,
+/* A folder that is there; 0 for no limit. */
+static inline void area_take(struct mount_area *self, const char *path,
 			     uint64_t limit)
 {
 	struct store_error error = STORE_ERROR_INIT;
 
-	snprintf(self->path, sizeof(self->path), "%s/storefs-area.XXXXXX",
-		 where);
-	ck_assert_ptr_nonnull(mkdtemp(self->path));
+	snprintf(self->path, sizeof(self->path), "%s", path);
 	self->fd = open(self->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_ge(self->fd, 0);
 	ck_assert_int_eq(
 		staging_area_open(self->fd, limit, &self->area, &error),
 		STORE_OK);
+}
+
+/* A new one below the folder `where`. */
+static inline void area_open(struct mount_area *self, const char *where,
+			     uint64_t limit)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/storefs-area.XXXXXX", where);
+	ck_assert_ptr_nonnull(mkdtemp(path));
+	area_take(self, path, limit);
 }
 
 /* Files in the folder whose name begins with `prefix`. */
@@ -51,6 +60,30 @@ static inline int area_count(const struct mount_area *self, const char *prefix)
 			 !strncmp(entry->d_name, prefix, strlen(prefix));
 	closedir(listing);
 	return count;
+}
+
+/* The only file whose name begins with `prefix` must hold this text. */
+static inline void area_holds(const struct mount_area *self, const char *prefix,
+			      const char *text)
+{
+	DIR *listing = opendir(self->path);
+	const struct dirent *entry;
+	char seen[256] = "";
+	int fd, count = 0;
+
+	ck_assert_ptr_nonnull(listing);
+	while ((entry = readdir(listing))) {
+		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
+			continue;
+		count++;
+		fd = openat(self->fd, entry->d_name, O_RDONLY | O_CLOEXEC);
+		ck_assert_int_ge(fd, 0);
+		ck_assert_int_ge(read(fd, seen, sizeof(seen) - 1), 0);
+		close(fd);
+	}
+	closedir(listing);
+	ck_assert_int_eq(count, 1);
+	ck_assert_str_eq(seen, text);
 }
 
 static inline void area_empty(const struct mount_area *self)
@@ -108,16 +141,16 @@ static inline uint64_t staging_bytes(struct staging *staging,
 	}
 }
 
-/* All that a publish would send. */
-static inline uint64_t layer_bytes(struct staging_layer *layer,
-				   const unsigned char *base,
-				   uint64_t base_size, unsigned char *out)
+/* All that a view shows; the size. */
+static inline uint64_t view_bytes(const struct staging_view *view,
+				  const unsigned char *base, uint64_t base_size,
+				  unsigned char *out)
 {
 	struct staging_piece piece;
 	uint64_t offset = 0;
 
 	for (;; offset += piece.length) {
-		staging_layer_piece(layer, offset, UINT64_MAX - offset, &piece);
+		staging_view_piece(view, offset, UINT64_MAX - offset, &piece);
 		if (!piece.length)
 			return offset;
 		piece_bytes(&piece, base, base_size, out + offset);

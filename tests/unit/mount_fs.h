@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mount/commit.h"
 #include "mount/file.h"
 #include "mount/publish.h"
 #include "src/base/clock.h"
@@ -29,10 +30,10 @@ struct mount_opened {
 };
 
 struct mount_fs {
-	struct fs fs;
+	struct fs fs; /* without a journal, unless the test starts one */
 	struct mount_area area;
 	struct mount_words words;
-	char faults[64];
+	char faults[64]; /* "" once somebody else has the store */
 	struct mount_opened opened[MOUNT_OPENED_MAX];
 	int opened_count;
 };
@@ -43,11 +44,13 @@ struct mount_door {
 	struct lock lock;
 	struct condition changed;
 	bool puts_shut, reads_shut;
+	int puts_let;	 /* so many pass all the same */
 	int puts, reads; /* that came to it so far */
+	int stored;	 /* puts that the store has done */
 };
 static struct mount_door door;
 
-static inline int door_pass(const bool *shut, int *count,
+static inline int door_pass(const bool *shut, int *count, int *let,
 			    const struct store_context *context,
 			    struct store_error *error)
 {
@@ -56,7 +59,7 @@ static inline int door_pass(const bool *shut, int *count,
 	lock_take(&door.lock);
 	++*count;
 	condition_broadcast(&door.changed);
-	while (!code && *shut) {
+	while (!code && *shut && !(*let && (*let)--)) {
 		condition_wait_until(&door.changed, &door.lock,
 				     clock_monotonic_ns() + NS_PER_MS);
 		code = store_context_check(context, error);
@@ -69,10 +72,15 @@ static inline int door_put(void *self, struct store_context *context,
 			   const struct backend_put_request *request,
 			   struct store_info *info, struct store_error *error)
 {
-	int code = door_pass(&door.puts_shut, &door.puts, context, error);
+	int code = door_pass(&door.puts_shut, &door.puts, &door.puts_let,
+			     context, error);
 
-	return code ? code
-		    : memory_backend.put(self, context, request, info, error);
+	if (!code)
+		code = memory_backend.put(self, context, request, info, error);
+	lock_take(&door.lock);
+	door.stored += !code;
+	lock_drop(&door.lock);
+	return code;
 }
 
 static inline int door_read(void *self, struct store_context *context,
@@ -80,7 +88,8 @@ static inline int door_read(void *self, struct store_context *context,
 			    size_t length, size_t *got,
 			    struct store_error *error)
 {
-	int code = door_pass(&door.reads_shut, &door.reads, context, error);
+	int none = 0, code = door_pass(&door.reads_shut, &door.reads, &none,
+				       context, error);
 
 	return code ? code
 		    : memory_backend.read(self, context, reader, offset, data,
@@ -91,6 +100,15 @@ static inline void door_set(bool *shut, bool value)
 {
 	lock_take(&door.lock);
 	*shut = value;
+	condition_broadcast(&door.changed);
+	lock_drop(&door.lock);
+}
+
+/* So many of those that wait, or come. */
+static inline void door_let(int count)
+{
+	lock_take(&door.lock);
+	door.puts_let += count;
 	condition_broadcast(&door.changed);
 	lock_drop(&door.lock);
 }
@@ -140,18 +158,13 @@ static inline void mount_open_store(struct mount_fs *self)
 	self->fs.capabilities = store_capabilities(self->fs.store);
 }
 
-static inline void mount_fs_open(struct mount_fs *self)
+/* All but the store and the staging folder, which are there. */
+static inline void mount_fs_build(struct mount_fs *self)
 {
 	struct store_error error = STORE_ERROR_INIT;
 	struct fs *fs = &self->fs;
 	struct store_info info;
 
-	memset(self, 0, sizeof(*self));
-	memset(&door, 0, sizeof(door));
-	lock_init(&door.lock);
-	condition_init(&door.changed);
-	mount_open_store(self);
-	area_open(&self->area, "/tmp", 0);
 	ck_assert_int_eq(mount_words_new(&self->words, &error), STORE_OK);
 	fs->options = mount_options_new(&self->words);
 	ck_assert_ptr_nonnull(fs->options);
@@ -163,6 +176,7 @@ static inline void mount_fs_open(struct mount_fs *self)
 	fs->mountpoint = strdup("/nowhere");
 	fs->tree.file_mode = 0644;
 	fs->tree.dir_mode = 0755;
+	lock_init(&fs->running.lock);
 	ck_assert_int_eq(tree_init(&fs->tree, &error), STORE_OK);
 	gate_init(&fs->gate, &fs->tree);
 	ck_assert_int_eq(store_stat(fs->store, NULL, "", &info, &error),
@@ -172,6 +186,30 @@ static inline void mount_fs_open(struct mount_fs *self)
 	lock_drop(&fs->tree.lock);
 	ck_assert_int_eq(publisher_start(fs, MOUNT_PUBLISHERS, &error),
 			 STORE_OK);
+}
+
+static inline void mount_fs_open(struct mount_fs *self)
+{
+	memset(self, 0, sizeof(*self));
+	memset(&door, 0, sizeof(door));
+	lock_init(&door.lock);
+	condition_init(&door.changed);
+	mount_open_store(self);
+	area_open(&self->area, "/tmp", 0);
+	mount_fs_build(self);
+}
+
+/* Over the store of another one that ends, and a folder that is there. */
+static inline void mount_fs_follow(struct mount_fs *self, struct mount_fs *old,
+				   const char *folder)
+{
+	memset(self, 0, sizeof(*self));
+	self->fs.store = old->fs.store;
+	self->fs.capabilities = old->fs.capabilities;
+	memcpy(self->faults, old->faults, sizeof(self->faults));
+	old->faults[0] = '\0';
+	area_take(&self->area, folder, 0);
+	mount_fs_build(self);
 }
 
 /* A file the test has open; kept in `opened` until it is closed. */
@@ -225,6 +263,8 @@ static inline void mount_fs_close(struct mount_fs *self)
 	publisher_stop(fs->publisher);
 	publish_abandon_all(fs);
 	publisher_free(fs->publisher);
+	commit_stop(fs->commit);
+	file_kept_release(fs);
 	lock_take(&fs->tree.lock);
 	for (int i = 0; i < self->opened_count; i++)
 		node_forget(&fs->tree, self->opened[i].node, 1);
@@ -234,12 +274,15 @@ static inline void mount_fs_close(struct mount_fs *self)
 	ck_assert_uint_eq(atomic_load(&fs->counters.dirty_files), 0);
 	ck_assert_uint_eq(staging_area_bytes(fs->area), 0);
 	area_close(&self->area);
-	store_close(fs->store);
+	if (self->faults[0]) {
+		store_close(fs->store);
+		unlink(self->faults);
+	}
+	lock_destroy(&fs->running.lock);
 	mount_options_free(fs->options);
 	mount_words_release(&self->words);
 	free(fs->source);
 	free(fs->mountpoint);
-	unlink(self->faults);
 }
 
 /* ---- calls ---- */

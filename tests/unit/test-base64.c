@@ -12,9 +12,15 @@
 static void encodes(const char *bytes, size_t length, const char *expected)
 {
 	char *text = base64_encode(bytes, length);
+	size_t again;
 
 	ck_assert_ptr_nonnull(text);
 	ck_assert_str_eq(text, expected);
+	free(text);
+	text = base64_decode(expected, &again);
+	ck_assert_ptr_nonnull(text);
+	ck_assert_uint_eq(again, length);
+	ck_assert_int_eq(memcmp(text, bytes, length + 1), 0);
 	free(text);
 }
 
@@ -28,6 +34,23 @@ START_TEST(base64_matches_the_vectors_of_the_rfc)
 	encodes("fooba", 5, "Zm9vYmE=");
 	encodes("foobar", 6, "Zm9vYmFy");
 	encodes("\0\xff\xfb\xf0", 4, "AP/78A==");
+}
+END_TEST
+
+START_TEST(what_encoding_never_gives_is_not_decoded)
+{
+	static const char *const texts[] = {
+		"Z",	"Zg",	  "Zg=",  "Zg==Zg==",	 "Z===",
+		"====", "Zh==",	  "Zm9=", "Zm=v",	 "Zm 9v",
+		"Zm-_", "Zm9v\n", "=m9v", "Zm9vZg=\xff", NULL,
+	};
+
+	for (int i = 0; texts[i]; i++) {
+		size_t length;
+
+		ck_assert_msg(!base64_decode(texts[i], &length), "%s",
+			      texts[i]);
+	}
 }
 END_TEST
 
@@ -87,6 +110,7 @@ int main(void)
 	TCase *tests = tcase_create("base64");
 
 	tcase_add_test(tests, base64_matches_the_vectors_of_the_rfc);
+	tcase_add_test(tests, what_encoding_never_gives_is_not_decoded);
 	tcase_add_test(tests, well_formed_text_is_utf8);
 	tcase_add_test(tests, everything_else_is_not);
 	return unit_run("base64", tests);

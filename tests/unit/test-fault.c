@@ -82,6 +82,69 @@ START_TEST(a_lost_answer_fires_when_it_is_stored)
 }
 END_TEST
 
+static const uint8_t mine[STORE_PUBLISH_SIZE] = "whose put it was";
+
+static int put_mine(struct store *store, enum store_condition condition)
+{
+	struct store_write_options options = {
+		.precondition.condition = condition,
+		.publish = mine,
+	};
+	struct store_memory_source source;
+
+	return store_write(store, NULL, "a",
+			   store_memory_source_init(&source, "1", 1), &options,
+			   NULL, &error);
+}
+
+static bool is_mine(struct store *store)
+{
+	struct store_details details;
+	struct store_info info;
+	bool is;
+
+	ck_assert_int_eq(
+		store_stat_details(store, NULL, "a", &info, &details, &error),
+		STORE_OK);
+	is = details.has_publish &&
+	     memcmp(details.publish, mine, sizeof(mine)) == 0;
+	store_details_release(&details);
+	return is;
+}
+
+START_TEST(a_lost_answer_is_settled_by_the_id_of_the_put)
+{
+	set_faults("put-after error=UNAVAILABLE times=1\n");
+	ck_assert_int_eq(put_mine(faulty, STORE_IF_ABSENT), STORE_UNAVAILABLE);
+	ck_assert_int_eq(put_mine(faulty, STORE_IF_ABSENT), STORE_EXISTS);
+	ck_assert(is_mine(faulty));
+	ck_assert_int_eq(put_text("a"), STORE_OK);
+	set_faults("put error=UNAVAILABLE times=1\n");
+	ck_assert_int_eq(put_mine(faulty, STORE_IF_ANY), STORE_UNAVAILABLE);
+	ck_assert(!is_mine(faulty));
+}
+END_TEST
+
+START_TEST(a_put_that_is_repeated_keeps_its_id)
+{
+	struct store_policy policy = {
+		.retry = { .max_attempts = 2, .backoff_base_ns = 1 },
+		.fault_file = fault_path,
+	};
+	struct store *patient = memory_assemble(&memory_backend, &policy);
+
+	set_faults("put-after error=UNAVAILABLE times=1\n");
+	ck_assert_int_eq(put_mine(patient, STORE_IF_ANY), STORE_OK);
+	ck_assert(is_mine(patient));
+	/* A conditional one is not repeated: its caller asks. */
+	set_faults("put-after error=UNAVAILABLE times=1\n#\n");
+	ck_assert_int_eq(store_delete(patient, NULL, "a", false, &error), 0);
+	ck_assert_int_eq(put_mine(patient, STORE_IF_ABSENT), STORE_UNAVAILABLE);
+	ck_assert(is_mine(patient));
+	store_close(patient);
+}
+END_TEST
+
 START_TEST(a_fault_takes_effect_and_ends_with_its_file)
 {
 	memory_put(faulty, "a", "1");
@@ -196,6 +259,12 @@ START_TEST(a_malformed_line_fails_every_call)
 		"put error=DENIED key=a**",
 		"put error=DENIED key=a key=b",
 		"put-after stall=1s",
+		"any-after delay=1s",
+		"stat-after error=DENIED",
+		"any-after error=DENIED",
+		"put-before die",
+		"put die=1",
+		"puts die",
 		"any error=DENIED error=LOCKED",
 	};
 	char text[128];
@@ -237,6 +306,8 @@ int main(void)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, a_fault_fires_before_anything_is_stored);
 	tcase_add_test(tests, a_lost_answer_fires_when_it_is_stored);
+	tcase_add_test(tests, a_lost_answer_is_settled_by_the_id_of_the_put);
+	tcase_add_test(tests, a_put_that_is_repeated_keeps_its_id);
 	tcase_add_test(tests, a_fault_takes_effect_and_ends_with_its_file);
 	tcase_add_test(tests, faults_count_and_choose_keys);
 	tcase_add_test(tests, a_move_is_chosen_by_either_key);

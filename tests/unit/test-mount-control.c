@@ -10,7 +10,8 @@
 #include <sys/un.h>
 
 #include "mount/control.h"
-#include "src/base/json.h"
+#include "mount/events.h"
+#include "src/control/client.h"
 #include "tests/unit/mount_fs.h"
 #include "tests/unit/unit.h"
 
@@ -36,17 +37,51 @@ static void teardown(void)
 	mount_fs_close(&mount);
 }
 
-static struct json *ask(const char *command)
+static int client(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_ge(fd, 0);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	ck_assert_int_eq(
+		connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static void say(int fd, const char *text)
+{
+	ck_assert_int_eq(send(fd, text, strlen(text), MSG_NOSIGNAL),
+			 (ssize_t)strlen(text));
+}
+
+static struct json *hear(struct wire *wire)
 {
 	struct store_error error = STORE_ERROR_INIT;
-	CLEANUP_FREE char *text = NULL;
+	CLEANUP_BUF struct buf line = BUF_INIT(1 << 20);
 	struct json *answer = NULL;
 
-	ck_assert_msg(
-		!control_ask(path, command, 10 * NS_PER_SEC, &text, &error),
-		"%s", error.message);
-	ck_assert_int_eq(json_parse(text, strlen(text), &answer, &error),
-			 STORE_OK);
+	ck_assert_msg(!wire_line(wire, &line,
+				 clock_monotonic_ns() + 10 * NS_PER_SEC,
+				 &error),
+		      "%s", error.message);
+	ck_assert_int_eq(
+		json_parse(buf_text(&line), line.length, &answer, &error),
+		STORE_OK);
+	return answer;
+}
+
+static struct json *ask(const char *command)
+{
+	struct json *answer;
+	struct wire wire;
+	int fd = client();
+
+	wire_init(&wire, fd, -1);
+	say(fd, command);
+	say(fd, "\n");
+	answer = hear(&wire);
+	close(fd);
 	return answer;
 }
 
@@ -110,7 +145,7 @@ START_TEST(a_drain_tells_how_many_are_left)
 	struct json *answer;
 
 	mount_create(&mount, "open");
-	answer = ask("{\"command\":\"drain\",\"timeout\":5}");
+	answer = ask("{\"command\":\"drain\",\"timeout_ms\":5000}");
 	ck_assert_int_eq(number(answer, "undone"), 1);
 	ck_assert_int_eq(number(answer, "unfinished"), 0);
 	json_free(answer);
@@ -150,7 +185,8 @@ START_TEST(a_drain_ends_with_its_timeout)
 {
 	struct file *file = stalled("a");
 	int64_t start = clock_monotonic_ns();
-	struct json *answer = ask("{\"command\":\"drain\",\"timeout\":1}");
+	struct json *answer =
+		ask("{\"command\":\"drain\",\"timeout_ms\":1000}");
 
 	ck_assert_int_eq(number(answer, "undone"), 1);
 	ck_assert_int_lt(clock_monotonic_ns() - start, 5 * NS_PER_SEC);
@@ -190,18 +226,6 @@ START_TEST(what_is_no_command_is_refused_with_a_reason)
 END_TEST
 
 /* ---- clients ---- */
-
-static int client(void)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	ck_assert_int_ge(fd, 0);
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	ck_assert_int_eq(
-		connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	return fd;
-}
 
 /* Bytes until the other side hangs up. */
 static size_t read_to_end(int fd)
@@ -281,39 +305,106 @@ START_TEST(stopping_ends_a_drain_that_waits)
 }
 END_TEST
 
-START_TEST(one_client_may_ask_again)
+START_TEST(commands_sent_ahead_are_answered_in_their_order)
 {
-	char chunk[65536];
+	struct wire wire;
 	int fd = client();
 
-	for (int i = 0; i < 3; i++) {
-		size_t got = 0;
+	wire_init(&wire, fd, -1);
+	say(fd, "{\"command\":\"drain\"}\n{\"command\":\"status\"}\n"
+		"{\"command\":\"explode\"}\n{\"command\":");
+	for (int i = 0; i < 4; i++) {
+		static const char *const has[] = { "undone", "pid", "error",
+						   "done" };
+		struct json *answer;
 
-		ck_assert_int_eq(
-			send(fd, "{\"command\":\"drain\"}\n", 20, MSG_NOSIGNAL),
-			20);
-		while (!got || chunk[got - 1] != '\n') {
-			ssize_t more =
-				recv(fd, chunk + got, sizeof(chunk) - got, 0);
-
-			ck_assert_int_gt(more, 0);
-			got += (size_t)more;
-		}
+		if (i == 3)
+			say(fd, "\"pending\"}\n");
+		answer = hear(&wire);
+		ck_assert_msg(json_get(answer, has[i]) != NULL, "answer %d", i);
+		json_free(answer);
 	}
 	close(fd);
+}
+END_TEST
+
+/* ---- pause ---- */
+
+START_TEST(while_paused_nothing_is_put_and_the_drain_says_so)
+{
+	struct file *file;
+	struct json *answer = ask("{\"command\":\"pause\"}");
+
+	json_free(answer);
+	file = stalled("a");
+	publish_later(file);
+	answer = ask("{\"command\":\"drain\",\"timeout_ms\":0}");
+	ck_assert_int_eq(number(answer, "undone"), 1);
+	ck_assert(json_get_flag(answer, "paused"));
+	json_free(answer);
+	ck_assert_int_eq(door.puts, 0);
+	json_free(ask("{\"command\":\"resume\"}"));
+	door_wait(&door.puts, 1);
+	stalled_end(file);
+}
+END_TEST
+
+/* ---- events ---- */
+
+START_TEST(who_follows_is_told_of_outcomes_and_of_what_it_missed)
+{
+	struct store_error error = STORE_ERROR_INIT;
+	struct wire wire;
+	struct file *file;
+	struct json *event;
+	uint64_t heard = 0, lost = 0;
+	int fd = client();
+
+	ck_assert_int_eq(events_start(&mount.fs, &error), STORE_OK);
+	wire_init(&wire, fd, -1);
+	say(fd, "{\"command\":\"events\"}\n");
+	event = hear(&wire);
+	ck_assert_str_eq(json_get_text(event, "event"), "following");
+	json_free(event);
+	file = mount_create(&mount, "a");
+	mount_faults(&mount, "put error=NO_SPACE times=1\n");
+	ck_assert_int_eq(mount_publish(&mount, file), STORE_NO_SPACE);
+	ck_assert_int_eq(mount_publish(&mount, file), STORE_OK);
+	event = hear(&wire);
+	ck_assert_str_eq(json_get_text(event, "event"), "failed");
+	ck_assert_str_eq(json_get_text(event, "key"), "a");
+	ck_assert_str_eq(json_get_text(event, "code"), "NO_SPACE");
+	json_free(event);
+	event = hear(&wire);
+	ck_assert_str_eq(json_get_text(event, "event"), "stored");
+	json_free(event);
+	/* More than sockets and ring can hold while nobody reads. */
+	for (int i = 0; i < 20000; i++)
+		events_discarded(&mount.fs, "b");
+	while (heard + lost < 20000) {
+		event = hear(&wire);
+		heard += !strcmp(json_get_text(event, "event"), "discarded");
+		lost += (uint64_t)json_get_number(event, "count", 0);
+		json_free(event);
+	}
+	ck_assert_uint_eq(heard + lost, 20000);
+	ck_assert_uint_gt(lost, 0);
+	close(fd);
+	control_stop(control);
+	control = NULL;
+	events_stop(&mount.fs);
 }
 END_TEST
 
 START_TEST(nobody_listening_is_told)
 {
 	struct store_error error = STORE_ERROR_INIT;
-	char *answer = NULL;
+	struct client *made = NULL;
 
-	ck_assert_int_ne(control_ask("/nonexistent/control", "{}", NS_PER_SEC,
-				     &answer, &error),
-			 STORE_OK);
-	ck_assert_ptr_null(answer);
-	ck_assert_ptr_nonnull(strstr(error.message, "/nonexistent/control"));
+	ck_assert_int_eq(client_open("/nonexistent/control", &made, &error),
+			 STORE_UNAVAILABLE);
+	ck_assert_ptr_null(made);
+	ck_assert_str_ne(error.message, "");
 }
 END_TEST
 
@@ -322,16 +413,21 @@ START_TEST(a_server_that_does_not_answer_is_left_in_time)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct store_error error = STORE_ERROR_INIT;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	char *answer = NULL;
+	struct json *command = client_command("status"), *answer = NULL;
+	struct client *made = NULL;
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/mute",
 		 mount.area.path);
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)),
 			 0);
 	ck_assert_int_eq(listen(fd, 1), 0);
-	ck_assert_int_eq(control_ask(address.sun_path, "{}", 50 * NS_PER_MS,
-				     &answer, &error),
-			 STORE_TIMEOUT);
+	ck_assert_int_eq(client_open(address.sun_path, &made, &error),
+			 STORE_OK);
+	ck_assert_int_eq(
+		client_ask(made, command, 50 * NS_PER_MS, &answer, &error),
+		STORE_TIMEOUT);
+	client_close(made);
+	json_free(command);
 	close(fd);
 }
 END_TEST
@@ -367,7 +463,11 @@ int main(void)
 	tcase_add_test(tests, silent_clients_keep_nobody_waiting);
 	tcase_add_test(tests, stopping_hangs_up_on_silent_clients);
 	tcase_add_test(tests, stopping_ends_a_drain_that_waits);
-	tcase_add_test(tests, one_client_may_ask_again);
+	tcase_add_test(tests, commands_sent_ahead_are_answered_in_their_order);
+	tcase_add_test(tests,
+		       while_paused_nothing_is_put_and_the_drain_says_so);
+	tcase_add_test(tests,
+		       who_follows_is_told_of_outcomes_and_of_what_it_missed);
 	tcase_add_test(tests, nobody_listening_is_told);
 	tcase_add_test(tests, a_server_that_does_not_answer_is_left_in_time);
 	tcase_add_test(tests, a_path_that_is_too_long_for_a_socket_is_told);

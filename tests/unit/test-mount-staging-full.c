@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "mount/layer_keep.h"
 #include "tests/unit/mount_area.h"
 #include "tests/unit/unit.h"
 
@@ -115,6 +116,7 @@ END_TEST
 
 START_TEST(a_write_that_is_cut_short_leaves_no_trace_behind_the_end)
 {
+	struct staging_view view;
 	struct rlimit limit;
 
 	signal(SIGXFSZ, SIG_IGN);
@@ -134,8 +136,11 @@ START_TEST(a_write_that_is_cut_short_leaves_no_trace_behind_the_end)
 	ck_assert_int_eq(stage(9000, 10, 'c'), STORE_OK);
 	check_bytes(20000);
 	ck_assert_int_eq(staging_seal(&staging, &error), STORE_OK);
-	ck_assert_uint_eq(layer_bytes(staging.sealed, base, 0, seen), 20000);
+	ck_assert_int_eq(staging_freeze(&staging, 1, true, &view, &error),
+			 STORE_OK);
+	ck_assert_uint_eq(view_bytes(&view, base, 0, seen), 20000);
 	ck_assert_int_eq(memcmp(seen, want, 20000), 0);
+	staging_view_release(&view);
 	end();
 }
 END_TEST
@@ -178,39 +183,64 @@ START_TEST(a_full_disk_refuses_the_write_and_keeps_the_rest)
 }
 END_TEST
 
+/* What a record of the journal may say of each layer; see record.h. */
+static void check_layers(void)
+{
+	for (size_t i = 0; i < staging.count; i++) {
+		const struct staging_layer *layer = staging.layers[i];
+		struct record record = { .type = RECORD_LAYER };
+		bool named = false;
+		void *bytes = NULL;
+
+		ck_assert_int_eq(layer_keep(layer, 1, &record.layer, &bytes,
+					    &named, &error),
+				 STORE_OK);
+		if (record_check(&record, &error))
+			ck_abort_msg("%s", error.message);
+		free(bytes);
+	}
+}
+
 /*
  * Two layers of 500 KiB that cannot become one on a disk of 1 MiB.  Whether
- * the sealed one was stored or not, reads stay right, and the next try, with
+ * the lower one was stored or not, reads stay right, and the next try, with
  * room, makes one of them.
  */
 static void settle_without_room(bool stored)
 {
+	struct staging_view view, old;
 	char path[40];
-	int code;
 
 	small_disk(path, sizeof(path));
 	begin(path, 0);
 	ck_assert_int_eq(stage(0, 500 * KIB, 'a'), STORE_OK);
 	ck_assert_int_eq(staging_seal(&staging, &error), STORE_OK);
+	ck_assert_int_eq(staging_freeze(&staging, 1, true, &view, &error),
+			 STORE_OK);
 	ck_assert_int_eq(stage(600 * KIB, 500 * KIB, 'b'), STORE_OK);
-	ck_assert_int_eq(stage(100 * KIB, 10 * KIB, 'c'), STORE_OK);
+	ck_assert_int_eq(stage(100 * KIB, 4 * KIB, 'c'), STORE_OK);
+	/* There is room for a copy of this, but not for all of the rest. */
+	ck_assert_int_eq(stage(520 * KIB, 4 * KIB, 'd'), STORE_OK);
 	if (stored)
 		memset(base, 'a', 500 * KIB);
-	/* What the store has is not needed here: dropping it takes no disk. */
-	code = staging_settle(&staging, stored, &error);
-	ck_assert_int_eq(code, stored ? STORE_OK : STORE_NO_SPACE);
+	staging_settle(&staging, stored, &old);
+	staging_view_remove(&old);
+	staging_view_release(&view);
 	ck_assert_uint_eq(staging.base_size, stored ? 500 * KIB : 0);
 	check_bytes(1100 * KIB);
+	ck_assert_int_eq(staging_seal(&staging, &error), STORE_OK);
+	ck_assert_uint_eq(staging.count, 2);
+	check_bytes(1100 * KIB);
+	check_layers();
 	ck_assert_int_eq(mount("none", path, "tmpfs", MS_REMOUNT, "size=4m"),
 			 0);
-	ck_assert_int_eq(stage(0, 4 * KIB, 'd'), STORE_OK);
+	ck_assert_int_eq(stage(0, 4 * KIB, 'e'), STORE_OK);
 	check_bytes(1100 * KIB);
-	if (code)
-		code = staging_settle(&staging, false, &error);
-	ck_assert_int_eq(code, STORE_OK);
-	ck_assert_ptr_null(staging_sealed(&staging));
+	ck_assert_int_eq(staging_seal(&staging, &error), STORE_OK);
+	ck_assert_uint_eq(staging.count, 1);
 	ck_assert(staging.changed);
 	check_bytes(1100 * KIB);
+	check_layers();
 	end();
 	small_disk_end(path);
 }
@@ -224,6 +254,44 @@ END_TEST
 START_TEST(layers_that_cannot_be_merged_after_a_success_read_right)
 {
 	settle_without_room(true);
+}
+END_TEST
+
+/* Nothing is left of the copy, and nothing has become of the rest. */
+START_TEST(a_copy_that_finds_no_room_leaves_no_trace)
+{
+	struct staging_view held, flat;
+	char path[40];
+
+	small_disk(path, sizeof(path));
+	begin(path, 0);
+	for (uint64_t i = 0; i < 3; i++) {
+		ck_assert_int_eq(
+			stage(200 * i * KIB, 250 * KIB, (char)('a' + i)),
+			STORE_OK);
+		ck_assert_int_eq(staging_seal(&staging, &error), STORE_OK);
+		staging.layers[i]->kept = true;
+	}
+	ck_assert_int_eq(
+		staging_freeze(&staging, SIZE_MAX, false, &held, &error),
+		STORE_OK);
+	ck_assert_int_eq(staging_view_flatten(&held, 0, &flat, &error),
+			 STORE_NO_SPACE);
+	ck_assert_uint_eq(staging_area_bytes(folder.area), 750 * KIB);
+	ck_assert_int_eq(area_count(&folder, "data-"), 3);
+	check_bytes(650 * KIB);
+	ck_assert_int_eq(mount("none", path, "tmpfs", MS_REMOUNT, "size=4m"),
+			 0);
+	ck_assert_int_eq(staging_view_flatten(&held, 0, &flat, &error),
+			 STORE_OK);
+	staging_swap(&staging, 0, 3, &flat);
+	staging_view_remove(&flat);
+	staging_view_release(&held);
+	ck_assert_uint_eq(staging_area_bytes(folder.area), 650 * KIB);
+	check_bytes(650 * KIB);
+	check_layers();
+	end();
+	small_disk_end(path);
 }
 END_TEST
 
@@ -249,5 +317,6 @@ int main(void)
 		       layers_that_cannot_be_merged_after_a_failure_read_right);
 	tcase_add_test(tests,
 		       layers_that_cannot_be_merged_after_a_success_read_right);
+	tcase_add_test(tests, a_copy_that_finds_no_room_leaves_no_trace);
 	return unit_run("mount staging full", tests);
 }

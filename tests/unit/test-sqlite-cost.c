@@ -266,6 +266,14 @@ START_TEST(an_edit_inside_a_large_file_writes_that_edit)
 	ck_assert_uint_eq(after.size, size);
 	FAILS(STORE_CHANGED,
 	      ops->put(self, &context, &request, &after, &error));
+	/* The row looks as before; every edit is a version all the same. */
+	before = after;
+	request.precondition.version = before.version;
+	OK(ops->put(self, &context, &request, &after, &error));
+	ck_assert(!after.version.weak);
+	ck_assert(!store_version_equal(&before.version, &after.version));
+	FAILS(STORE_CHANGED,
+	      ops->put(self, &context, &request, &after, &error));
 }
 END_TEST
 

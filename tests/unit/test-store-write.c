@@ -384,7 +384,9 @@ static void plant_rich_file(const char *key)
 					    (char[]){ "me" } };
 	struct store_metadata metadata = { 1, &pair };
 	struct store_xattr xattr = { "user.x", "bytes", 5 };
+	uint8_t publish[STORE_PUBLISH_SIZE] = { 1 };
 	struct store_write_options options = {
+		.publish = publish,
 		.attributes = &attributes,
 		.metadata = &metadata,
 		.content_type = "text/plain",
@@ -419,6 +421,7 @@ START_TEST(a_copy_keeps_all_that_belongs_to_the_file)
 	ck_assert_int_eq(info.attributes.mtime.tv_nsec, 123456789);
 	ck_assert_str_eq(store_metadata_get(&details.metadata, "author"), "me");
 	ck_assert_str_eq(details.content_type, "text/plain");
+	ck_assert_msg(!details.has_publish, "a copy is another put");
 	store_details_release(&details);
 	ck_assert_int_eq(store_get_xattr(store, NULL, "d/b", "user.x", &data,
 					 &size, &error),

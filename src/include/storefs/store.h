@@ -248,6 +248,11 @@ struct store_write_options {
 	bool keep; /* carry over from the old version what is not named */
 	/* store_info.id of a new file where the store keeps it, 0: any. */
 	uint64_t id;
+	/*
+	 * STORE_PUBLISH_SIZE bytes that name this put, kept with the version
+	 * (STORE_CAP_PUBLISH_ID, else ignored); NULL for none.
+	 */
+	const uint8_t *publish;
 	/* Ranges kept from the old version, see STORE_CAP_COMPOSE. */
 	const struct store_range *ranges;
 	size_t range_count;

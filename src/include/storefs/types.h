@@ -114,12 +114,31 @@ const char *store_metadata_get(const struct store_metadata *metadata,
 int store_metadata_check(const struct store_metadata *metadata,
 			 struct store_error *error) STORE_WARN_UNUSED;
 
+/*
+ * An id that names one put (random bytes of the caller's), kept with the
+ * version the put made where the store has STORE_CAP_PUBLISH_ID.  A caller
+ * who has lost the answer to a put asks for the id of what is there: its own
+ * says that the put arrived, another one or none that something else is
+ * there, except that a store may leave it out where the other attributes of
+ * a file leave no room, and cannot tell it of a file it may not read: so
+ * what has none may be anybody's, and must not be replaced as if it were
+ * known.  An id says nothing of what others have done to the bytes in place
+ * since; that is what versions are for.
+ *
+ * It belongs to the node: moving, linking, and setting attributes of any
+ * kind keep it.  The next put brings its own or leaves none, also when it
+ * keeps all else; a copy has none.
+ */
+#define STORE_PUBLISH_SIZE 16
+
 /* What else a store knows of a file.  All members may be NULL or empty. */
 struct store_details {
 	char *content_type;
 	char *digest; /* "sha256:<lower-case hex>" */
 	char *target; /* of a symlink */
 	struct store_metadata metadata;
+	bool has_publish;
+	uint8_t publish[STORE_PUBLISH_SIZE]; /* zeros without one */
 };
 void store_details_init(struct store_details *details);
 void store_details_release(struct store_details *details);
@@ -254,8 +273,9 @@ enum store_capability {
 	STORE_CAP_SYMLINKS = 1 << 22,
 	STORE_CAP_NODES = 1 << 23, /* fifo, socket, devices */
 	STORE_CAP_XATTR = 1 << 24,
-	STORE_CAP_USAGE = 1 << 25,  /* real figures for statfs */
-	STORE_CAP_SPARSE = 1 << 26, /* holes stay holes */
+	STORE_CAP_USAGE = 1 << 25,	/* real figures for statfs */
+	STORE_CAP_SPARSE = 1 << 26,	/* holes stay holes */
+	STORE_CAP_PUBLISH_ID = 1 << 27, /* keeps the id of a put */
 };
 
 /* "ATOMIC_WRITE" and friends, for one bit; NULL for an unknown one. */

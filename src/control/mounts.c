@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: MIT
-/* See mounts.h.  Called by status; calls the kernel only. */
+/* See mounts.h.  Called by storectl and the helper of umount(8). */
 #include "config.h"
 
-#include "src/ctl/mounts.h"
+#include "src/control/mounts.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "src/base/cleanup.h"
+#include "src/base/buf.h"
 #include "src/base/clock.h"
 
 #define MOUNT_TYPE "fuse.storefs"
@@ -55,11 +57,34 @@ static char *mount_word(char **at)
 	return word;
 }
 
-static int mount_list_add(struct mount_list *list, const char *source,
-			  const char *target)
+struct mount_words {
+	const char *device, *target, *source, *options;
+};
+
+/* "rw,user_id=0,group_id=0" and so on. */
+static uid_t mount_owner(const char *options)
 {
-	struct mount_entry entry = { .source = strdup(source),
-				     .target = strdup(target) };
+	const char *found = options ? strstr(options, "user_id=") : NULL;
+
+	return found ? (uid_t)strtoul(found + strlen("user_id="), NULL, 10) : 0;
+}
+
+static dev_t mount_device(const char *text)
+{
+	unsigned int upper, lower;
+
+	return sscanf(text, "%u:%u", &upper, &lower) == 2
+		       ? makedev(upper, lower)
+		       : 0;
+}
+
+static int mount_list_add(struct mount_list *list,
+			  const struct mount_words *words)
+{
+	struct mount_entry entry = { .source = strdup(words->source),
+				     .target = strdup(words->target),
+				     .device = mount_device(words->device),
+				     .owner = mount_owner(words->options) };
 	struct mount_entry *more =
 		realloc(list->entries, (list->count + 1) * sizeof(*more));
 
@@ -79,24 +104,25 @@ static int mount_list_add(struct mount_list *list, const char *source,
 /* "id parent dev root TARGET options [fields...] - TYPE SOURCE super" */
 static int mount_list_line(struct mount_list *list, char *line)
 {
-	char *target = NULL;
-	char *word;
-	char *type;
-	char *source;
-	int i;
+	struct mount_words words = { .device = NULL };
+	const char *word, *type;
 
-	for (i = 0; i < 5; i++)
-		target = mount_word(&line);
-	if (!target)
+	mount_word(&line);
+	mount_word(&line);
+	words.device = mount_word(&line);
+	mount_word(&line);
+	words.target = mount_word(&line);
+	if (!words.target)
 		return STORE_OK;
 	do
 		word = mount_word(&line);
 	while (word && strcmp(word, "-"));
 	type = word ? mount_word(&line) : NULL;
-	source = type ? mount_word(&line) : NULL;
-	if (!source || strcmp(type, MOUNT_TYPE))
+	words.source = type ? mount_word(&line) : NULL;
+	words.options = words.source ? mount_word(&line) : NULL;
+	if (!words.source || strcmp(type, MOUNT_TYPE))
 		return STORE_OK;
-	return mount_list_add(list, source, target);
+	return mount_list_add(list, &words);
 }
 
 int mount_list_read(struct mount_list *list, struct store_error *error)
@@ -264,14 +290,27 @@ static int mount_ask(mount_question_fn *question, const char *path,
 	return STORE_OK;
 }
 
-int mount_control_path(const char *target, int timeout_ms, char **socket,
-		       struct store_error *error)
+static int mount_control_path(const char *target, int timeout_ms, char **socket,
+			      struct store_error *error)
 {
 	struct mount_answer answer;
 	int code = mount_ask(mount_question_control, target, timeout_ms,
 			     &answer, error);
 
 	return code ? code : mount_judge(&answer, socket, error);
+}
+
+int mount_connect(const struct mount_entry *mount, int timeout_ms,
+		  struct client **client, struct store_error *error)
+{
+	CLEANUP_FREE char *path = NULL;
+	int code;
+
+	if (mount->device &&
+	    !client_open_device(mount->device, mount->owner, client, NULL))
+		return STORE_OK;
+	code = mount_control_path(mount->target, timeout_ms, &path, error);
+	return code ? code : client_open(path, client, error);
 }
 
 int mount_resolve(const char *path, int timeout_ms, char **real,
@@ -291,4 +330,77 @@ int mount_resolve(const char *path, int timeout_ms, char **real,
 		return store_error_set(error, STORE_NO_MEMORY, "out of memory");
 	*real = copied;
 	return STORE_OK;
+}
+
+/*
+ * Make a path absolute and clean by its text alone: looking it up could hang
+ * on the very mount that is asked about.
+ */
+static int mount_absolute(const char *operand, struct buf *path,
+			  struct store_error *error)
+{
+	struct buf whole CLEANUP_BUF = BUF_INIT(2 * PATH_MAX);
+	char here[PATH_MAX];
+	const char *at;
+
+	if (operand[0] != '/') {
+		if (!getcwd(here, sizeof(here)))
+			return store_error_errno(error, errno, "%s", operand);
+		buf_addf(&whole, "%s/", here);
+	}
+	buf_add_text(&whole, operand);
+	for (at = buf_text(&whole); *at;) {
+		size_t length = strcspn(at, "/");
+
+		if (length == 2 && !strncmp(at, "..", 2)) {
+			while (path->length > 0 &&
+			       path->data[--path->length] != '/')
+				;
+		} else if (length > 0 && (length != 1 || *at != '.')) {
+			buf_add_char(path, '/');
+			buf_add(path, at, length);
+		}
+		at += length + (at[length] == '/');
+	}
+	if (path->length == 0)
+		buf_add_char(path, '/');
+	if (!path->failed)
+		path->data[path->length] = '\0';
+	return buf_error(path, "path", error);
+}
+
+static int mount_located(const struct mount_entry *mount, const char *path,
+			 char **rest, struct store_error *error)
+{
+	const char *behind = path + strlen(mount->target);
+
+	*rest = strdup(behind + (*behind == '/'));
+	return *rest ? STORE_OK
+		     : store_error_set(error, STORE_NO_MEMORY, "out of memory");
+}
+
+int mount_list_locate(const struct mount_list *list, const char *operand,
+		      int timeout_ms, const struct mount_entry **mount,
+		      char **rest, struct store_error *error)
+{
+	struct buf path CLEANUP_BUF = BUF_INIT(2 * PATH_MAX);
+	struct store_error unresolved = STORE_ERROR_INIT;
+	CLEANUP_FREE char *real = NULL;
+	int code = mount_absolute(operand, &path, error);
+
+	if (code)
+		return code;
+	*mount = mount_list_find(list, buf_text(&path));
+	if (*mount)
+		return mount_located(*mount, buf_text(&path), rest, error);
+	/* Symlinks are followed only when the text alone does not lead there. */
+	if (!mount_resolve(operand, timeout_ms, &real, &unresolved))
+		*mount = mount_list_find(list, real);
+	if (*mount)
+		return mount_located(*mount, real, rest, error);
+	if (unresolved.code == STORE_TIMEOUT)
+		return store_error_set(error, STORE_TIMEOUT, "%s",
+				       unresolved.message);
+	return store_error_set(error, STORE_NOT_FOUND,
+			       "no store is mounted there");
 }

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Making staged changes durable on the local disk; see commit.h.  Called by
+ * ops_file.c (close and fsync) and publish.c; calls staging.c and journal.c.
+ *
+ * Order (doc/journal.md, C1 to C5): the layers are sealed and marked as kept
+ * under the file's lock; flushed without it; LAYER and FILE are appended
+ * under it again, in one frame; the journal is flushed.
+ */
+#include "config.h"
+
+#include "mount/commit_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "mount/layer_keep.h"
+#include "mount/publish.h"
+#include "src/base/clock.h"
+#include "src/base/step.h"
+
+struct acknowledgement {
+	struct file *file;
+	enum record_state state;
+	const char *reason;
+	bool keep; /* nobody has asked for what is being written */
+	bool needed;
+	uint64_t id;
+	uint64_t change;
+	uint64_t position;	  /* to be durable */
+	struct staging_view view; /* to be named; empty for none */
+	size_t first;		  /* of the view: from here on one is made */
+	struct staging_view flat; /* that one, then those it stands for */
+	struct buf frame;
+};
+
+static bool file_has_name(struct file *file)
+{
+	struct tree *tree = &file->fs->tree;
+	bool named;
+
+	lock_take(&tree->lock);
+	named = file->node->names || (file->node->flags & NODE_LOST);
+	lock_drop(&tree->lock);
+	return named;
+}
+
+static bool has_content(const struct file *file)
+{
+	return file->created || file->staging.changed || file->staging.frozen;
+}
+
+/* Seal what there is, and mark it: from now on it does not change. */
+static int take_layers_locked(struct acknowledgement *ack, struct file *file,
+			      struct store_error *error) REQUIRES(file->lock)
+{
+	struct staging *staging = &file->staging;
+	int code = STORE_OK;
+
+	if (!has_content(file) || ack->change == file->note.change)
+		return STORE_OK;
+	code = staging_seal(staging, error);
+	if (!code)
+		code = staging_freeze(staging, SIZE_MAX, false, &ack->view,
+				      error);
+	for (size_t i = 0; i < ack->view.count; i++)
+		ack->view.layers[i]->kept = true;
+	ack->first = ack->view.count;
+	if (ack->view.count - staging->frozen > STAGING_DEPTH)
+		ack->first = staging->frozen;
+	return code;
+}
+
+static int acknowledge_begin(struct acknowledgement *ack,
+			     struct store_error *error)
+{
+	struct file *file = ack->file;
+	int code = STORE_OK;
+
+	lock_take(&file->lock);
+	while (file->note.busy)
+		condition_wait(&file->changed, &file->lock);
+	ack->position = file->note.position;
+	ack->change = file->change;
+	if (ack->keep && file->note.acknowledged && file->writers)
+		ack->change = file->note.change;
+	ack->needed =
+		file->dirty && file_has_name(file) &&
+		!(ack->state == RECORD_PENDING && file->note.acknowledged &&
+		  file->note.change == ack->change);
+	if (ack->needed) {
+		note_id_locked(file);
+		ack->id = file->note.id;
+		code = take_layers_locked(ack, file, error);
+		file->note.busy = !code;
+	}
+	lock_drop(&file->lock);
+	return code;
+}
+
+static int keep_layer(struct acknowledgement *ack,
+		      const struct staging_layer *layer, bool *named,
+		      struct store_error *error)
+{
+	struct record record = { .type = RECORD_LAYER };
+	void *data = NULL;
+	int code =
+		layer_keep(layer, ack->id, &record.layer, &data, named, error);
+
+	if (!code)
+		record_encode(&ack->frame, &record);
+	free(data);
+	return code;
+}
+
+/* C1: the bytes, and (C2) the names of the files they are in. */
+static int flush_layers(struct acknowledgement *ack, struct store_error *error)
+{
+	size_t count = ack->view.count;
+	bool named = false;
+	int code = STORE_OK;
+
+	/* Without room for a copy the stack stays as high as it is. */
+	if (ack->first < count &&
+	    !staging_view_flatten(&ack->view, ack->first, &ack->flat, NULL)) {
+		ack->flat.layers[0]->kept = true;
+		count = ack->first;
+		code = keep_layer(ack, ack->flat.layers[0], &named, error);
+	}
+	for (size_t i = 0; i < count && !code; i++)
+		if (!ack->view.layers[i]->recorded)
+			code = keep_layer(ack, ack->view.layers[i], &named,
+					  error);
+	if (!code && named && STEP_WANTED("commit: flush names") &&
+	    fsync(ack->file->fs->staging_fd))
+		code = store_error_errno(error, errno, "staging directory");
+	STEP("commit: names");
+	return code;
+}
+
+/* Is everything that was sealed still to be stored, and ours to replace? */
+static bool layers_are_current(const struct acknowledgement *ack,
+			       const struct file *file)
+{
+	const struct staging *staging = &file->staging;
+	size_t count = ack->view.count;
+
+	return !count ||
+	       (staging->count >= count &&
+		staging->layers[count - 1] == ack->view.layers[count - 1] &&
+		(!ack->flat.count || staging->frozen <= ack->first));
+}
+
+/* C3: LAYER and FILE in one frame.  Without it nothing is as it tells. */
+static int append_frame_locked(struct acknowledgement *ack, struct file *file,
+			       struct store_error *error) REQUIRES(file->lock)
+{
+	struct staging *staging = &file->staging;
+	const struct file_note was = file->note;
+	size_t count = ack->view.count, known = 0;
+	int code;
+
+	if (ack->flat.count) {
+		staging_swap(staging, ack->first, count - ack->first,
+			     &ack->flat);
+		count = ack->first + 1;
+	}
+	while (known < count && staging->layers[known]->recorded)
+		known++;
+	for (size_t i = known; i < count; i++)
+		staging->layers[i]->recorded = true;
+	file->note.generation += !was.acknowledged || was.change != ack->change;
+	file->note.change = ack->change;
+	file->note.top = staging_top_number(staging);
+	file->note.acknowledged = ack->state != RECORD_UNFINISHED;
+	note_encode_locked(file, ack->state, ack->reason, &ack->frame);
+	code = note_append_locked(file, &ack->frame, 0, error);
+	if (!code)
+		return STORE_OK;
+	file->note = was;
+	for (size_t i = known; i < count; i++)
+		staging->layers[i]->recorded = false;
+	if (ack->flat.count)
+		staging_swap(staging, ack->first, 1, &ack->flat);
+	return code;
+}
+
+/* *again: what was sealed is not it any more. */
+static int append_records_locked(struct acknowledgement *ack, struct file *file,
+				 bool *again, struct store_error *error)
+	REQUIRES(file->lock)
+{
+	int code;
+
+	/* Stored or removed meanwhile, with all that was sealed. */
+	if (!file->dirty || !file_has_name(file))
+		return STORE_OK;
+	/* Stored, and changed again: what has this id is settled. */
+	*again = file->note.id != ack->id || !layers_are_current(ack, file);
+	if (*again)
+		return STORE_OK;
+	code = append_frame_locked(ack, file, error);
+	if (code)
+		return code;
+	ack->position = file->note.position;
+	STEP("commit: records");
+	return STORE_OK;
+}
+
+static int acknowledge_once(struct acknowledgement *ack, bool *again,
+			    struct store_error *error)
+{
+	struct file *file = ack->file;
+	int code;
+
+	*again = false;
+	buf_init(&ack->frame, JOURNAL_FRAME_MAX);
+	code = acknowledge_begin(ack, error);
+	if (code || !ack->needed)
+		return code;
+	code = flush_layers(ack, error);
+	lock_take(&file->lock);
+	if (!code)
+		code = append_records_locked(ack, file, again, error);
+	file->note.busy = false;
+	condition_broadcast(&file->changed);
+	/* Layers that no record names, either now or yet. */
+	staging_view_remove(&ack->flat);
+	lock_drop(&file->lock);
+	staging_view_release(&ack->view);
+	buf_release(&ack->frame);
+	return code;
+}
+
+/*
+ * After a failed flush the kernel may have forgotten the frames: whoever asks
+ * next has all of it written again.
+ */
+static void forget_records(struct file *file)
+{
+	lock_take(&file->lock);
+	file->note.change = 0;
+	for (size_t i = 0; i < file->staging.count; i++)
+		file->staging.layers[i]->recorded = false;
+	lock_drop(&file->lock);
+}
+
+static int acknowledge(struct acknowledgement *ack,
+		       const struct store_context *context,
+		       struct store_error *error)
+{
+	struct fs *fs = ack->file->fs;
+	struct gate_pass pass = { .nodes = { ack->file->node } };
+	bool again = true;
+	int code = gate_enter(&fs->gate, &pass, context, error);
+
+	while (!code && again)
+		code = acknowledge_once(ack, &again, error);
+	gate_leave(&fs->gate, &pass);
+	if (code)
+		return code;
+	code = journal_sync(fs->commit->journal, ack->position, error);
+	if (code)
+		forget_records(ack->file);
+	STEP("commit: acknowledged");
+	return code;
+}
+
+int commit_file(struct file *file, const struct store_context *context,
+		struct store_error *error)
+{
+	struct acknowledgement ack = { .file = file, .state = RECORD_PENDING };
+	int code;
+
+	if (!file->fs->commit)
+		return STORE_OK;
+	code = publish_take_late_error(file, error);
+	return code ? code : acknowledge(&ack, context, error);
+}
+
+int commit_keep(struct file *file, enum record_state state, const char *reason,
+		struct store_error *error)
+{
+	struct acknowledgement ack = {
+		.file = file, .state = state, .reason = reason, .keep = true
+	};
+	struct store_context context;
+
+	if (!file->fs->commit)
+		return STORE_OK;
+	store_context_init(&context, file->fs->options->op_timeout_ns, NULL);
+	return acknowledge(&ack, &context, error);
+}
+
+int commit_close(struct file *file, const struct store_context *context,
+		 struct store_error *error)
+{
+	int code;
+
+	if (file->fs->options->commit == COMMIT_CLOSE)
+		return publish_wait(file, context, error);
+	code = commit_file(file, context, error);
+	if (!code)
+		publish_later(file);
+	return code;
+}

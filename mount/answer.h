@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Puts whose answer was lost: did they arrive?
+ */
+#ifndef STOREFS_MOUNT_ANSWER_H
+#define STOREFS_MOUNT_ANSWER_H
+
+#include "mount/file.h"
+
+/* What a file has sent, or may have. */
+struct answer_sent {
+	struct file_unanswered last;
+	uint8_t publish[STORE_PUBLISH_SIZE];
+};
+
+/*
+ * Does the store have a version under this key that was sent so?  The id of
+ * the put tells; a store that keeps none leaves size and the nanoseconds of
+ * our own last write.  `info` is that version's.
+ */
+bool answer_is_ours(struct fs *fs, struct store_context *context,
+		    const char *key, const struct answer_sent *sent,
+		    struct store_info *info);
+/*
+ * The same for a file that counts as not in the store, before its name
+ * changes: if a put has arrived after all, the file is in the store from now
+ * on.  To be called with an exclusive pass.
+ */
+void answer_look(struct op *op, struct file *file, const char *key);
+
+#endif

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See assemble.h.  Called by session.c and offline.c; calls the life
+ * functions of the parts.
+ */
+#include "config.h"
+
+#include "mount/assemble.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "mount/commit.h"
+#include "mount/events.h"
+#include "mount/file.h"
+#include "mount/publish.h"
+#include "mount/recovery.h"
+
+enum { PUBLISH_THREADS = 32 };
+
+int assemble_store(struct fs *fs, const struct source *source,
+		   struct store_error *error)
+{
+	int code = source_open(source, &fs->store, error);
+
+	if (code)
+		return code;
+	fs->capabilities = store_capabilities(fs->store);
+	fs->max_size = store_max_size(fs->store);
+	fs->source = source_masked(source);
+	if (fs->source)
+		return STORE_OK;
+	return store_error_set(error, STORE_NO_MEMORY,
+			       "no memory for the store's name");
+}
+
+int assemble_tree(struct fs *fs, struct store_error *error)
+{
+	struct store_info info;
+	struct store_context context;
+	int code;
+
+	fs->tree.default_uid = geteuid();
+	fs->tree.default_gid = getegid();
+	fs->tree.file_mode = (uint16_t)fs->options->file_mode;
+	fs->tree.dir_mode = (uint16_t)fs->options->dir_mode;
+	lock_init(&fs->running.lock);
+	code = tree_init(&fs->tree, error);
+	if (code)
+		return code;
+	gate_init(&fs->gate, &fs->tree);
+	store_context_init(&context, fs->options->op_timeout_ns, NULL);
+	code = store_ping(fs->store, &context, error);
+	if (!code)
+		code = store_stat(fs->store, &context, "", &info, error);
+	if (code)
+		return code;
+	lock_take(&fs->tree.lock);
+	node_refresh(&fs->tree, fs->tree.root, &info);
+	lock_drop(&fs->tree.lock);
+	return STORE_OK;
+}
+
+int assemble_queue(struct fs *fs, bool paused, struct store_error *error)
+{
+	int code = events_start(fs, error);
+
+	if (!code)
+		code = publisher_start(fs, PUBLISH_THREADS, error);
+	if (!code)
+		publisher_pause(fs->publisher, paused);
+	return code ? code : recovery_run(fs, error);
+}
+
+void assemble_stop(struct fs *fs)
+{
+	if (fs->publisher) {
+		publisher_stop(fs->publisher);
+		publish_abandon_all(fs);
+		publisher_free(fs->publisher);
+		fs->publisher = NULL;
+	}
+	commit_stop(fs->commit);
+	file_kept_release(fs);
+	events_stop(fs);
+}
+
+void assemble_release(struct fs *fs)
+{
+	if (fs->tree.root) {
+		gate_release(&fs->gate);
+		tree_release(&fs->tree);
+	}
+	staging_area_close(fs->area);
+	fs->area = NULL;
+	store_close(fs->store);
+	fs->store = NULL;
+	free(fs->source);
+	fs->source = NULL;
+}

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The staging journal of a mount: its life, its thread, and the names that
+ * are about to change; see commit.h.  Called by session.c and ops_*.c; calls
+ * journal.c and pending.c.
+ */
+#include "config.h"
+
+#include "mount/commit_internal.h"
+
+#include <stdlib.h>
+
+#include "mount/pending.h"
+#include "src/base/clock.h"
+#include "src/base/log.h"
+#include "src/base/step.h"
+
+/* What is noted without a flush is flushed after this time at most. */
+#define FLUSH_NS NS_PER_SEC
+
+/* A journal is rewritten when it is this long and half of it is of no use. */
+#define REWRITE_SIZE (UINT64_C(64) << 20)
+
+/* ---- flushing ---- */
+
+int commit_sync(struct fs *fs, struct store_error *error)
+{
+	struct commit *commit = fs->commit;
+
+	if (!commit)
+		return STORE_OK;
+	return journal_sync(commit->journal, journal_position(commit->journal),
+			    error);
+}
+
+int commit_sync_notes(struct fs *fs, struct store_error *error)
+{
+	struct commit *commit = fs->commit;
+
+	if (!commit)
+		return STORE_OK;
+	return journal_sync(commit->journal, atomic_load(&commit->acknowledged),
+			    error);
+}
+
+int commit_sync_to(struct fs *fs, uint64_t position, struct store_error *error)
+{
+	return fs->commit ? journal_sync(fs->commit->journal, position, error)
+			  : STORE_OK;
+}
+
+void note_position(_Atomic uint64_t *last, uint64_t position)
+{
+	uint64_t seen = atomic_load(last);
+
+	while (seen < position &&
+	       !atomic_compare_exchange_weak(last, &seen, position))
+		;
+}
+
+void note_end(struct commit *commit, uint64_t number, uint64_t position)
+{
+	note_position(&commit->acknowledged, position);
+	note_position(&commit->ends[number % COMMIT_ENDS], position);
+}
+
+int commit_sync_node(struct fs *fs, const struct node *node,
+		     struct store_error *error)
+{
+	struct commit *commit = fs->commit;
+	uint64_t number, position, names;
+	bool folder;
+
+	if (!commit || !node)
+		return commit_sync_notes(fs, error);
+	lock_take(&fs->tree.lock);
+	number = node->number;
+	folder = node->type == STORE_TYPE_FOLDER;
+	lock_drop(&fs->tree.lock);
+	if (folder)
+		return commit_sync_notes(fs, error);
+	/* Changes of names keep their order, also those in memory only. */
+	position = atomic_load(&commit->ends[number % COMMIT_ENDS]);
+	names = atomic_load(&commit->names);
+	return journal_sync(commit->journal,
+			    names > position ? names : position, error);
+}
+
+/* ---- names ---- */
+
+static void encode_move(struct buf *frame, enum record_type type,
+			const char *from, const char *to, bool done)
+{
+	struct record record = {
+		.type = type,
+		.move = { .from = (char *)(uintptr_t)from,
+			  .to = (char *)(uintptr_t)to,
+			  .done = done },
+	};
+
+	record_encode(frame, &record);
+}
+
+int commit_moving(struct fs *fs, const char *from, const char *to,
+		  struct store_error *error)
+{
+	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
+	struct commit *commit = fs->commit;
+	uint64_t position;
+	int code;
+
+	if (!commit)
+		return STORE_OK;
+	encode_move(&frame, to ? RECORD_MOVING : RECORD_REMOVING, from, to,
+		    false);
+	code = buf_error(&frame, "a record", error);
+	if (!code)
+		code = journal_append(commit->journal, frame.data, frame.length,
+				      0, &position, error);
+	if (!code && STEP_WANTED("commit: flush move"))
+		code = journal_sync(commit->journal, position, error);
+	STEP("commit: moving");
+	return code;
+}
+
+static int append_done(struct fs *fs, uint64_t id, struct store_error *error)
+{
+	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
+	struct record record = { .type = RECORD_DONE, .id = id };
+	uint64_t position;
+	int code;
+
+	record_encode(&frame, &record);
+	code = buf_error(&frame, "a record", error);
+	if (!code)
+		code = journal_append(fs->commit->journal, frame.data,
+				      frame.length, JOURNAL_RELEASES, &position,
+				      error);
+	if (!code)
+		note_position(&fs->commit->acknowledged, position);
+	return code;
+}
+
+void commit_settle(struct fs *fs, uint64_t id)
+{
+	struct store_error error = STORE_ERROR_INIT;
+
+	if (append_done(fs, id, &error))
+		log_warn("not noted as settled: %s", error.message);
+}
+
+int commit_discard(struct fs *fs, uint64_t id, struct store_error *error)
+{
+	int code = append_done(fs, id, error);
+
+	return code ? code : commit_sync(fs, error);
+}
+
+void commit_moved(struct fs *fs, const char *from, const char *to, bool done,
+		  uint64_t replaced)
+{
+	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
+	struct record end = { .type = RECORD_DONE, .id = replaced };
+	struct store_error error = STORE_ERROR_INIT;
+	struct commit *commit = fs->commit;
+	uint64_t position;
+	int code;
+
+	if (!commit)
+		return;
+	STEP("commit: before moved");
+	encode_move(&frame, RECORD_MOVED, from, to, done);
+	if (done && replaced)
+		record_encode(&frame, &end);
+	code = buf_error(&frame, "a record", &error);
+	if (!code)
+		code = journal_append(commit->journal, frame.data, frame.length,
+				      JOURNAL_RELEASES, &position, &error);
+	if (code)
+		log_warn("%s: not noted as moved: %s", from, error.message);
+	else
+		note_position(&commit->acknowledged, position);
+	STEP("commit: moved");
+}
+
+/* ---- the thread that flushes what nobody waits for ---- */
+
+static int rewrite_layers(struct journal *journal,
+			  const struct pending_file *file, struct buf *frame,
+			  struct store_error *error)
+{
+	struct record record = { .type = RECORD_LAYER };
+
+	(void)journal;
+	for (size_t i = 0; i < file->record.layer_count; i++) {
+		if (!file->layers[i])
+			continue;
+		record.layer = file->layers[i]->record;
+		record_encode(frame, &record);
+	}
+	return buf_error(frame, "a record", error);
+}
+
+static int rewrite_file(struct journal *journal,
+			const struct pending_file *file,
+			struct store_error *error)
+{
+	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
+	struct record record = { .type = RECORD_FILE };
+	int code = rewrite_layers(journal, file, &frame, error);
+
+	record.file = file->record;
+	record_encode(&frame, &record);
+	if (!code)
+		code = buf_error(&frame, "a record", error);
+	if (!code)
+		code = journal_rewrite_add(journal, frame.data, frame.length,
+					   error);
+	return code;
+}
+
+static int rewrite_move(struct journal *journal, enum record_type type,
+			const char *from, const char *to,
+			struct store_error *error)
+{
+	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
+	int code;
+
+	encode_move(&frame, type, from, to, false);
+	code = buf_error(&frame, "a record", error);
+	return code ? code
+		    : journal_rewrite_add(journal, frame.data, frame.length,
+					  error);
+}
+
+/* What counts is what a replay of the journal finds. */
+static int rewrite_all(void *arg, struct journal *journal,
+		       struct store_error *error)
+{
+	const struct commit *commit = arg;
+	struct pending pending;
+	int code = pending_load(commit->fs->staging_fd, JOURNAL_READ_ONLY,
+				&pending, NULL, error);
+
+	if (code)
+		return code;
+	for (size_t i = 0; i < pending.count && !code; i++) {
+		code = rewrite_file(journal, &pending.files[i], error);
+		if (!code && pending.files[i].removing)
+			code = rewrite_move(journal, RECORD_REMOVING,
+					    pending.files[i].record.key, NULL,
+					    error);
+	}
+	for (size_t i = 0; i < pending.move_count && !code; i++)
+		code = rewrite_move(journal, RECORD_MOVING,
+				    pending.moves[i].from, pending.moves[i].to,
+				    error);
+	pending_release(&pending);
+	return code;
+}
+
+/* With the graves empty: a rewrite forgets whose their files were. */
+static void rewrite_if_long(struct commit *commit)
+{
+	struct store_error error = STORE_ERROR_INIT;
+	uint64_t size = journal_size(commit->journal);
+
+	if (!journal_is_broken(commit->journal) &&
+	    (size < REWRITE_SIZE || size < 2 * commit->live_size))
+		return;
+	if (journal_rewrite(commit->journal, rewrite_all, commit, &error))
+		log_warn("the journal cannot be rewritten: %s", error.message);
+	commit->live_size = journal_size(commit->journal);
+}
+
+static void flush_round(struct commit *commit)
+{
+	struct store_error error = STORE_ERROR_INIT;
+
+	if (journal_sync(commit->journal, journal_position(commit->journal),
+			 &error))
+		log_warn("journal: %s", error.message);
+	if (graveyard_empty(&commit->graveyard))
+		rewrite_if_long(commit);
+}
+
+static void *flush_thread(void *arg)
+{
+	struct commit *commit = arg;
+	bool stopping = false;
+
+	while (!stopping) {
+		lock_take(&commit->lock);
+		if (!commit->stopping)
+			condition_wait_until(&commit->wake, &commit->lock,
+					     clock_monotonic_ns() + FLUSH_NS);
+		stopping = commit->stopping;
+		lock_drop(&commit->lock);
+		flush_round(commit);
+	}
+	return NULL;
+}
+
+/* ---- life ---- */
+
+int commit_start(struct fs *fs, struct journal *journal, uint64_t last_id,
+		 struct store_error *error)
+{
+	struct commit *commit = calloc(1, sizeof(*commit));
+
+	if (!commit)
+		return store_error_set(error, STORE_NO_MEMORY,
+				       "no memory for the journal");
+	commit->fs = fs;
+	commit->journal = journal;
+	atomic_store(&commit->last_id, last_id);
+	graveyard_init(&commit->graveyard, journal, fs->staging_fd);
+	lock_init(&commit->lock);
+	condition_init(&commit->wake);
+	if (pthread_create(&commit->thread, NULL, flush_thread, commit)) {
+		graveyard_release(&commit->graveyard);
+		lock_destroy(&commit->lock);
+		condition_destroy(&commit->wake);
+		free(commit);
+		return store_error_set(error, STORE_NO_MEMORY,
+				       "no thread for the journal");
+	}
+	staging_area_bury_with(fs->area, graveyard_bury, &commit->graveyard);
+	fs->commit = commit;
+	return STORE_OK;
+}
+
+void commit_stop(struct commit *commit)
+{
+	if (!commit)
+		return;
+	lock_take(&commit->lock);
+	commit->stopping = true;
+	condition_broadcast(&commit->wake);
+	lock_drop(&commit->lock);
+	pthread_join(commit->thread, NULL);
+	staging_area_bury_with(commit->fs->area, NULL, NULL);
+	commit->fs->commit = NULL;
+	graveyard_release(&commit->graveyard);
+	journal_close(commit->journal);
+	lock_destroy(&commit->lock);
+	condition_destroy(&commit->wake);
+	free(commit);
+}
+
+uint64_t commit_flushes(const struct fs *fs)
+{
+	return fs->commit ? journal_flushes(fs->commit->journal) : 0;
+}
+
+uint64_t commit_journal_size(const struct fs *fs)
+{
+	return fs->commit ? journal_size(fs->commit->journal) : 0;
+}

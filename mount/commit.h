@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a mount writes to its staging journal, and when: the acknowledgement
+ * of commit=background, and notes from which the next mount goes on.  The
+ * order of the steps is in doc/journal.md.
+ *
+ * Every file with staged changes has an id and one FILE record, written anew
+ * whenever key, attributes or base change.  Records of one file are appended
+ * under its lock, in the order of what they tell.
+ *
+ * Without a journal (struct fs.commit is NULL: unit tests) the functions do
+ * nothing and succeed.
+ */
+#ifndef STOREFS_MOUNT_COMMIT_H
+#define STOREFS_MOUNT_COMMIT_H
+
+#include "mount/file.h"
+#include "mount/journal.h"
+#include "mount/record.h"
+
+struct commit;
+
+/* Takes the journal over; ids above `last_id` are free. */
+int commit_start(struct fs *fs, struct journal *journal, uint64_t last_id,
+		 struct store_error *error) STORE_WARN_UNUSED;
+/* Flushes, and removes what is settled; NULL is fine. */
+void commit_stop(struct commit *commit);
+
+/*
+ * close() and fsync() with commit=background: when it returns STORE_OK the
+ * content and attributes of this moment are on the local disk.
+ */
+int commit_file(struct file *file, const struct store_context *context,
+		struct store_error *error) STORE_WARN_UNUSED;
+/*
+ * What close() and fsync() promise in this mount's mode: in the store, or on
+ * the local disk with the upload to follow.
+ */
+int commit_close(struct file *file, const struct store_context *context,
+		 struct store_error *error) STORE_WARN_UNUSED;
+/*
+ * Keep what is staged in this state whatever becomes of the process: bytes
+ * and record are flushed.
+ */
+int commit_keep(struct file *file, enum record_state state, const char *reason,
+		struct store_error *error) STORE_WARN_UNUSED;
+/* What was noted is durable when it returns. */
+int commit_sync(struct fs *fs, struct store_error *error) STORE_WARN_UNUSED;
+/* What was noted of acknowledged files is; cheap when there is nothing. */
+int commit_sync_notes(struct fs *fs, struct store_error *error)
+	STORE_WARN_UNUSED;
+/* What was noted up to this position is. */
+int commit_sync_to(struct fs *fs, uint64_t position, struct store_error *error)
+	STORE_WARN_UNUSED;
+/*
+ * The same for this node, whose name the store is about to change: a record
+ * whose end is lost would be taken for pending under that name.  A folder
+ * (or NULL) stands for all that is below.
+ */
+int commit_sync_node(struct fs *fs, const struct node *node,
+		     struct store_error *error) STORE_WARN_UNUSED;
+
+/* Set file->publish for the next put. */
+void commit_name_put_locked(struct file *file) REQUIRES(file->lock);
+/* Note the present key, attributes and base, without a flush. */
+void commit_note_locked(struct file *file) REQUIRES(file->lock);
+/* The same when there is staged content the journal does not know of. */
+void commit_note_content_locked(struct file *file) REQUIRES(file->lock);
+/*
+ * A file that the store does not know got another name and took it from the
+ * pending file with this id (0: from none): one frame tells of both.
+ */
+void commit_renamed_locked(struct file *file, uint64_t replaced)
+	REQUIRES(file->lock);
+/* Is there an acknowledged generation that the store has not? */
+bool commit_is_acknowledged(struct file *file);
+/*
+ * The id of an acknowledged file that is about to be replaced: from now on
+ * its record is the caller's to end.  0: it has none.
+ */
+uint64_t commit_take_id(struct file *file);
+/* Nothing of it is staged any more. */
+void commit_done_locked(struct file *file) REQUIRES(file->lock);
+
+/*
+ * A name is about to be moved (`to`) or removed (`to` NULL) in the store:
+ * flushed before it returns.  To be used for what is, or lies above, a file
+ * with a record of acknowledged changes.
+ */
+int commit_moving(struct fs *fs, const char *from, const char *to,
+		  struct store_error *error) STORE_WARN_UNUSED;
+/* The record with this id, of an earlier run, is settled. */
+void commit_settle(struct fs *fs, uint64_t id);
+/* The same, durably: its bytes may go when it returns STORE_OK. */
+int commit_discard(struct fs *fs, uint64_t id, struct store_error *error)
+	STORE_WARN_UNUSED;
+/*
+ * It was, in the place of the file with the id `replaced` (0: of none that
+ * is noted); or it failed and was not.
+ */
+void commit_moved(struct fs *fs, const char *from, const char *to, bool done,
+		  uint64_t replaced);
+
+/* For status. */
+uint64_t commit_flushes(const struct fs *fs);
+uint64_t commit_journal_size(const struct fs *fs);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What commit.c, commit_note.c and acknowledge.c share: see commit.h.
+ */
+#ifndef STOREFS_MOUNT_COMMIT_INTERNAL_H
+#define STOREFS_MOUNT_COMMIT_INTERNAL_H
+
+#include "mount/commit.h"
+#include "mount/graveyard.h"
+#include "src/base/buf.h"
+
+/* Slots for the ends of records, by st_ino. */
+enum { COMMIT_ENDS = 1024 };
+
+struct commit {
+	struct fs *fs;
+	struct journal *journal;
+	/* Of the last record that told of a name changed in memory only. */
+	_Atomic uint64_t names;
+	/*
+	 * Position up to which what was noted of these nodes is; several
+	 * nodes share a slot, which costs a flush now and then.
+	 */
+	_Atomic uint64_t ends[COMMIT_ENDS];
+	struct graveyard graveyard;
+	_Atomic uint64_t last_id;
+	/* Position of the last record about an acknowledged file. */
+	_Atomic uint64_t acknowledged;
+	uint64_t live_size; /* of the journal after the last rewrite */
+	struct lock lock;
+	struct condition wake;
+	bool stopping; /* protected by `lock` */
+	pthread_t thread;
+};
+
+/* Raise a position; several threads may. */
+void note_position(_Atomic uint64_t *last, uint64_t position);
+/* Something was appended about this node. */
+void note_end(struct commit *commit, uint64_t number, uint64_t position);
+/* Give the file an id for its records. */
+void note_id_locked(struct file *file) REQUIRES(file->lock);
+/* Its FILE record, unless it has no name. */
+void note_encode_locked(struct file *file, enum record_state state,
+			const char *reason, struct buf *frame)
+	REQUIRES(file->lock);
+/* One frame; what it tells of is noted from now on. */
+int note_append_locked(struct file *file, const struct buf *frame,
+		       unsigned int flags, struct store_error *error)
+	REQUIRES(file->lock) STORE_WARN_UNUSED;
+
+#endif

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Removal of data files; see graveyard.h.  Called by layer.c (burying) and
+ * commit.c.
+ */
+#include "config.h"
+
+#include "mount/graveyard.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "mount/pending.h"
+#include "src/base/step.h"
+
+struct grave {
+	struct grave *next;
+	uint64_t number;
+	uint64_t position;
+};
+
+void graveyard_init(struct graveyard *graveyard, struct journal *journal,
+		    int dir_fd)
+{
+	graveyard->journal = journal;
+	graveyard->dir_fd = dir_fd;
+	graveyard->graves = NULL;
+	lock_init(&graveyard->lock);
+}
+
+void graveyard_release(struct graveyard *graveyard)
+{
+	while (graveyard->graves) {
+		struct grave *grave = graveyard->graves;
+
+		graveyard->graves = grave->next;
+		free(grave);
+	}
+	lock_destroy(&graveyard->lock);
+}
+
+void graveyard_shut(struct graveyard *graveyard)
+{
+	atomic_store(&graveyard->shut, true);
+}
+
+void graveyard_bury(void *arg, uint64_t number)
+{
+	struct graveyard *graveyard = arg;
+	struct grave *grave;
+
+	if (atomic_load(&graveyard->shut))
+		return;
+	/* Without memory for it the next run removes the file. */
+	grave = malloc(sizeof(*grave));
+	if (!grave)
+		return;
+	grave->number = number;
+	grave->position = journal_position(graveyard->journal);
+	lock_take(&graveyard->lock);
+	grave->next = graveyard->graves;
+	graveyard->graves = grave;
+	lock_drop(&graveyard->lock);
+}
+
+/* Those that are due, taken off the list. */
+static struct grave *take_due(struct graveyard *graveyard, bool *left)
+{
+	struct grave **link = &graveyard->graves, *due = NULL;
+
+	lock_take(&graveyard->lock);
+	while (*link) {
+		struct grave *grave = *link;
+
+		if (!journal_is_durable(graveyard->journal, grave->position)) {
+			link = &grave->next;
+			continue;
+		}
+		*link = grave->next;
+		grave->next = due;
+		due = grave;
+	}
+	*left = graveyard->graves;
+	lock_drop(&graveyard->lock);
+	return due;
+}
+
+bool graveyard_empty(struct graveyard *graveyard)
+{
+	char name[DATA_NAME_MAX];
+	struct grave *due;
+	bool left;
+
+	due = take_due(graveyard, &left);
+	while (due) {
+		struct grave *grave = due;
+
+		due = grave->next;
+		data_name(grave->number, name);
+		STEP("commit: remove data");
+		unlinkat(graveyard->dir_fd, name, 0);
+		free(grave);
+	}
+	return !left;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Data files that nobody needs once the journal is durable up to where it
+ * says so.  Any thread may call.
+ */
+#ifndef STOREFS_MOUNT_GRAVEYARD_H
+#define STOREFS_MOUNT_GRAVEYARD_H
+
+#include <stdatomic.h>
+
+#include "mount/journal.h"
+#include "src/base/sync.h"
+
+struct grave;
+
+struct graveyard {
+	struct journal *journal; /* borrowed */
+	int dir_fd;		 /* of the data files; borrowed */
+	_Atomic bool shut;	 /* nothing is removed any more */
+	struct lock lock;
+	struct grave *graves; /* protected by `lock` */
+};
+
+void graveyard_init(struct graveyard *graveyard, struct journal *journal,
+		    int dir_fd);
+/* What is left stays on the disk, for the next run to remove. */
+void graveyard_release(struct graveyard *graveyard);
+/*
+ * data-NUMBER, whose end has been appended to the journal by now; a
+ * staging_bury_fn.
+ */
+void graveyard_bury(void *arg, uint64_t number);
+/*
+ * The journal could not be told of an end: from now on all files are left
+ * for the next run.
+ */
+void graveyard_shut(struct graveyard *graveyard);
+/* Remove the files whose end is durable; true: none is left. */
+bool graveyard_empty(struct graveyard *graveyard);
+
+#endif

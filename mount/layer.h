@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layers of staged bytes: one file on the local disk each, with maps of what
+ * is present and what is dirty; and the area they live in.
+ *
+ * Invariants: lower_limit <= size at all times; present and dirty end at or
+ * below size; dirty is inside present; the file reads as zeros wherever it is
+ * present and was punched.
+ *
+ * A layer belongs to one file and is changed under that file's lock only;
+ * once `kept` it is never changed again.  References may be given up by any
+ * thread.
+ */
+#ifndef STOREFS_MOUNT_LAYER_H
+#define STOREFS_MOUNT_LAYER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "mount/rangemap.h"
+#include "src/base/sync.h"
+
+struct staging_area;
+
+struct staging_layer {
+	struct staging_area *area;
+	struct staging_layer *next, **link; /* protected by the area's lock */
+	_Atomic unsigned int references;
+	_Atomic bool unlinked; /* or to be left where it is */
+	bool kept;	       /* the journal names it, or is about to */
+	bool recorded;	       /* the journal has its record */
+	int fd;
+	uint64_t number; /* its file is data-NUMBER */
+	uint64_t size;
+	uint64_t lower_limit; /* below it, what is not present stands below */
+	struct rangemap present;
+	struct rangemap dirty;
+};
+
+/* A folder for staging files; `limit` bytes in all, 0 for no limit. */
+int staging_area_open(int dir_fd, uint64_t limit, struct staging_area **area,
+		      struct store_error *error) STORE_WARN_UNUSED;
+/*
+ * Once all that no store has is abandoned: staging files that are still in
+ * use are deleted, those that the journal names are left.
+ */
+void staging_area_close(struct staging_area *area);
+uint64_t staging_area_bytes(const struct staging_area *area);
+/* Counts every time that room was given back. */
+uint64_t staging_area_freed(const struct staging_area *area);
+int staging_area_fd(const struct staging_area *area);
+/* Does a layer in memory have this number? */
+bool staging_area_uses(struct staging_area *area, uint64_t number);
+/* Numbers of new layers are above this one. */
+void staging_area_begin_at(struct staging_area *area, uint64_t last);
+/*
+ * Who removes the files of kept layers that nobody needs any more; without
+ * one they are removed at once.
+ */
+typedef void staging_bury_fn(void *arg, uint64_t number);
+void staging_area_bury_with(struct staging_area *area, staging_bury_fn *bury,
+			    void *arg);
+
+/* A new layer over `lower_size` bytes; the caller's reference. */
+int layer_new(struct staging_area *area, uint64_t lower_size,
+	      struct staging_layer **layer, struct store_error *error)
+	STORE_WARN_UNUSED;
+/*
+ * The layer that `data-NUMBER` holds, kept; its maps are the caller's to set
+ * with layer_restore_maps().  `create` makes the file anew.
+ */
+int layer_restore(struct staging_area *area, uint64_t number, bool create,
+		  struct staging_layer **layer, struct store_error *error)
+	STORE_WARN_UNUSED;
+/* Takes the maps' memory over; the journal has its record. */
+void layer_restore_maps(struct staging_layer *layer, uint64_t size,
+			uint64_t lower_limit, struct rangemap *present,
+			struct rangemap *dirty);
+void layer_ref(struct staging_layer *layer);
+void layer_unref(struct staging_layer *layer);
+/* Drop the owner's reference and the file; readers keep the descriptor. */
+void layer_remove(struct staging_layer *layer);
+/* Drop the owner's reference; the file stays, whoever reads it still. */
+void layer_leave(struct staging_layer *layer);
+
+int layer_write(struct staging_layer *layer, const void *data,
+		const struct store_range *range, bool dirty,
+		struct store_error *error) STORE_WARN_UNUSED;
+int layer_truncate(struct staging_layer *layer, uint64_t size,
+		   struct store_error *error) STORE_WARN_UNUSED;
+/* Zeros in [offset, end). */
+int layer_punch(struct staging_layer *layer, uint64_t offset, uint64_t end,
+		struct store_error *error) STORE_WARN_UNUSED;
+/* All of these bytes; behind the end of the file they are zeros. */
+int layer_read(const struct staging_layer *layer, void *data, uint64_t offset,
+	       size_t length, struct store_error *error) STORE_WARN_UNUSED;
+/*
+ * Lay `above` over `layer`.  Repeating it after a failure gives the same
+ * result, as `above` only ever replaces bytes.
+ */
+int layer_merge(struct staging_layer *layer, const struct staging_layer *above,
+		struct store_error *error) STORE_WARN_UNUSED;
+/* The base has all of its bytes now. */
+void layer_make_clean(struct staging_layer *layer);
+
+#endif

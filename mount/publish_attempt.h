@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One attempt to publish a file: what publish.c (freezing and settling) and
+ * publish_put.c (the request) share.
+ */
+#ifndef STOREFS_MOUNT_PUBLISH_ATTEMPT_H
+#define STOREFS_MOUNT_PUBLISH_ATTEMPT_H
+
+#include "mount/publish.h"
+
+struct attempt {
+	struct file *file;
+	struct fs *fs;
+	struct store_context context;
+	struct store_error error;
+	struct gate_pass pass;
+	char key[STORE_KEY_MAX + 1];
+	/* the frozen state */
+	bool content, created, base_exists;
+	bool force;    /* whatever the store has is to be replaced */
+	bool unlinked; /* by somebody here: nothing is to be published */
+	bool lost;     /* by somebody else: there is no place to publish to */
+	struct store_version base;
+	struct store_attributes attributes;
+	uint64_t id;		  /* st_ino that a new file has shown already */
+	struct staging_view view; /* what is sent */
+	uint64_t generation;	  /* that it covers */
+	uint64_t position;	  /* of its record, to be durable first */
+	uint8_t publish[STORE_PUBLISH_SIZE];
+	struct store_range *kept; /* owned */
+	size_t kept_count;
+	struct store_xattr *xattrs; /* owned; the values are the file's */
+	size_t xattr_count;
+	struct file_unanswered unanswered;
+	/* the outcome */
+	bool current; /* attributes went to the version that is the base */
+	bool beside;  /* stored under another name */
+	struct store_info info;
+};
+
+/*
+ * Step 3: send what is frozen, or only the attributes.  CHANGED for whatever
+ * says that the store has another version than the base.
+ */
+int attempt_request(struct attempt *attempt) STORE_WARN_UNUSED;
+
+#endif

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The request of an attempt to publish; see publish_attempt.h.  Called by
+ * publish.c, calls the store.
+ */
+#include "config.h"
+
+#include "mount/publish_attempt.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mount/answer.h"
+#include "mount/beside.h"
+#include "src/base/clock.h"
+#include "src/base/log.h"
+#include "src/base/step.h"
+
+/* Names that are tried for the loser of a conflict. */
+enum { BESIDE_MAX = 100 };
+
+/* ---- the source: sealed layers over the base ---- */
+
+struct view_source {
+	struct store_source source;
+	struct attempt *attempt;
+};
+
+static int view_source_read(struct store_source *source, uint64_t offset,
+			    void *data, size_t length,
+			    struct store_error *error)
+{
+	struct view_source *self = (struct view_source *)source;
+	struct attempt *attempt = self->attempt;
+	struct base_reader *reader;
+	struct staging_piece piece;
+	char *bytes = data;
+	size_t got;
+	int code = STORE_OK;
+
+	for (; length && !code; offset += piece.length, bytes += piece.length,
+				length -= (size_t)piece.length) {
+		staging_view_piece(&attempt->view, offset, length, &piece);
+		assert(piece.length);
+		if (piece.kind == PIECE_ZERO) {
+			memset(bytes, 0, (size_t)piece.length);
+		} else if (piece.kind == PIECE_STAGED) {
+			code = staging_read_piece(&piece, bytes, error);
+		} else {
+			code = file_base_reader(attempt->file,
+						&attempt->context, &reader,
+						error);
+			if (code)
+				return code;
+			code = store_read_at(reader->reader, &attempt->context,
+					     offset, bytes,
+					     (size_t)piece.length, &got, error);
+			reader_put(reader);
+			if (!code && got != piece.length)
+				code = store_error_set(error, STORE_CHANGED,
+						       "the base is shorter "
+						       "than it was");
+		}
+	}
+	return code;
+}
+
+static int view_source_data(struct store_source *source, uint64_t offset,
+			    struct store_range *range,
+			    struct store_error *error)
+{
+	struct view_source *self = (struct view_source *)source;
+	struct staging_piece piece;
+
+	(void)error;
+	for (;; offset = piece.offset + piece.length) {
+		staging_view_piece(&self->attempt->view, offset,
+				   UINT64_MAX - offset, &piece);
+		*range = (struct store_range){ piece.offset, piece.length };
+		if (!piece.length || piece.kind == PIECE_BASE)
+			return STORE_OK;
+		if (piece.kind == PIECE_ZERO)
+			continue;
+		staging_piece_data(&piece, range);
+		if (range->length)
+			return STORE_OK;
+	}
+}
+
+/* ---- the request ---- */
+
+static struct store_precondition
+attempt_condition(const struct attempt *attempt)
+{
+	if (attempt->force ||
+	    (attempt->fs->options->conflict == CONFLICT_OVERWRITE &&
+	     !attempt->kept_count))
+		return (struct store_precondition){ .condition = STORE_IF_ANY };
+	if (!attempt->base_exists)
+		return (struct store_precondition){ .condition =
+							    STORE_IF_ABSENT };
+	if (!attempt->base.token[0])
+		return (struct store_precondition){ .condition = STORE_IF_ANY };
+	return (struct store_precondition){ .condition = STORE_IF_VERSION,
+					    .version = attempt->base };
+}
+
+static int put_once(struct attempt *attempt)
+{
+	struct view_source source = {
+		.source = { .size = attempt->view.size,
+			    .read = view_source_read,
+			    .next_data = view_source_data },
+		.attempt = attempt,
+	};
+	struct store_write_options options = {
+		.precondition = attempt_condition(attempt),
+		.attributes = &attempt->attributes,
+		.keep = !attempt->created,
+		.id = attempt->created ? attempt->id : 0,
+		.publish = attempt->publish,
+		.ranges = attempt->kept,
+		.range_count = attempt->kept_count,
+		.xattrs = attempt->xattrs,
+		.xattr_count = attempt->xattr_count,
+	};
+
+	atomic_fetch_add(&attempt->fs->counters.publishes, 1);
+	return store_write(attempt->fs->store, &attempt->context, attempt->key,
+			   &source.source, &options, &attempt->info,
+			   &attempt->error);
+}
+
+/* Does the store have the very state that was to be sent? */
+static bool is_as_sent(const struct attempt *attempt,
+		       const struct store_info *info)
+{
+	const struct store_attributes *sent = &attempt->attributes;
+	const struct store_attributes *seen = &info->attributes;
+	uint32_t both = sent->mask & seen->mask;
+
+	return info->size == attempt->view.size && (both & STORE_ATTR_MTIME) &&
+	       !timespec_compare(seen->mtime, sent->mtime) &&
+	       (!(both & STORE_ATTR_MODE) || seen->mode == sent->mode) &&
+	       (!(both & STORE_ATTR_UID) || seen->uid == sent->uid) &&
+	       (!(both & STORE_ATTR_GID) || seen->gid == sent->gid);
+}
+
+/*
+ * An earlier attempt may have arrived without an answer, also one of an
+ * earlier run.  Then its version is the base; *stored: there is nothing left
+ * to send.
+ */
+static bool answer_was_lost(struct attempt *attempt, bool *stored)
+{
+	struct answer_sent sent = { .last = attempt->unanswered };
+	struct store_info info;
+
+	memcpy(sent.publish, attempt->publish, sizeof(sent.publish));
+	if (!answer_is_ours(attempt->fs, &attempt->context, attempt->key, &sent,
+			    &info))
+		return false;
+	*stored = is_as_sent(attempt, &info);
+	if (*stored)
+		attempt->info = info;
+	attempt->base_exists = true;
+	attempt->base = info.version;
+	return true;
+}
+
+/*
+ * The name was renamed over in memory, and what it has in the store has other
+ * names, through which this mount has changed it since: that version is as
+ * good.  The pass, for the caller to leave, keeps further changes out.
+ */
+static bool replaced_was_changed(struct attempt *attempt,
+				 struct gate_pass *pass)
+{
+	struct tree *tree = &attempt->fs->tree;
+	struct node *node;
+
+	lock_take(&attempt->file->lock);
+	node = attempt->file->replaced;
+	lock_drop(&attempt->file->lock);
+	if (!node)
+		return false;
+	*pass = (struct gate_pass){ .nodes = { node }, .exclusive = true };
+	if (gate_enter(&attempt->fs->gate, pass, &attempt->context, NULL))
+		return false;
+	lock_take(&tree->lock);
+	attempt->base = (struct store_version){ 0 };
+	if (node->version)
+		memcpy(attempt->base.token, node->version,
+		       strlen(node->version) + 1);
+	lock_drop(&tree->lock);
+	return attempt->base.token[0];
+}
+
+static bool code_is_conflict(int code)
+{
+	return code == STORE_EXISTS || code == STORE_NOT_FOUND ||
+	       code == STORE_CHANGED;
+}
+
+/* The name has somebody else's version: ours gets a name beside it. */
+static int put_beside(struct attempt *attempt)
+{
+	char key[STORE_KEY_MAX + 1], host[HOST_NAME_MAX + 1] = "";
+	int code = STORE_EXISTS;
+
+	gethostname(host, sizeof(host) - 1);
+	attempt->base_exists = false;
+	attempt->kept_count = 0;
+	memcpy(key, attempt->key, sizeof(key));
+	for (unsigned int i = 1; code == STORE_EXISTS && i <= BESIDE_MAX; i++) {
+		code = beside_key(key, host, clock_now().tv_sec, i,
+				  attempt->key, &attempt->error);
+		if (!code)
+			code = put_once(attempt);
+	}
+	if (!code)
+		log_warn("%s: changed in the store meanwhile; stored as %s",
+			 key, attempt->key);
+	attempt->beside = !code;
+	memcpy(attempt->key, code ? key : attempt->key, sizeof(key));
+	return code;
+}
+
+static int attempt_put(struct attempt *attempt)
+{
+	struct gate_pass replaced = { .held = false };
+	bool stored = false, conflict;
+	int code;
+
+	STEP("publish: before put");
+	code = put_once(attempt);
+	conflict = code_is_conflict(code);
+	if (conflict && (answer_was_lost(attempt, &stored) ||
+			 replaced_was_changed(attempt, &replaced))) {
+		code = stored ? STORE_OK : put_once(attempt);
+		conflict = code_is_conflict(code);
+	}
+	STEP("publish: put");
+	gate_leave(&attempt->fs->gate, &replaced);
+	if (conflict && attempt->fs->options->conflict == CONFLICT_RENAME) {
+		code = put_beside(attempt);
+		conflict = code_is_conflict(code);
+	}
+	/* Whatever the store calls it: it is not the version we knew. */
+	if (conflict)
+		code = store_error_set(
+			&attempt->error, STORE_CHANGED, "%s: %s", attempt->key,
+			attempt->force ? "parts of it stand only in a version "
+					 "that the store no longer has"
+				       : "changed in the store meanwhile");
+	return code;
+}
+
+/*
+ * The store moves a folder's mtime when a new file arrives.  The mount moved
+ * it when the file was created; if somebody has set it since, it is set again.
+ */
+static void restore_folder_time(struct attempt *attempt)
+{
+	struct tree *tree = &attempt->fs->tree;
+	struct store_attributes times = { .mask = STORE_ATTR_MTIME };
+	struct store_error error = STORE_ERROR_INIT;
+	const struct node *folder = NULL;
+	char key[STORE_KEY_MAX + 1];
+	bool wanted = false;
+
+	lock_take(&tree->lock);
+	if (attempt->file->node->names)
+		folder = attempt->file->node->names->parent;
+	if (folder && (folder->flags & NODE_TIMES_SET)) {
+		times.mtime = node_time_to(folder->mtime);
+		wanted = !node_key(tree, folder, NULL, key, NULL);
+	}
+	lock_drop(&tree->lock);
+	if (wanted &&
+	    store_set_attributes(attempt->fs->store, &attempt->context, key,
+				 &times, NULL, &error))
+		log_warn("%s: its time was not kept: %s", key, error.message);
+}
+
+int attempt_request(struct attempt *attempt)
+{
+	struct tree *tree = &attempt->fs->tree;
+	int code;
+
+	lock_take(&tree->lock);
+	code = node_key(tree, attempt->file->node, NULL, attempt->key,
+			&attempt->error);
+	lock_drop(&tree->lock);
+	if (code)
+		return code;
+	if (!attempt->content) {
+		attempt->current = file_base_is_current(
+			attempt->file, &attempt->context, attempt->key);
+		return store_set_attributes(
+			attempt->fs->store, &attempt->context, attempt->key,
+			&attempt->attributes, &attempt->info, &attempt->error);
+	}
+	code = attempt_put(attempt);
+	if (!code && attempt->created)
+		restore_folder_time(attempt);
+	return code;
+}

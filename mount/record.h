@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the journal's frames say: records of files with changes that the
+ * store has not, and their form as bytes.
+ *
+ * A frame holds one or more records, which count together or not at all.
+ * Replaying all frames in order into a table gives what is pending.
+ *
+ *	LAYER	staged bytes of one generation, in a file or in the record
+ *	FILE	all that is known of one pending file but its bytes; replaces
+ *		the record of the same id
+ *	DONE	the id is settled: stored, discarded, or gone with its name
+ *	MOVING	a name is about to be moved in the store (from, to)
+ *	MOVED	it was (keys below `from` are below `to` now), or was not
+ *	REMOVING a name is about to be removed in the store
+ *
+ * Form, integers little-endian: u16 type, u16 reserved (0), u32 length of
+ * the body, body.  Texts are u32 length and bytes.  Reading refuses what is
+ * too long, inconsistent or unknown (CORRUPT, naming what); it never trusts
+ * a length.  The bodies:
+ *
+ *	LAYER	u64 file, number, size, lower limit, checksum, length of the
+ *		bytes; u32 flags, number of present and of dirty ranges,
+ *		reserved (0); these ranges, u64 start and end each; the bytes
+ *		when they are in the record
+ *	FILE	u64 id, generation, node; i64 time; u32 state; i32 code;
+ *		u32 flags; 16 bytes publish id; text token of the base;
+ *		u32 mask of the attributes, and those in it: u32 mode, uid,
+ *		gid, i64 seconds and u32 nanoseconds of mtime, of atime;
+ *		text key; text reason when there is one; u32 number of
+ *		extended attributes, text name and value each; u32 number of
+ *		layers, u64 each
+ *	DONE	u64 id
+ *	MOVING	text from, to
+ *	MOVED	u32 flags; text from, to
+ *	REMOVING text key
+ */
+#ifndef STOREFS_MOUNT_RECORD_H
+#define STOREFS_MOUNT_RECORD_H
+
+#include "mount/rangemap.h"
+#include "src/base/buf.h"
+#include <storefs/types.h>
+
+enum record_type {
+	RECORD_LAYER = 1,
+	RECORD_FILE = 2,
+	RECORD_DONE = 3,
+	RECORD_MOVING = 4,
+	RECORD_MOVED = 5,
+	RECORD_REMOVING = 6,
+};
+
+/* Ids of files and numbers of layers: from 1 on. */
+#define RECORD_ID_MAX ((uint64_t)INT64_MAX)
+/* Bytes of a reason. */
+#define RECORD_REASON_MAX 4095
+
+/* The flags of the form. */
+enum record_layer_flags { RECORD_LAYER_INLINE = 1 << 0 };
+enum record_file_flags {
+	RECORD_FILE_CREATED = 1 << 0,
+	RECORD_FILE_BASE_EXISTS = 1 << 1,
+	RECORD_FILE_CONTENT = 1 << 2,
+	RECORD_FILE_WEAK = 1 << 3,
+	RECORD_FILE_REASON = 1 << 4,
+};
+enum record_move_flags { RECORD_MOVE_DONE = 1 << 0 };
+
+/* Where a file with staged changes stands. */
+enum record_state {
+	/* Never acknowledged: kept, and never published by itself. */
+	RECORD_UNFINISHED = 1,
+	/* Acknowledged, or refused for a reason that may pass: goes on. */
+	RECORD_PENDING = 2,
+	/* Refused for good: waits for retry, export or discard. */
+	RECORD_FAILED = 3,
+};
+
+/* Staged bytes in the order of writing; a layer never changes once named. */
+struct record_layer {
+	uint64_t file;	 /* id of the file it belongs to */
+	uint64_t number; /* of the layer, unique in the staging directory */
+	uint64_t size;	 /* of the whole file as of this layer, an off_t */
+	/* Below it, what is not present stands in the layers below. */
+	uint64_t lower_limit;
+	struct rangemap present; /* owned */
+	struct rangemap dirty;	 /* owned; inside `present` */
+	/*
+	 * The bytes of all present ranges, one after the other, or NULL: they
+	 * are in the file `data-NUMBER` at their offsets, which is at least
+	 * as long as the last of them needs.  Borrowed when encoded; points
+	 * into the frame when decoded.
+	 */
+	const void *data;
+	uint64_t data_length; /* sum of the present ranges */
+	uint64_t checksum;    /* XXH3-64 of those bytes */
+};
+
+struct record_xattr {
+	char *name;  /* owned */
+	void *value; /* owned */
+	size_t size;
+};
+
+struct record_file {
+	uint64_t id;	     /* unique in the staging directory */
+	uint64_t generation; /* of the content; counts acknowledgements */
+	enum record_state state;
+	int32_t code;	     /* enum store_code of the last attempt, or 0 */
+	bool created;	     /* made here: the name is not in the store */
+	bool base_exists;    /* the put replaces `base` */
+	bool content;	     /* there are bytes to put, not only attributes */
+	uint8_t publish[16]; /* random id of this generation */
+	uint64_t node;	     /* st_ino to keep, 0: any */
+	int64_t time;	     /* of the record, seconds since 1970 */
+	struct store_version base;
+	struct store_attributes attributes; /* the mask: those to be set */
+	char *key;			    /* owned; the name in the store */
+	char *reason;			    /* owned; for people, may be NULL */
+	struct record_xattr *xattrs;	    /* owned */
+	size_t xattr_count;
+	uint64_t *layers; /* owned; numbers, the lowest first */
+	size_t layer_count;
+};
+
+struct record_move {
+	char *from; /* owned */
+	char *to;   /* owned; NULL for REMOVING */
+	bool done;  /* of MOVED: it took place */
+};
+
+struct record {
+	enum record_type type;
+	union {
+		struct record_layer layer;
+		struct record_file file;
+		struct record_move move;
+		uint64_t id; /* DONE */
+	};
+};
+
+void record_release(struct record *record);
+
+/* "LAYER" and friends; NULL for an unknown one. */
+const char *record_type_name(enum record_type type);
+/* What reading would refuse: CORRUPT, and the field is named. */
+int record_check(const struct record *record, struct store_error *error)
+	STORE_WARN_UNUSED;
+
+/*
+ * Append one record's bytes; failures stick to the buffer.  What could not be
+ * read back is never written: it is INTERNAL.
+ */
+void record_encode(struct buf *frame, const struct record *record);
+/*
+ * The next record of a frame at *at, which moves on; false at its end.  On
+ * an error *code is set and false returned.  Release what was returned.
+ */
+bool record_decode(const void *frame, size_t length, size_t *at,
+		   struct record *record, int *code, struct store_error *error)
+	STORE_WARN_UNUSED;
+
+#endif

@@ -1,0 +1,328 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# build: --enable-steps
+# timeout: 240
+# timeout-full: 43200
+# The driver dies at every named step, around store calls and at any moment,
+# while several programs work, and again while it recovers. Afterwards what
+# was acknowledged is whole and everything else is old or new (M7), in the
+# mount and in the store itself. A full run takes every point there is;
+# otherwise there is at least one for every step, and some by chance. With
+# arguments, points as they are printed, it tries these and nothing else.
+# shellcheck source=tests/crash/lib.sh
+. "$SRCDIR/tests/crash/lib.sh"
+need_root
+
+# Steps in the sources that no run here can reach, as "NAME|REASON".
+exceptions=(
+)
+
+declare -A covered # names of steps at which a driver died
+points=()          # "KIND COMMIT PHASE DOOM"
+doom=              # step NAME:N, call RULE or moment MS; empty: none
+died=0
+died_again=0
+
+# ---- phases ----
+
+# scenes: "KIND COMMIT PHASE" of all there is.
+#	work		programs work
+#	slow		with uploads that last
+#	long		and a journal that is long enough to be rewritten
+#	recovery	what a driver does that follows one that died
+#	torn		and finds a journal that ends in the middle of a frame
+scenes() {
+	local each
+
+	for each in local sqlite; do
+		printf '%s\n' "$each close "{work,recovery,torn} \
+			"$each background "{work,slow,recovery,torn}
+	done
+	echo "local background long"
+}
+
+# weather RULE...: of the store.
+weather() {
+	printf '%s\n' "$@" >"$p/fault"
+}
+
+# pending: a driver killed with much to recover, and the mount detached. With
+# commit=background its uploads came to a halt, with close it died in one.
+pending() {
+	local rule='put-after die' worker
+	[ "$commit" = close ] || rule='put stall=10m'
+
+	weather "$rule after=$((RANDOM % 40))"
+	driver_start || fail "no mount of $url"
+	work "$seed" &
+	worker=$!
+	wait_until 5 quiet
+	kill -KILL "$driver" 2>/dev/null
+	wait "$worker"
+	driver_end
+	detach
+	weather
+}
+
+# quiet: the workload ended, or waits for something.
+quiet() {
+	local before
+	before=$(stat -c %s "$manifest")
+
+	sleep 0.2
+	[ "$(stat -c %s "$manifest")" -eq "$before" ]
+}
+
+# tear: behind the journal's last frame begins one that was not finished.
+tear() {
+	[ -e "$staging/journal" ] || return 0
+	python3 - "$staging/journal" <<-'END'
+		import sys
+		with open(sys.argv[1], "r+b") as file:
+		    data = file.read()
+		    at = 40
+		    while data[at + 8:at + 12] in (b"FRAM", b"MARK"):
+		        length = int.from_bytes(data[at + 12:at + 16], "little")
+		        at += 40 + (length + 7) // 8 * 8
+		    file.seek(at)
+		    file.write(b"torn" * 30)
+	END
+}
+
+# doomed_start: the driver, which is to meet its end as $doom says.
+doomed_start() {
+	case $doom in
+	step*) driver_start STOREFS_DIE_AT="${doom#step }" ;;
+	call*)
+		echo "${doom#call }" >>"$p/fault"
+		driver_start
+		;;
+	moment*)
+		driver_start || return
+		(
+			sleep "$(printf '0.%03d' "${doom#moment }")"
+			kill -KILL "$driver" 2>/dev/null
+		) &
+		killer=$!
+		;;
+	*) driver_start STOREFS_STEP_LOG="$p/steps" ;;
+	esac
+}
+
+# scene PHASE: what the driver has to do until its end, or its unmounting.
+scene() {
+	killer=
+	weather
+	[[ $1 != slow && $1 != long ]] || weather 'put delay=20ms'
+	case $1 in
+	work | slow) doomed_start && work "$seed" ;;
+	long) doomed_start && work "$seed" 760 && wait_until 2 false ;;
+	recovery) pending && doomed_start && check_alive ;;
+	torn) pending && tear && doomed_start && check_alive ;;
+	esac
+	! is_mounted "$mnt" || calls=$(calls_of)
+	detach
+	driver_end
+	weather
+	[ -z "$killer" ] || wait "$killer"
+}
+
+# check_alive: what shows is right, as long as the driver lives.
+check_alive() {
+	check "$mnt" >"$p/alive.out" && return 0
+	wait_until 2 gone "$driver" && return 0
+	cat "$p/alive.out"
+	wrong_here "while recovering"
+}
+
+# calls_of: of the store, so far.
+calls_of() {
+	"$STORECTL" status --json "$mnt" 2>/dev/null |
+		sed -e 's/.*"counters":{//' -e 's/"retries.*//' |
+		tr -c '0-9\n' ' ' |
+		awk '{ for (i = 1; i <= NF; i++) sum += $i } END { print sum }'
+}
+
+# ---- points ----
+
+# enumerate KIND COMMIT PHASE: its steps, as lines of "COUNT NAME".
+enumerate() {
+	local log=$WORK/steps-$1-$2-$3
+	point="$1 $2 $3 undisturbed"
+	place_new "$1" "$2"
+	calls=
+	scene "$3"
+	[ "$driver_status" -eq 0 ] ||
+		wrong_here "the driver ends with $driver_status"
+	touch "$p/steps"
+	sort "$p/steps" | uniq -c | sed 's/^ *//' >"$log"
+	echo "${calls:-0}" >"$WORK/calls-$1-$2-$3"
+	printf '%s: %s steps of %s names, %s store calls\n' "$point" \
+		"$(wc -l <"$p/steps")" "$(wc -l <"$log")" "${calls:-0}"
+	recovered
+}
+
+random_below() {
+	echo $(((RANDOM * 32768 + RANDOM) % $1))
+}
+
+# one_of FILE...: a line of them.
+one_of() {
+	shuf -n 1 --random-source=<(yes "$RANDOM") -- "$@"
+}
+
+# all_of KIND COMMIT PHASE: every point of it.
+all_of() {
+	local count name i
+
+	while read -r count name; do
+		for ((i = 1; i <= count; i++)); do
+			points+=("$* step $name:$i")
+		done
+	done <"$WORK/steps-$1-$2-$3"
+	for ((i = 0; i < $(cat "$WORK/calls-$1-$2-$3"); i++)); do
+		points+=("$* call any die after=$i")
+		points+=("$* call any-after die after=$i")
+	done
+	for ((i = 0; i < 50; i++)); do
+		points+=("$* moment $((i * 5))")
+	done
+}
+
+# one_of_each: a point for every name, wherever it was reached.
+one_of_each() {
+	local name file count place
+
+	while read -r name; do
+		file=$(grep -lE "^[0-9]+ $name\$" "$WORK"/steps-* | one_of)
+		count=$(sed -n "s/^\([0-9]*\) $name\$/\1/p" "$file")
+		place=${file##*/steps-}
+		points+=("${place//-/ } step $name:$((\
+			$(random_below "$count") + 1))")
+	done < <(reached)
+}
+
+# by_chance: one point of any kind.
+by_chance() {
+	local place calls line
+
+	place=$(scenes | grep -v long | one_of)
+	line=$(one_of "$WORK/steps-${place// /-}")
+	calls=$(cat "$WORK/calls-${place// /-}")
+	case $((RANDOM % 4)) in
+	0) points+=("$place moment $(random_below 250)") ;;
+	1) points+=("$place call any die after=$(random_below "$calls")") ;;
+	2) points+=("$place call any-after die after=$(\
+		random_below "$calls")") ;;
+	3) points+=("$place step ${line#* }:$((\
+		$(random_below "${line%% *}") + 1))") ;;
+	esac
+}
+
+points_choose() {
+	local place i
+
+	while read -r place; do
+		# shellcheck disable=SC2086
+		enumerate $place </dev/null
+	done < <(scenes)
+	if [ "$full" = 1 ]; then
+		while read -r place; do
+			# shellcheck disable=SC2086
+			all_of $place
+		done < <(scenes)
+		return
+	fi
+	one_of_each
+	for ((i = 0; i < 12; i++)); do
+		by_chance
+	done
+}
+
+# reached: the names of all steps that some run came to.
+reached() {
+	cat "$WORK"/steps-* | sed 's/^[0-9]* //' | sort -u
+}
+
+# ---- deaths ----
+
+# dies PHASE: ends as $doom says; false when it came to its regular end.
+dies() {
+	place_new "$kind" "$commit"
+	scene "$1"
+	[ "$driver_status" -ne 137 ] || return 0
+	[ "$driver_status" -eq 0 ] ||
+		wrong_here "the driver ends with $driver_status"
+	return 1
+}
+
+# run_point "KIND COMMIT PHASE DOOM"
+run_point() {
+	local phase n name
+	point=$1
+	read -r kind commit phase doom <<<"$1"
+
+	until dies "$phase"; do
+		# Threads do not take the same turns in every run.
+		n=${doom##*[:=]}
+		[[ $doom != moment* ]] && [ "$n" -gt 1 ] || return 0
+		doom=${doom%"$n"}$((n / 2))
+	done
+	died=$((died + 1))
+	name=${doom#step }
+	[ "$name" = "$doom" ] || covered[${name%:*}]=1
+	if [ "$commit" = close ]; then
+		fetch "$p/now"
+		check "$p/now" || wrong_here "in the store, before recovery"
+	fi
+	[ $((RANDOM % 3)) -ne 0 ] || die_again
+	recovered
+}
+
+# die_again: wherever the recovery is.
+die_again() {
+	driver_start STOREFS_DIE_AT="*:$((RANDOM % 20 + 1))" && check_alive
+	detach
+	driver_end
+	[ "$driver_status" -ne 137 ] || died_again=$((died_again + 1))
+}
+
+# ---- what the sources name ----
+
+named() {
+	grep -rhoE 'STEP(_WANTED)?\("[^"]*"' "$SRCDIR/mount" "$SRCDIR/src" \
+		"$SRCDIR/backends" --include='*.c' | cut -d'"' -f2 | sort -u
+}
+
+# no_step_forgotten: every name in the sources was reached, every name that
+# was reached had its death.
+no_step_forgotten() {
+	local name
+
+	while read -r name; do
+		wrong "never reached: '$name'"
+	done < <(comm -23 <(named) \
+		<({
+			reached
+			printf '%s\n' "${exceptions[@]%%|*}"
+		} | sort -u))
+	while read -r name; do
+		[ -n "${covered[$name]-}" ] || wrong "nobody died at '$name'"
+	done < <(reached)
+}
+
+# ---- the run ----
+
+echo "seed $seed"
+points=("$@")
+[ $# -gt 0 ] || points_choose
+for one in "${points[@]}"; do
+	[ "$full" = 1 ] || echo "$one"
+	run_point "$one"
+done
+[ $# -gt 0 ] || no_step_forgotten
+printf '%s points, %s deaths, %s while recovering from one\n' \
+	"${#points[@]}" "$died" "$died_again"
+[ $((died * 10)) -ge $((${#points[@]} * 8)) ] ||
+	wrong "too few deaths to mean anything"
+finish

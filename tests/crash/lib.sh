@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# What the tests share that end the driver in the middle of work; sourced by
+# bash. A place is a fresh store with a staging directory and a manifest, all
+# in $p; one driver at a time runs there, in the foreground, as $driver, with
+# $driver_status once it has ended.
+# shellcheck source=tests/mount/lib.sh
+. "$SRCDIR/tests/mount/lib.sh"
+
+crash=$BUILDDIR/tests/crash
+p=$WORK/p
+mnt=$p/mnt
+staging=$p/staging
+manifest=$p/manifest
+operations=30
+point= # what is tried, for messages
+RANDOM=$((seed % 32768))
+
+# place_new KIND COMMIT
+place_new() {
+	rm -rf "$p"
+	mkdir -p "$mnt" "$staging"
+	: >"$manifest"
+	store_new "$1" "$p"
+	commit=$2
+}
+
+# driver_start NAME=VALUE...: false when it ended before the mount was usable.
+# With a file $p/fault its rules hold.
+# shellcheck disable=SC2120 # the tests pass some
+driver_start() {
+	mounted=("$mnt")
+	drivers=()
+	rm -f "$p/pid" "$p/status"
+	driver_run "$@" 2>>"$p/driver.log" &
+	keeper=$!
+	driver_status=
+	wait_until 5 test -s "$p/pid" || fail "no driver"
+	driver=$(cat "$p/pid")
+	drivers=("$driver")
+	wait_until 20 mounted_or_gone
+	is_mounted "$mnt" && ! gone "$driver"
+}
+
+# driver_run NAME=VALUE...: a shell that tells of the death of a child does so
+# here, in the log.
+driver_run() {
+	local source=$url
+	[ ! -e "$p/fault" ] || source="$url?fault=$p/fault"
+
+	env "$@" "$STOREFS" "$source" "$mnt" -f \
+		-o "staging_dir=$staging,commit=$commit" >>"$p/driver.log" &
+	echo $! >"$p/pid"
+	wait $!
+	echo $? >"$p/status"
+}
+
+mounted_or_gone() {
+	is_mounted "$mnt" || gone "$driver"
+}
+
+# driver_end: waits for it, and sets driver_status.
+driver_end() {
+	[ -z "$driver_status" ] || return 0
+	wait_until 30 gone "$driver" || {
+		threads_of "$driver"
+		fail "the driver does not end"
+	}
+	wait "$keeper"
+	driver_status=$(cat "$p/status")
+	drivers=()
+}
+
+# detach: the mount point is free again.
+detach() {
+	wait_until 10 detach_now || fail "$mnt cannot be unmounted"
+}
+
+detach_now() {
+	not_mounted "$mnt" || umount "$mnt" 2>"$p/umount.err"
+}
+
+# stop: unmounts, which stores what is left, and waits.
+stop() {
+	detach
+	driver_end
+}
+
+# wrong_here TEXT: a finding, with what tells of its cause.
+wrong_here() {
+	wrong "$point: $*"
+	tail -n 15 "$p/driver.log"
+	tail -n 6 "$manifest"
+}
+
+# work SEED [FILLERS]: the workload; false when the driver went away meanwhile. Any
+# other failure is a finding.
+work() {
+	local status=0
+
+	"$crash/workload" "$mnt" "$manifest" "$1" "$operations" \
+		"${2:-0}" >"$p/workload.out" 2>&1 || status=$?
+	[ $status -ne 0 ] || return 0
+	wait_until 2 gone "$driver" && return 1
+	cat "$p/workload.out"
+	wrong_here "the workload failed ($status) with a driver that lives"
+	return 1
+}
+
+# check TREE [--power]: against the manifest.
+check() {
+	local status=0
+
+	# shellcheck disable=SC2086
+	"$crash/checker" ${2-} "$1" "$manifest" >"$p/check.out" 2>&1 ||
+		status=$?
+	[ $status -ne 0 ] || return 0
+	grep -v ' at least ' "$p/check.out"
+	return 1
+}
+
+# fetch DIR: what the store itself has, without any mount.
+fetch() {
+	rm -rf "$1"
+	mkdir "$1"
+	"$STORECTL" cp -r -p "$url!/" "$1" >"$p/fetch.out" 2>&1 || {
+		cat "$p/fetch.out"
+		wrong_here "the store cannot be read"
+	}
+}
+
+# no_leftovers: nothing half-made in the store.
+no_leftovers() {
+	local left
+
+	[ "$kind" = local ] || return 0
+	left=$(find "$backing" -name '.storefs-tmp*')
+	[ -z "$left" ] || wrong_here "left in the store: $left"
+}
+
+# recovered [--power]: mounts again, for good: what was acknowledged shows in
+# the mount, and after unmounting the store has just what the mount showed.
+recovered() {
+	rm -f "$p/fault"
+	driver_start || {
+		driver_end
+		wrong_here "cannot be mounted again ($driver_status)"
+		detach
+		return
+	}
+	check "$mnt" "${1-}" || wrong_here "through the mount"
+	"$crash/checker" --list "$mnt" >"$p/shown"
+	stop
+	[ "$driver_status" -eq 0 ] ||
+		wrong_here "the driver ends with $driver_status"
+	fetch "$p/copy"
+	"$crash/checker" --list "$p/copy" >"$p/stored"
+	diff "$p/shown" "$p/stored" ||
+		wrong_here "the store has something else than the mount showed"
+	no_leftovers
+}
