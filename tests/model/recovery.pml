@@ -117,7 +117,7 @@ inline show_all()
 	phase = UP;
 	printf("shown: %o\n", shown);
 	check_history();
-#ifndef WITHOUT_RECOVERY_END
+#if !defined(WITHOUT_RECOVERY_END) && !defined(WITHOUT_RECOVERY_FLUSH)
 	flush()
 #endif
 }
