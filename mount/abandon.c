@@ -48,7 +48,7 @@ static bool worth_keeping_locked(struct file *file) REQUIRES(file->lock)
 	return named && (file->staging.changed || file->note.acknowledged);
 }
 
-void publish_forget_locked(struct file *file, bool kept)
+static void forget_locked(struct file *file, bool kept) REQUIRES(file->lock)
 {
 	if (kept) {
 		file->note = (struct file_note){ 0 };
@@ -58,6 +58,11 @@ void publish_forget_locked(struct file *file, bool kept)
 	file_clean_locked(file);
 	if (!kept && !file->handles)
 		staging_discard(&file->staging);
+}
+
+void publish_forget_locked(struct file *file, bool kept)
+{
+	forget_locked(file, kept);
 	node_revert(file);
 }
 
@@ -77,7 +82,10 @@ bool publish_abandon(struct file *file, const char *reason, bool ending)
 			  file->name_hint, reason, error.message);
 	lock_take(&file->lock);
 	given_up = may_abandon_locked(file, ending);
-	if (given_up)
+	/* At the end the tree goes as it is. */
+	if (given_up && ending)
+		forget_locked(file, kept);
+	else if (given_up)
 		publish_forget_locked(file, kept);
 	lock_drop(&file->lock);
 	if (!kept || !given_up)

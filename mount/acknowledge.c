@@ -25,6 +25,7 @@ struct acknowledgement {
 	enum record_state state;
 	const char *reason;
 	bool keep; /* nobody has asked for what is being written */
+	bool lost; /* there is no place to publish to */
 	bool needed;
 	uint64_t id;
 	uint64_t change;
@@ -85,8 +86,12 @@ static int acknowledge_begin(struct acknowledgement *ack,
 	ack->change = file->change;
 	if (ack->keep && file->note.acknowledged && file->writers)
 		ack->change = file->note.change;
+	ack->lost = file->dirty && note_is_lost_locked(file);
+	if (ack->lost)
+		ack->state = RECORD_UNFINISHED;
 	ack->needed =
 		file->dirty && file_has_name(file) &&
+		!(ack->lost && file->note.acknowledged) &&
 		!(ack->state == RECORD_PENDING && file->note.acknowledged &&
 		  file->note.change == ack->change);
 	if (ack->needed) {
@@ -263,6 +268,11 @@ static int acknowledge(struct acknowledgement *ack,
 	code = journal_sync(fs->commit->journal, ack->position, error);
 	if (code)
 		forget_records(ack->file);
+	else if (ack->lost && !ack->keep)
+		code = store_error_set(error, STORE_CHANGED,
+				       "%s: replaced or removed in the store "
+				       "meanwhile",
+				       ack->file->name_hint);
 	STEP("commit: acknowledged");
 	return code;
 }

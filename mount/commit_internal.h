@@ -39,7 +39,12 @@ void note_position(_Atomic uint64_t *last, uint64_t position);
 void note_end(struct commit *commit, uint64_t number, uint64_t position);
 /* Give the file an id for its records. */
 void note_id_locked(struct file *file) REQUIRES(file->lock);
-/* Its FILE record, unless it has no name. */
+/* Has its name, or a folder above, gone to others in the store? */
+bool note_is_lost_locked(struct file *file) REQUIRES(file->lock);
+/*
+ * Its FILE record, unless it has no name.  One that has lost its place is
+ * noted as unfinished.
+ */
 void note_encode_locked(struct file *file, enum record_state state,
 			const char *reason, struct buf *frame)
 	REQUIRES(file->lock);

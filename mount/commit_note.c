@@ -93,6 +93,20 @@ static int noted_node(struct file *file, struct record_file *record, char *key)
 	return code;
 }
 
+bool note_is_lost_locked(struct file *file)
+{
+	struct tree *tree = &file->fs->tree;
+	const struct node *node = file->node;
+	char key[STORE_KEY_MAX + 1];
+	bool lost;
+
+	lock_take(&tree->lock);
+	lost = (node->names || (node->flags & NODE_LOST)) &&
+	       node_key(tree, node, NULL, key, NULL);
+	lock_drop(&tree->lock);
+	return lost;
+}
+
 void note_encode_locked(struct file *file, enum record_state state,
 			const char *reason, struct buf *frame)
 {
@@ -109,8 +123,14 @@ void note_encode_locked(struct file *file, enum record_state state,
 		return;
 	}
 	commit_name_put_locked(file);
-	if (noted_node(file, out, key))
-		return;
+	if (noted_node(file, out, key)) {
+		/* What has been acknowledged stays under its last name. */
+		if (!note_is_lost_locked(file) || file->note.acknowledged ||
+		    !file->name_hint[0])
+			return;
+		memcpy(key, file->name_hint, sizeof(file->name_hint));
+		state = RECORD_UNFINISHED;
+	}
 	out->id = file->note.id;
 	out->generation = file->note.generation;
 	out->state = state;

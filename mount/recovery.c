@@ -144,6 +144,27 @@ static bool has_data(int dir_fd, const struct pending_file *file)
 	return false;
 }
 
+/* Is it the store, or this machine, that cannot do any more? */
+static bool ends_recovery(int code)
+{
+	return store_code_retryable(code) || code == STORE_NO_MEMORY ||
+	       code == STORE_NO_SPACE || code == STORE_CANCELLED ||
+	       code == STORE_INTERNAL;
+}
+
+/* One that has no place any more keeps nobody from the others. */
+static int take_up_whole(struct fs *fs, struct pending_file *file,
+			 struct store_error *error)
+{
+	int code = restore_file(fs, file, error);
+
+	if (!code || ends_recovery(code))
+		return code;
+	store_error_clear(error);
+	atomic_fetch_add(&fs->counters.failed_files, 1);
+	return STORE_OK;
+}
+
 static int take_up(struct fs *fs, struct pending_file *file,
 		   struct store_error *error)
 {
@@ -164,7 +185,7 @@ static int take_up(struct fs *fs, struct pending_file *file,
 		atomic_fetch_add(&fs->counters.failed_files, 1);
 		return STORE_OK;
 	}
-	return restore_file(fs, file, error);
+	return take_up_whole(fs, file, error);
 }
 
 static void remove_data(struct fs *fs, const uint64_t *numbers, size_t count)

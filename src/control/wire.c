@@ -54,9 +54,10 @@ static int wire_wait(const struct wire *wire, short events, int64_t until_ns,
 	return STORE_OK;
 }
 
-/* The chunk is empty: receive what there is. */
-static int wire_fill(struct wire *wire, int64_t until_ns,
-		     struct store_error *error)
+/* At least one byte, and what there is up to so many. */
+static int wire_receive(struct wire *wire, void *data, size_t room,
+			size_t *length, int64_t until_ns,
+			struct store_error *error)
 {
 	for (;;) {
 		int code = wire_wait(wire, POLLIN, until_ns, error);
@@ -64,8 +65,7 @@ static int wire_fill(struct wire *wire, int64_t until_ns,
 
 		if (code)
 			return code;
-		got = recv(wire->fd, wire->chunk, sizeof(wire->chunk),
-			   MSG_DONTWAIT);
+		got = recv(wire->fd, data, room, MSG_DONTWAIT);
 		if (got < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (got < 0)
@@ -74,10 +74,18 @@ static int wire_fill(struct wire *wire, int64_t until_ns,
 		if (!got)
 			return store_error_set(error, STORE_UNAVAILABLE,
 					       "the other side hung up");
-		wire->start = 0;
-		wire->end = (size_t)got;
+		*length = (size_t)got;
 		return STORE_OK;
 	}
+}
+
+/* The chunk is empty: receive what there is. */
+static int wire_fill(struct wire *wire, int64_t until_ns,
+		     struct store_error *error)
+{
+	wire->start = wire->end = 0;
+	return wire_receive(wire, wire->chunk, sizeof(wire->chunk), &wire->end,
+			    until_ns, error);
 }
 
 int wire_line(struct wire *wire, struct buf *line, int64_t until_ns,
@@ -104,23 +112,24 @@ int wire_line(struct wire *wire, struct buf *line, int64_t until_ns,
 int wire_bytes(struct wire *wire, void *data, size_t length, int64_t until_ns,
 	       struct store_error *error)
 {
+	size_t ahead = wire->end - wire->start;
 	char *bytes = data;
+	int code = STORE_OK;
 
-	while (length) {
-		size_t step = wire->end - wire->start;
-		int code;
+	if (ahead > length)
+		ahead = length;
+	memcpy(bytes, wire->chunk + wire->start, ahead);
+	wire->start += ahead;
+	bytes += ahead;
+	length -= ahead;
+	while (length && !code) {
+		size_t got = 0;
 
-		if (step > length)
-			step = length;
-		memcpy(bytes, wire->chunk + wire->start, step);
-		wire->start += step;
-		bytes += step;
-		length -= step;
-		code = length ? wire_fill(wire, until_ns, error) : STORE_OK;
-		if (code)
-			return code;
+		code = wire_receive(wire, bytes, length, &got, until_ns, error);
+		bytes += got;
+		length -= got;
 	}
-	return STORE_OK;
+	return code;
 }
 
 int wire_send(struct wire *wire, const void *data, size_t length,

@@ -16,6 +16,9 @@
 #include "src/control/unmount.h"
 #include "src/ctl/driver.h"
 
+/* For a symlink that leads to a mount to be followed. */
+#define UMOUNT_FIND_MS 5000
+
 static void drain_json(struct ctl *ctl, const struct driver *driver,
 		       const struct drained *drained)
 {
@@ -54,8 +57,7 @@ static void drain_tell(struct ctl *ctl, const struct driver *driver,
 	}
 }
 
-/* True: nothing that was acknowledged is left. */
-static bool drain_target(struct ctl *ctl, struct driver *driver, int64_t wait)
+static void drain_driver(struct ctl *ctl, struct driver *driver, int64_t wait)
 {
 	struct drain_request request = {
 		.key = driver->key,
@@ -69,19 +71,18 @@ static bool drain_target(struct ctl *ctl, struct driver *driver, int64_t wait)
 
 	if (code) {
 		ctl_fail(ctl, driver->name, NULL, &error);
-		return false;
+		return;
 	}
 	drain_tell(ctl, driver, &drained);
 	code = drained_code(&drained);
 	drained_release(&drained);
 	if (code && !ctl->status)
 		ctl->status = 1 - code;
-	return !code;
 }
 
 static void drain_each(struct ctl *ctl, struct driver *driver)
 {
-	drain_target(ctl, driver,
+	drain_driver(ctl, driver,
 		     ctl->args.wait_ns < 0 ? 0 : ctl->args.wait_ns);
 }
 
@@ -110,50 +111,51 @@ const struct ctl_command command_drain = {
 
 /* ---- umount ---- */
 
-static void umount_target(struct ctl *ctl, struct driver *driver)
+/* What stays is told, and kept: it is no failure. */
+static void umount_drain(struct ctl *ctl, const char *mountpoint)
 {
+	CLEANUP_DRIVER struct driver driver = DRIVER_INIT;
 	struct store_error error = STORE_ERROR_INIT;
 	int status = ctl->status;
 
-	if (*driver->key) {
-		ctl_fail_usage(ctl, "umount: %s is the mount point",
-			       driver->name);
-		return;
-	}
-	/* What stays is told, and kept: it is no failure. */
-	drain_target(ctl, driver, ctl->args.wait_ns);
+	if (driver_open(ctl, mountpoint, &driver, &error))
+		out_complain("%s: not drained: %s", mountpoint, error.message);
+	else
+		drain_driver(ctl, &driver, ctl->args.wait_ns);
 	ctl->status = status;
-	if (mountpoint_unmount(driver->name, false, &error))
-		ctl_fail(ctl, driver->name, NULL, &error);
 }
 
-static void umount_lazy(struct ctl *ctl, const char *operand)
+static int umount_one(struct ctl *ctl, const struct mount_list *list,
+		      const char *operand, struct store_error *error)
 {
 	const struct mount_entry *mount = NULL;
-	struct store_error error = STORE_ERROR_INIT;
 	CLEANUP_FREE char *rest = NULL;
-	struct mount_list list;
-	int code = mount_list_read(&list, &error);
+	int code = mount_list_locate(list, operand, UMOUNT_FIND_MS, &mount,
+				     &rest, error);
 
-	if (!code)
-		code = mount_list_locate(&list, operand, 5000, &mount, &rest,
-					 &error);
 	if (!code && *rest)
-		code = store_error_set(&error, STORE_INVALID,
-				       "%s is the mount point", mount->target);
-	if (!code)
-		code = mountpoint_unmount(mount->target, true, &error);
+		code = store_error_set(error, STORE_INVALID,
+				       "the mount point is %s", mount->target);
 	if (code)
-		ctl_fail(ctl, operand, NULL, &error);
-	mount_list_release(&list);
+		return code;
+	if (!ctl->args.lazy)
+		umount_drain(ctl, mount->target);
+	return mountpoint_unmount(mount->target, ctl->args.lazy, error);
 }
 
 static void umount_run(struct ctl *ctl, char **operands, int count)
 {
-	if (!ctl->args.lazy)
-		driver_each(ctl, operands, count, umount_target);
-	for (int i = 0; ctl->args.lazy && i < count; i++)
-		umount_lazy(ctl, operands[i]);
+	for (int i = 0; i < count && !ctl_cancelled(ctl); i++) {
+		struct store_error error = STORE_ERROR_INIT;
+		struct mount_list list;
+		int code = mount_list_read(&list, &error);
+
+		if (!code)
+			code = umount_one(ctl, &list, operands[i], &error);
+		if (code)
+			ctl_fail(ctl, operands[i], NULL, &error);
+		mount_list_release(&list);
+	}
 }
 
 static const struct arg_option umount_options[] = {

@@ -119,14 +119,16 @@ static void print_item(struct ctl *ctl, const struct driver *driver,
 }
 
 /* What concerns no file in particular. */
-static void show_end(const struct json *end)
+static void tell_end(const struct driver *driver, const struct json *end)
 {
-	if (json_get_flag(end, "paused"))
-		puts("uploads are paused");
-	if (json_get_number(end, "bad_bytes", 0))
-		printf("%" PRId64 " bytes of the journal cannot be read; the "
-		       "next mount keeps them as journal.bad-*\n",
-		       json_get_number(end, "bad_bytes", 0));
+	int64_t bad = json_get_number(end, "bad_bytes", 0);
+
+	if (json_get_flag(end, "paused") && !driver->offline)
+		out_complain("%s: uploads are paused", driver->name);
+	if (bad)
+		out_complain("%s: %" PRId64 " bytes of the journal cannot be "
+			     "read; the next mount keeps them as journal.bad-*",
+			     driver->name, bad);
 }
 
 static int list_items(struct ctl *ctl, struct driver *driver,
@@ -146,13 +148,13 @@ static int list_items(struct ctl *ctl, struct driver *driver,
 		if (!last)
 			print_item(ctl, driver, line);
 		else if (!ctl->args.json)
-			show_end(line);
+			tell_end(driver, line);
 		json_free(line);
 	}
 	return code;
 }
 
-static void pending_target(struct ctl *ctl, struct driver *driver)
+static void pending_driver(struct ctl *ctl, struct driver *driver)
 {
 	struct json *command = client_command("pending");
 	struct store_error error = STORE_ERROR_INIT;
@@ -173,7 +175,7 @@ static void pending_target(struct ctl *ctl, struct driver *driver)
 
 static void pending_run(struct ctl *ctl, char **operands, int count)
 {
-	driver_each(ctl, operands, count, pending_target);
+	driver_each(ctl, operands, count, pending_driver);
 }
 
 static const struct arg_option pending_options[] = {

@@ -221,24 +221,24 @@ static void queue_simple(struct ctl *ctl, struct driver *driver,
 	json_free(answer);
 }
 
-static void pause_target(struct ctl *ctl, struct driver *driver)
+static void pause_driver(struct ctl *ctl, struct driver *driver)
 {
 	queue_simple(ctl, driver, "pause");
 }
 
-static void resume_target(struct ctl *ctl, struct driver *driver)
+static void resume_driver(struct ctl *ctl, struct driver *driver)
 {
 	queue_simple(ctl, driver, "resume");
 }
 
 static void pause_run(struct ctl *ctl, char **operands, int count)
 {
-	driver_each(ctl, operands, count, pause_target);
+	driver_each(ctl, operands, count, pause_driver);
 }
 
 static void resume_run(struct ctl *ctl, char **operands, int count)
 {
-	driver_each(ctl, operands, count, resume_target);
+	driver_each(ctl, operands, count, resume_driver);
 }
 
 const struct ctl_command command_pause = {

@@ -134,7 +134,7 @@ static void status_json(struct ctl *ctl, const struct json *answer)
 	ctl_fail(ctl, NULL, NULL, &error);
 }
 
-static void status_target(struct ctl *ctl, struct driver *driver)
+static void status_driver_tell(struct ctl *ctl, struct driver *driver)
 {
 	struct json *command = client_command("status"), *answer = NULL;
 	struct store_error error = STORE_ERROR_INIT;
@@ -180,7 +180,8 @@ static void status_run(struct ctl *ctl, char **operands, int count)
 		ctl_fail_usage(ctl, "--follow takes one mount point");
 	else
 		driver_each(ctl, operands, count,
-			    ctl->args.follow ? status_follow : status_target);
+			    ctl->args.follow ? status_follow
+					     : status_driver_tell);
 }
 
 static const struct arg_option status_options[] = {

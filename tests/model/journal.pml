@@ -90,7 +90,7 @@ inline flush()
 {
 	replay_all(disk);
 	forget_frames();
-	durable[0] = 1; durable[1] = 1;
+	durable[0] = 1; durable[1] = 1; names_told = 0;
 #if REWRITES
 	stored = stored | doomed;
 #endif

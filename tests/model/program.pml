@@ -190,25 +190,27 @@ inline note_of(name)
 }
 
 /*
- * Before the store changes a name that the journal does not tell of, all that
- * was told is flushed.
+ * Before the store changes a name that the journal does not tell of, what was
+ * told of that name is flushed, and of changes of any names.
  */
 inline flush_before(replaces)
 {
-#if defined(WITHOUT_N0)
+#ifdef WITHOUT_N0
 	skip
-#elif defined(WITHOUT_N0_ALL)
+#else
 	note_of(k);
 	if
 	:: i == nf && replaces -> note_of(j)
 	:: else
 	fi;
 	if
+#ifdef WITHOUT_N0_NAMES
 	:: i < nf -> flush()
+#else
+	:: i < nf || names_told -> flush()
+#endif
 	:: else
 	fi
-#else
-	flush()
 #endif
 }
 
@@ -269,6 +271,7 @@ inline record_remove()
 		flush()
 	:: !refused && pending ->
 		append(DONE, f);
+		names_told = 1;
 		forget_pending(f)
 	:: else
 	fi
@@ -286,6 +289,7 @@ inline remove()
 		d_step { room ->
 			printf("DONE %d\n", f);
 			append(DONE, f);
+			names_told = 1;
 			forget_pending(f);
 			returns_undurably();
 			call_ends()
@@ -388,7 +392,10 @@ inline record_move()
 	:: refused && told -> append(MOVED, f)
 	:: !refused && (pending || over_pending) -> record_moved()
 	:: else
-	fi
+	fi;
+#ifndef WITHOUT_N0_MOVED
+	names_told = names_told | told
+#endif
 }
 
 inline rename()
@@ -405,6 +412,7 @@ inline rename()
 		d_step { room ->
 			printf("FILE %d with the new name\n", f);
 			rename_here();
+			names_told = 1;
 			returns_undurably();
 			call_ends()
 		}

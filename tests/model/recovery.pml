@@ -104,8 +104,9 @@ inline settle_removal()
 }
 
 /*
- * Layers are checked, and the mount shows what it has.  What is not needed
- * according to frames that recovery has appended waits for their flush.
+ * Layers are checked, and the mount shows what it has.  What recovery has
+ * appended is flushed before anything else happens; only then goes what is
+ * not needed according to it.
  */
 inline show_all()
 {
@@ -115,7 +116,10 @@ inline show_all()
 	m.known = 0;
 	phase = UP;
 	printf("shown: %o\n", shown);
-	check_history()
+	check_history();
+#if !defined(WITHOUT_RECOVERY_END) && !defined(WITHOUT_RECOVERY_FLUSH)
+	flush()
+#endif
 }
 
 proctype recovery()

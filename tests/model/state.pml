@@ -120,6 +120,7 @@ bit durable[2]; /* the last record of the file */
 byte doomed;	/* layers nobody needs once the journal is flushed */
 byte settled;	/* layers nobody needs */
 bit gate;	/* a name is being changed */
+bit names_told; /* changes of names, in frames that are not flushed */
 bit held;	/* the program has this file open: */
 bit held_f;
 bit busy; /* an attempt to publish runs: */

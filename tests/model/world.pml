@@ -8,7 +8,7 @@ inline memory_ends()
 	forget(0); forget(1);
 	clear_move(m); m.removing = 0; m.removed = 0; m.known = 0;
 	doomed = 0; settled = 0;
-	held = 0; held_f = 0;
+	held = 0; held_f = 0; names_told = 0;
 	strand();
 	attempt_ends();
 	call_ends()

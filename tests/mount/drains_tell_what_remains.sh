@@ -174,7 +174,7 @@ umount_tells() {
 	note "umount tells what stays"
 	weather 'put error=UNAVAILABLE'
 	printf stays >"$mnt/stays"
-	expect 1 "$STORECTL" umount "$mnt/stays"
+	expect 5 "$STORECTL" umount "$mnt/stays"
 	is_mounted "$mnt" || fail "a file was unmounted"
 	begun=$(milliseconds)
 	expect 0 "$STORECTL" umount "$mnt"
@@ -194,6 +194,13 @@ umount_tells() {
 	expect 0 "$STORECTL" umount -l "$mnt"
 	not_mounted "$mnt" || wrong "umount -l leaves it mounted"
 	expect 2 "$STORECTL" umount "$mnt"
+	# Also one whose driver has died.
+	start
+	kill -KILL "$driver"
+	wait_until 10 gone "$driver"
+	expect 0 "$STORECTL" umount "$mnt"
+	says err 'not drained: dead'
+	not_mounted "$mnt" || wrong "a dead mount stays"
 }
 
 weather

@@ -37,7 +37,7 @@ for i in 1 2 3; do
 done
 is "$(waiting)" 3 "files waiting"
 expect 0 "$STORECTL" pending "$mnt"
-says out 'uploads are paused'
+says err 'uploads are paused'
 # Longer than any retry would take.
 wait_until 3 stored_is file1 'text 1' && wrong "stored while paused"
 is "$(cat "$mnt/file2")" 'text 2' "the mount"
