@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# sanitizers: thread
 # timeout: 120
 # timeout-full: 3600
 # Of 16 processes that create one name exactly one wins (F3), and whoever
