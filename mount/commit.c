@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "mount/pending.h"
@@ -285,8 +284,9 @@ static void rewrite(struct commit *commit, bool mending)
 				rewriting.pending.settled_count);
 		graveyard_empty(&commit->graveyard);
 		/* Or a cut of power brings back what nobody knows. */
-		if (fsync(commit->fs->staging_fd))
-			log_warn("staging directory: %s", strerror(errno));
+		if (fsync(commit->fs->staging_fd) &&
+		    store_error_errno(&error, errno, "staging directory"))
+			log_warn("%s", error.message);
 	}
 	pending_release(&rewriting.pending);
 	commit->live_size = journal_size(commit->journal);
