@@ -30,8 +30,12 @@ struct acknowledgement {
 	uint64_t id;
 	uint64_t change;
 	uint64_t position;	  /* to be durable */
+	bool appended;		  /* a frame of ours is there, */
+	bool copied;		  /* whose layer stands for earlier ones */
+	bool was_acknowledged;	  /* before it */
 	struct staging_view view; /* to be named; empty for none */
 	size_t first;		  /* of the view: from here on one is made */
+	bool needs_copy;	  /* nothing else will do */
 	struct staging_view flat; /* that one, then those it stands for */
 	struct buf frame;
 };
@@ -52,6 +56,32 @@ static bool has_content(const struct file *file)
 	return file->created || file->staging.changed || file->staging.frozen;
 }
 
+/*
+ * Which layers become one: all that no publish has when there are many, and
+ * those whose file could not be flushed.  The kernel has forgotten what it
+ * could not write, and a further flush of that file would tell nothing.
+ */
+static int choose_copy_locked(struct acknowledgement *ack, struct file *file,
+			      struct store_error *error) REQUIRES(file->lock)
+{
+	size_t frozen = file->staging.frozen, sound = 0;
+
+	ack->first = ack->view.count;
+	while (sound < ack->view.count && !ack->view.layers[sound]->unsound)
+		sound++;
+	ack->needs_copy = sound < ack->view.count;
+	if (ack->needs_copy && sound < frozen)
+		return store_error_set(error, STORE_UNAVAILABLE,
+				       "%s: a staging file could not be "
+				       "flushed",
+				       file->name_hint);
+	if (ack->needs_copy)
+		ack->first = sound;
+	if (ack->view.count - frozen > STAGING_DEPTH)
+		ack->first = frozen;
+	return STORE_OK;
+}
+
 /* Seal what there is, and mark it: from now on it does not change. */
 static int take_layers_locked(struct acknowledgement *ack, struct file *file,
 			      struct store_error *error) REQUIRES(file->lock)
@@ -67,10 +97,7 @@ static int take_layers_locked(struct acknowledgement *ack, struct file *file,
 				      error);
 	for (size_t i = 0; i < ack->view.count; i++)
 		ack->view.layers[i]->kept = true;
-	ack->first = ack->view.count;
-	if (ack->view.count - staging->frozen > STAGING_DEPTH)
-		ack->first = staging->frozen;
-	return code;
+	return code ? code : choose_copy_locked(ack, file, error);
 }
 
 static int acknowledge_begin(struct acknowledgement *ack,
@@ -104,9 +131,8 @@ static int acknowledge_begin(struct acknowledgement *ack,
 	return code;
 }
 
-static int keep_layer(struct acknowledgement *ack,
-		      const struct staging_layer *layer, bool *named,
-		      struct store_error *error)
+static int keep_layer(struct acknowledgement *ack, struct staging_layer *layer,
+		      bool *named, struct store_error *error)
 {
 	struct record record = { .type = RECORD_LAYER };
 	void *data = NULL;
@@ -115,28 +141,40 @@ static int keep_layer(struct acknowledgement *ack,
 
 	if (!code)
 		record_encode(&ack->frame, &record);
+	else
+		layer->unsound = code != STORE_NO_MEMORY;
 	free(data);
 	return code;
+}
+
+/* Without room for a copy a high stack stays as it is. */
+static int copy_layers(struct acknowledgement *ack, struct store_error *error)
+{
+	int code;
+
+	if (ack->first == ack->view.count)
+		return STORE_OK;
+	code = staging_view_flatten(&ack->view, ack->first, &ack->flat,
+				    ack->needs_copy ? error : NULL);
+	if (!code)
+		ack->flat.layers[0]->kept = true;
+	return ack->needs_copy ? code : STORE_OK;
 }
 
 /* C1: the bytes, and (C2) the names of the files they are in. */
 static int flush_layers(struct acknowledgement *ack, struct store_error *error)
 {
-	size_t count = ack->view.count;
 	bool named = false;
-	int code = STORE_OK;
+	int code = copy_layers(ack, error);
+	size_t count = ack->flat.count ? ack->first : ack->view.count;
 
-	/* Without room for a copy the stack stays as high as it is. */
-	if (ack->first < count &&
-	    !staging_view_flatten(&ack->view, ack->first, &ack->flat, NULL)) {
-		ack->flat.layers[0]->kept = true;
-		count = ack->first;
-		code = keep_layer(ack, ack->flat.layers[0], &named, error);
-	}
 	for (size_t i = 0; i < count && !code; i++)
-		if (!ack->view.layers[i]->recorded)
+		if (!ack->view.layers[i]->recorded ||
+		    ack->view.layers[i]->again)
 			code = keep_layer(ack, ack->view.layers[i], &named,
 					  error);
+	if (!code && ack->flat.count)
+		code = keep_layer(ack, ack->flat.layers[0], &named, error);
 	if (!code && named && STEP_WANTED("commit: flush names") &&
 	    fsync(ack->file->fs->staging_fd))
 		code = store_error_errno(error, errno, "staging directory");
@@ -155,6 +193,23 @@ static bool layers_are_current(const struct acknowledgement *ack,
 	       (staging->count >= count &&
 		staging->layers[count - 1] == ack->view.layers[count - 1] &&
 		(!ack->flat.count || staging->frozen <= ack->first));
+}
+
+/* The frame has the records of the layers from `known` on, and of some below. */
+static void written_locked(struct acknowledgement *ack, struct file *file,
+			   size_t known, size_t count) REQUIRES(file->lock)
+{
+	struct staging_layer **layers = file->staging.layers;
+
+	ack->position = file->note.position;
+	ack->appended = true;
+	ack->copied = ack->flat.count;
+	for (size_t i = 0; i < count; i++) {
+		if (i < known && !layers[i]->again)
+			continue;
+		layers[i]->position = ack->position;
+		layers[i]->again = false;
+	}
 }
 
 /* C3: LAYER and FILE in one frame.  Without it nothing is as it tells. */
@@ -181,8 +236,11 @@ static int append_frame_locked(struct acknowledgement *ack, struct file *file,
 	file->note.acknowledged = ack->state != RECORD_UNFINISHED;
 	note_encode_locked(file, ack->state, ack->reason, &ack->frame);
 	code = note_append_locked(file, &ack->frame, 0, error);
-	if (!code)
+	if (!code) {
+		written_locked(ack, file, known, count);
+		ack->was_acknowledged = was.acknowledged;
 		return STORE_OK;
+	}
 	file->note = was;
 	for (size_t i = known; i < count; i++)
 		staging->layers[i]->recorded = false;
@@ -206,11 +264,9 @@ static int append_records_locked(struct acknowledgement *ack, struct file *file,
 	if (*again)
 		return STORE_OK;
 	code = append_frame_locked(ack, file, error);
-	if (code)
-		return code;
-	ack->position = file->note.position;
-	STEP("commit: records");
-	return STORE_OK;
+	if (!code)
+		STEP("commit: records");
+	return code;
 }
 
 static int acknowledge_once(struct acknowledgement *ack, bool *again,
@@ -222,8 +278,10 @@ static int acknowledge_once(struct acknowledgement *ack, bool *again,
 	*again = false;
 	buf_init(&ack->frame, JOURNAL_FRAME_MAX);
 	code = acknowledge_begin(ack, error);
-	if (code || !ack->needed)
+	if (code || !ack->needed) {
+		staging_view_release(&ack->view);
 		return code;
+	}
 	code = flush_layers(ack, error);
 	lock_take(&file->lock);
 	if (!code)
@@ -239,15 +297,26 @@ static int acknowledge_once(struct acknowledgement *ack, bool *again,
 }
 
 /*
- * After a failed flush the kernel may have forgotten the frames: whoever asks
- * next has all of it written again.
+ * After a failed flush the kernel may have forgotten the frame: whoever asks
+ * next has all of it written again.  What was acknowledged before stays so,
+ * and its layers stay named by whatever is noted meanwhile.
  */
-static void forget_records(struct file *file)
+static void forget_frame(const struct acknowledgement *ack)
 {
+	struct file *file = ack->file;
+
 	lock_take(&file->lock);
 	file->note.change = 0;
-	for (size_t i = 0; i < file->staging.count; i++)
-		file->staging.layers[i]->recorded = false;
+	if (ack->appended && file->note.id == ack->id)
+		file->note.acknowledged &= ack->was_acknowledged;
+	for (size_t i = 0; ack->appended && i < file->staging.count; i++) {
+		struct staging_layer *layer = file->staging.layers[i];
+
+		if (!layer->recorded || layer->position != ack->position)
+			continue;
+		layer->again = true;
+		layer->recorded = ack->copied;
+	}
 	lock_drop(&file->lock);
 }
 
@@ -267,7 +336,7 @@ static int acknowledge(struct acknowledgement *ack,
 		return code;
 	code = journal_sync(fs->commit->journal, ack->position, error);
 	if (code)
-		forget_records(ack->file);
+		forget_frame(ack);
 	else if (ack->lost && !ack->keep)
 		code = store_error_set(error, STORE_CHANGED,
 				       "%s: replaced or removed in the store "

@@ -8,7 +8,9 @@
 
 #include "mount/commit_internal.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "mount/pending.h"
 #include "src/base/clock.h"
@@ -176,10 +178,12 @@ void commit_moved(struct fs *fs, const char *from, const char *to, bool done,
 	if (!code)
 		code = journal_append(commit->journal, frame.data, frame.length,
 				      JOURNAL_RELEASES, &position, &error);
-	if (code)
+	if (code) {
 		log_warn("%s: not noted as moved: %s", from, error.message);
-	else
+	} else {
 		note_position(&commit->acknowledged, position);
+		note_position(&commit->names, position);
+	}
 	STEP("commit: moved");
 }
 
@@ -233,44 +237,69 @@ static int rewrite_move(struct journal *journal, enum record_type type,
 					  error);
 }
 
+struct rewriting {
+	const struct commit *commit;
+	struct pending pending; /* what it finds */
+};
+
 /* What counts is what a replay of the journal finds. */
 static int rewrite_all(void *arg, struct journal *journal,
 		       struct store_error *error)
 {
-	const struct commit *commit = arg;
-	struct pending pending;
-	int code = pending_load(commit->fs->staging_fd, JOURNAL_READ_ONLY,
-				&pending, NULL, error);
+	struct rewriting *rewriting = arg;
+	struct pending *pending = &rewriting->pending;
+	int code = pending_load(rewriting->commit->fs->staging_fd,
+				JOURNAL_READ_ONLY, pending, NULL, error);
 
 	if (code)
 		return code;
-	for (size_t i = 0; i < pending.count && !code; i++) {
-		code = rewrite_file(journal, &pending.files[i], error);
-		if (!code && pending.files[i].removing)
+	for (size_t i = 0; i < pending->count && !code; i++) {
+		code = rewrite_file(journal, &pending->files[i], error);
+		if (!code && pending->files[i].removing)
 			code = rewrite_move(journal, RECORD_REMOVING,
-					    pending.files[i].record.key, NULL,
+					    pending->files[i].record.key, NULL,
 					    error);
 	}
-	for (size_t i = 0; i < pending.move_count && !code; i++)
+	for (size_t i = 0; i < pending->move_count && !code; i++)
 		code = rewrite_move(journal, RECORD_MOVING,
-				    pending.moves[i].from, pending.moves[i].to,
-				    error);
-	pending_release(&pending);
+				    pending->moves[i].from,
+				    pending->moves[i].to, error);
 	return code;
 }
 
-/* With the graves empty: a rewrite forgets whose their files were. */
-static void rewrite_if_long(struct commit *commit)
+/*
+ * A rewrite forgets whose the files in graves were.  One that mends the
+ * journal does not wait until there are none: what it has found given up is
+ * removed, whatever became of the frames that said so.
+ */
+static void rewrite(struct commit *commit, bool mending)
 {
+	struct rewriting rewriting = { .commit = commit };
 	struct store_error error = STORE_ERROR_INIT;
+
+	if (journal_rewrite(commit->journal, rewrite_all, &rewriting, &error)) {
+		log_warn("the journal cannot be rewritten: %s", error.message);
+	} else if (mending) {
+		graveyard_spare(&commit->graveyard, rewriting.pending.settled,
+				rewriting.pending.settled_count);
+		graveyard_empty(&commit->graveyard);
+		/* Or a cut of power brings back what nobody knows. */
+		if (fsync(commit->fs->staging_fd) &&
+		    store_error_errno(&error, errno, "staging directory"))
+			log_warn("%s", error.message);
+	}
+	pending_release(&rewriting.pending);
+	commit->live_size = journal_size(commit->journal);
+}
+
+static void rewrite_if_needed(struct commit *commit, bool graves)
+{
+	bool broken = journal_is_broken(commit->journal);
 	uint64_t size = journal_size(commit->journal);
 
-	if (!journal_is_broken(commit->journal) &&
-	    (size < REWRITE_SIZE || size < 2 * commit->live_size))
-		return;
-	if (journal_rewrite(commit->journal, rewrite_all, commit, &error))
-		log_warn("the journal cannot be rewritten: %s", error.message);
-	commit->live_size = journal_size(commit->journal);
+	if (broken ||
+	    (!graves && size >= REWRITE_SIZE && size >= 2 * commit->live_size))
+		rewrite(commit, broken);
 }
 
 static void flush_round(struct commit *commit)
@@ -280,8 +309,7 @@ static void flush_round(struct commit *commit)
 	if (journal_sync(commit->journal, journal_position(commit->journal),
 			 &error))
 		log_warn("journal: %s", error.message);
-	if (graveyard_empty(&commit->graveyard))
-		rewrite_if_long(commit);
+	rewrite_if_needed(commit, !graveyard_empty(&commit->graveyard));
 }
 
 static void *flush_thread(void *arg)

@@ -63,6 +63,33 @@ void graveyard_bury(void *arg, uint64_t number)
 	lock_drop(&graveyard->lock);
 }
 
+static int compare_numbers(const void *a, const void *b)
+{
+	const uint64_t *left = a, *right = b;
+
+	return (*left > *right) - (*left < *right);
+}
+
+void graveyard_spare(struct graveyard *graveyard, const uint64_t *numbers,
+		     size_t count)
+{
+	struct grave **link = &graveyard->graves;
+
+	lock_take(&graveyard->lock);
+	while (*link) {
+		struct grave *grave = *link;
+
+		if (count && bsearch(&grave->number, numbers, count,
+				     sizeof(*numbers), compare_numbers)) {
+			link = &grave->next;
+			continue;
+		}
+		*link = grave->next;
+		free(grave);
+	}
+	lock_drop(&graveyard->lock);
+}
+
 /* Those that are due, taken off the list. */
 static struct grave *take_due(struct graveyard *graveyard, bool *left)
 {

@@ -35,6 +35,12 @@ void graveyard_bury(void *arg, uint64_t number);
  * for the next run.
  */
 void graveyard_shut(struct graveyard *graveyard);
+/*
+ * Only these numbers, ascending, are known to be given up: the others' files
+ * stay, for the next run to see whose they are.
+ */
+void graveyard_spare(struct graveyard *graveyard, const uint64_t *numbers,
+		     size_t count);
 /* Remove the files whose end is durable; true: none is left. */
 bool graveyard_empty(struct graveyard *graveyard);
 

@@ -29,6 +29,9 @@ struct staging_layer {
 	_Atomic bool unlinked; /* or to be left where it is */
 	bool kept;	       /* the journal names it, or is about to */
 	bool recorded;	       /* the journal has its record */
+	bool again;	   /* which may be lost: it is to be written again */
+	bool unsound;	   /* its file could not be flushed */
+	uint64_t position; /* of its record in the journal */
 	int fd;
 	uint64_t number; /* its file is data-NUMBER */
 	uint64_t size;

@@ -472,7 +472,8 @@ static int flush_dirty(struct op *op, const struct handle *handle,
 		if (!replacing)
 			break;
 		lock_take(&file->lock);
-		file->doomed = file->dirty;
+		/* What was acknowledged goes on. */
+		file->doomed = file->dirty && !file->note.acknowledged;
 		lock_drop(&file->lock);
 		return STORE_OK;
 	case CLOSING_PUBLISH:

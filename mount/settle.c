@@ -378,8 +378,7 @@ static int force_record(struct fs *fs, const struct settle_retry *retry,
 	if (code)
 		return code;
 	events_stored(fs, item->file->record.key, info.size);
-	return item->live ? discard_live(item->live, retry->cancel, error)
-			  : end_record(fs, item, error);
+	return end_record(fs, item, error);
 }
 
 static int refuse(const struct inventory_item *item, struct store_error *error)
@@ -405,10 +404,14 @@ int settle_retry(struct fs *fs, const struct settle_retry *retry,
 {
 	const struct inventory_item *item = retry->item;
 
-	if (item->live &&
-	    !(retry->force && item->file && name_is_lost(item->live)))
+	if (item->live && retry->force && name_is_lost(item->live))
+		return store_error_set(error, STORE_CHANGED,
+				       "%s: another file has got its name; "
+				       "export and discard it",
+				       item->key ? item->key : "?");
+	if (item->live)
 		return attempt_live(item->live, retry, error);
-	if (item->live || (retry->force && item->state == INVENTORY_UNFINISHED))
+	if (retry->force && item->state == INVENTORY_UNFINISHED)
 		return force_record(fs, retry, error);
 	return refuse(item, error);
 }

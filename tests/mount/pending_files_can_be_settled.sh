@@ -179,10 +179,12 @@ open_handles_survive() {
 	printf 'in the store' >"$mnt/held"
 	weather 'put error=NO_SPACE'
 	rm -f "$WORK/open" "$WORK/go"
-	"$fileop" open rw "$mnt/held" write 'IN' try fsync mark "$WORK/open" \
-		await "$WORK/go" seek 0 cat seek 0 write xy try fsync \
+	"$fileop" open rw "$mnt/held" write 'IN' try fsync write ' THE' \
+		mark "$WORK/open" await "$WORK/go" seek 0 cat seek 0 write xy try fsync \
 		try close >"$WORK/said" &
 	wait_until 10 test -e "$WORK/open"
+	# What was written since has no record yet, and is no orphan.
+	pending 1
 	expect 0 "$STORECTL" discard "$mnt/held"
 	weather
 	touch "$WORK/go"
@@ -202,6 +204,34 @@ open_handles_survive() {
 	touch "$WORK/go"
 	wait $!
 	is "$(stored busy)" busy "in the end"
+}
+
+# Opened, and another file gets its name before the first byte is written.
+the_name_is_lost() {
+	note "a file that has lost its name"
+	printf old >"$mnt/lost"
+	rm -f "$WORK/open" "$WORK/go"
+	"$fileop" open rw "$mnt/lost" mark "$WORK/open" await "$WORK/go" \
+		write mine try close >"$WORK/said" &
+	wait_until 10 test -e "$WORK/open"
+	printf theirs >"$backing/.other"
+	mv "$backing/.other" "$backing/lost"
+	wait_until 5 shows lost theirs || wrong "the mount does not see it"
+	touch "$WORK/go"
+	wait $!
+	grep -qx 'close: ESTALE' "$WORK/said" || wrong "no conflict"
+	pending 1
+	expect 0 "$STORECTL" export "$mnt" lost -
+	is "$(cat out)" mine exported
+	expect 11 "$STORECTL" retry --force "$mnt" lost
+	is "$(stored lost)" theirs "the store"
+	expect 0 "$STORECTL" discard "$mnt" lost
+	is "$(cat "$mnt/lost")" theirs "the mount"
+	pending 0
+}
+
+shows() {
+	[ "$(cat "$mnt/$1")" = "$2" ]
 }
 
 names_of_any_byte() {
@@ -270,6 +300,7 @@ retry_stores
 force_replaces
 discard_goes_back
 open_handles_survive
+the_name_is_lost
 names_of_any_byte
 the_store_is_not_needed
 wait_settled "$mnt"

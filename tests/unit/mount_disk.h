@@ -45,10 +45,11 @@ static struct mount_disk {
 	struct disk_name names[DISK_NAMES_MAX];
 	size_t name_count;
 	int journal, data, folder; /* flushes of each */
-	/* Called at each flush of a data file, without the lock. */
+	/* Called once, at the next flush of such a file, without the lock. */
 	void (*at_data)(void);
-	/* What flushes of the journal answer, an errno; 0: they work. */
-	int journal_fails;
+	void (*at_journal)(void);
+	/* What the next flush, or write, answers: an errno; 0: it works. */
+	int data_fails, journal_fails, append_fails;
 } disk;
 
 /* ---- what was flushed ---- */
@@ -118,10 +119,18 @@ static inline bool disk_name_of(int fd, char name[DISK_NAME_MAX])
 	return true;
 }
 
+static inline int disk_once(int *fails)
+{
+	int failed = *fails;
+
+	*fails = 0;
+	return failed;
+}
+
 static inline int disk_flush(int fd)
 {
 	char name[DISK_NAME_MAX];
-	void (*at_data)(void) = NULL;
+	void (*at)(void) = NULL;
 	struct stat found;
 	int failed = 0;
 
@@ -133,18 +142,36 @@ static inline int disk_flush(int fd)
 			disk_flush_folder();
 		} else if (!strncmp(name, "data-", 5)) {
 			disk.data++;
-			at_data = disk.at_data;
-			disk_flush_file(fd, &found);
+			failed = disk_once(&disk.data_fails);
+			at = disk.at_data;
+			disk.at_data = NULL;
 		} else {
 			disk.journal++;
-			failed = disk.journal_fails;
-			if (!failed)
-				disk_flush_file(fd, &found);
+			failed = disk_once(&disk.journal_fails);
+			at = disk.at_journal;
+			disk.at_journal = NULL;
 		}
+		if (!failed && !S_ISDIR(found.st_mode))
+			disk_flush_file(fd, &found);
 	}
 	lock_drop(&disk.lock);
-	if (at_data)
-		at_data();
+	if (at)
+		at();
+	return failed;
+}
+
+static inline int disk_write(int fd, size_t *length, off_t offset)
+{
+	char name[DISK_NAME_MAX];
+	int failed = 0;
+
+	(void)length;
+	(void)offset;
+	lock_take(&disk.lock);
+	if (disk.append_fails && disk_name_of(fd, name) &&
+	    !strncmp(name, "journal", 7))
+		failed = disk_once(&disk.append_fails);
+	lock_drop(&disk.lock);
 	return failed;
 }
 
@@ -192,11 +219,13 @@ static inline void disk_start(const char *path)
 	lock_init(&disk.lock);
 	disk_watch(path);
 	hook_flush = disk_flush;
+	hook_write = disk_write;
 }
 
 static inline void disk_stop(void)
 {
 	hook_flush = NULL;
+	hook_write = NULL;
 	disk_forget();
 	lock_destroy(&disk.lock);
 }

@@ -47,6 +47,19 @@ static inline void flusher_round(void)
 	ck_assert(graveyard_empty(&fs->commit->graveyard));
 }
 
+/* Until a journal that could not be flushed has been written anew. */
+static inline void flusher_mend(void)
+{
+	int64_t until = clock_monotonic_ns() + 10 * NS_PER_SEC;
+
+	flusher_go();
+	while (journal_is_broken(fs->commit->journal)) {
+		ck_assert_int_lt(clock_monotonic_ns(), until);
+		sched_yield();
+	}
+	flusher_stop();
+}
+
 /* ---- life ---- */
 
 static inline void restart_take_up(void)

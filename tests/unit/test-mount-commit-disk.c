@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: MIT
+/*
+ * commit=background when the local disk fails, and when much happens while
+ * it is being flushed: what was acknowledged stays, what was not is not
+ * taken for it.
+ */
+#include "config.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mount/pending.h"
+#include "tests/unit/mount_restart.h"
+#include "tests/unit/unit.h"
+
+/* Longer than what travels in a record. */
+enum { LONG = 40000 };
+static char long_text[LONG + 1];
+
+static void ok(int code)
+{
+	ck_assert_msg(!code, "errno %d", code);
+}
+
+static void setup(void)
+{
+	restart_setup();
+	memset(long_text, 'x', LONG);
+	publisher_pause(fs->publisher, true);
+}
+
+/* ---- the journal refuses ---- */
+
+START_TEST(what_found_no_room_in_the_journal_is_written_by_the_next_fsync)
+{
+	struct call_handle handle;
+
+	ok(call_create(fs, "a", &handle));
+	ok(write_text(&handle, 0, "hello"));
+	disk.append_fails = ENOSPC;
+	ck_assert_int_eq(call_fsync(&handle), ENOSPC);
+	ok(call_fsync(&handle));
+	end(_i);
+	call_release(&handle);
+	begin_again(true);
+	is_stored("a", "hello");
+}
+END_TEST
+
+START_TEST(a_later_state_without_room_leaves_the_one_before)
+{
+	struct call_handle handle;
+
+	ok(call_create(fs, "a", &handle));
+	ok(write_text(&handle, 0, "one"));
+	ok(call_fsync(&handle));
+	ok(write_text(&handle, 0, "two"));
+	disk.append_fails = ENOSPC;
+	ck_assert_int_eq(call_fsync(&handle), ENOSPC);
+	ok(call_chmod(fs, "a", 0600));
+	ok(call_fsyncdir(fs, ""));
+	end(_i);
+	call_release(&handle);
+	begin_again(true);
+	is_stored("a", "one");
+}
+END_TEST
+
+START_TEST(after_a_failed_flush_the_next_fsync_writes_all_of_it_again)
+{
+	struct call_handle handle;
+
+	ok(call_create(fs, "a", &handle));
+	ok(write_text(&handle, 0, "hello"));
+	disk.journal_fails = EIO;
+	ck_assert_int_eq(call_fsync(&handle), EIO);
+	ck_assert_int_eq(call_fsync(&handle), EIO);
+	flusher_mend();
+	ok(call_fsync(&handle));
+	end(_i);
+	call_release(&handle);
+	begin_again(true);
+	is_stored("a", "hello");
+}
+END_TEST
+
+START_TEST(a_failed_flush_leaves_what_was_acknowledged_before)
+{
+	struct call_handle handle;
+	struct stat found;
+
+	ok(call_create(fs, "a", &handle));
+	ok(write_text(&handle, 0, "one"));
+	ok(call_fsync(&handle));
+	ok(write_text(&handle, 3, " two"));
+	disk.journal_fails = EIO;
+	ck_assert_int_eq(call_fsync(&handle), EIO);
+	flusher_mend();
+	/* A record of its own, which must go on naming those bytes. */
+	ok(call_chmod(fs, "a", 0600));
+	ok(call_fsyncdir(fs, ""));
+	end(_i);
+	call_release(&handle);
+	begin_again(true);
+	/* The later state may have got there or not. */
+	ok(call_stat(fs, "a", &found));
+	ck_assert(found.st_size == 3 || found.st_size == 7);
+	ck_assert_uint_eq(found.st_mode & 07777, 0600);
+	is_stored("a", found.st_size == 3 ? "one" : "one two");
+	ck_assert_uint_eq(fs->counters.failed_files, 0);
+}
+END_TEST
+
+START_TEST(a_journal_is_mended_whatever_waits_to_be_removed)
+{
+	publisher_pause(fs->publisher, false);
+	ok(call_store(fs, "a", "hello"));
+	is_stored("a", "hello");
+	/* Its end is noted and not flushed. */
+	disk.journal_fails = EIO;
+	ck_assert_int_eq(call_fsyncdir(fs, ""), EIO);
+	flusher_mend();
+	ok(call_store(fs, "b", "more"));
+	is_stored("b", "more");
+	flusher_round();
+	ck_assert_int_eq(area_count(&mount->area, "data-"), 0);
+	restart(_i, false);
+	ck_assert_uint_eq(fs->counters.dirty_files, 0);
+	ck_assert_uint_eq(fs->counters.unfinished, 0);
+}
+END_TEST
+
+START_TEST(a_removal_is_known_to_the_mended_journal)
+{
+	memory_put(fs->store, "a", "0123456789");
+	shows("a", "0123456789");
+	ok(call_store(fs, "a", "new"));
+	mount_faults(mount, "remove-after error=UNAVAILABLE times=1\n");
+	ck_assert_int_ne(call_unlink(fs, "a"), 0);
+	disk.journal_fails = EIO;
+	ck_assert_int_eq(call_store(fs, "b", "more"), EIO);
+	flusher_mend();
+	restart(_i, false);
+	shows_none("a");
+	ck_assert_uint_eq(drain(), 0);
+	ck_assert(!memory_has_key(fs->store, "a"));
+}
+END_TEST
+
+START_TEST(bytes_whose_end_cannot_be_noted_stay_until_it_can)
+{
+	ok(call_store(fs, "a", long_text));
+	disk.append_fails = ENOSPC;
+	publisher_pause(fs->publisher, false);
+	is_stored("a", long_text);
+	ck_assert_int_eq(disk.append_fails, 0);
+	flusher_round();
+	ck_assert_int_eq(area_count(&mount->area, "data-"), 1);
+	restart(_i, false);
+	is_stored("a", long_text);
+	ck_assert_int_eq(stored_puts(), 1);
+	ck_assert_uint_eq(fs->counters.failed_files, 0);
+	flusher_round();
+	ck_assert_int_eq(area_count(&mount->area, "data-"), 0);
+}
+END_TEST
+
+/* ---- staging files refuse ---- */
+
+/* The kernel forgets what it could not write, and says so once. */
+START_TEST(bytes_that_could_not_be_flushed_go_to_another_file)
+{
+	struct call_handle handle;
+	uint64_t number;
+
+	ok(call_create(fs, "a", &handle));
+	ok(write_text(&handle, 0, long_text));
+	number = staging_top_number(&file_of(&handle)->staging);
+	disk.data_fails = EIO;
+	ck_assert_int_eq(call_fsync(&handle), EIO);
+	ok(call_fsync(&handle));
+	ck_assert_uint_ne(staging_top_number(&file_of(&handle)->staging),
+			  number);
+	end(_i);
+	call_release(&handle);
+	begin_again(true);
+	is_stored("a", long_text);
+}
+END_TEST
+
+static void flip_a_byte(const char *folder, const char *name, off_t offset)
+{
+	int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(dir, name, O_RDWR | O_CLOEXEC);
+	char byte;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pread(fd, &byte, 1, offset), 1);
+	byte ^= 1;
+	ck_assert_int_eq(pwrite(fd, &byte, 1, offset), 1);
+	close(fd);
+	close(dir);
+}
+
+START_TEST(damaged_bytes_are_kept_and_not_published)
+{
+	char name[DATA_NAME_MAX];
+	struct call_handle handle;
+
+	ok(call_create(fs, "a", &handle));
+	ok(write_text(&handle, 0, long_text));
+	ok(call_fsync(&handle));
+	data_name(staging_top_number(&file_of(&handle)->staging), name);
+	ok(call_store(fs, "b", "fine"));
+	end(_i);
+	call_release(&handle);
+	flip_a_byte(restart_path, name, LONG / 2);
+	begin_again(false);
+	ck_assert_uint_eq(fs->counters.failed_files, 1);
+	shows_none("a");
+	is_stored("b", "fine");
+	ck_assert(!memory_has_key(fs->store, "a"));
+	ck_assert_int_eq(area_count(&mount->area, name), 1);
+}
+END_TEST
+
+/* ---- much happens during a flush ---- */
+
+static char copied[64];
+
+static void note_and_copy(void)
+{
+	ok(call_chmod(fs, "a", 0640));
+	ok(call_fsyncdir(fs, ""));
+	disk_copy(DISK_POWER_CUT, copied);
+}
+
+/* A stack is copied into one layer; the end comes before its record. */
+START_TEST(a_stack_that_is_being_copied_is_still_what_was_acknowledged)
+{
+	enum { PART = 4000 };
+	struct call_handle handle;
+	size_t count = 0;
+
+	ok(call_create(fs, "a", &handle));
+	/* Only a copy of many parts is long enough for a file. */
+	disk.at_data = note_and_copy;
+	for (copied[0] = '\0'; !copied[0]; count++) {
+		ck_assert_uint_lt(count, LONG / PART);
+		memset(long_text + count * PART, 'a' + (int)count, PART);
+		ok(call_write(&handle, count * PART, long_text + count * PART,
+			      PART));
+		ok(call_fsync(&handle));
+	}
+	ck_assert_uint_gt(count, STAGING_DEPTH);
+	end_with(copied);
+	call_release(&handle);
+	begin_again(true);
+	/* All but what was about to be acknowledged. */
+	long_text[(count - 1) * PART] = '\0';
+	shows("a", long_text);
+	is_stored("a", long_text);
+	ck_assert_uint_eq(fs->counters.failed_files, 0);
+}
+END_TEST
+
+static struct file *waited;
+
+static void let_the_first_through(void)
+{
+	door_let(1);
+	mount_wait_attempts(waited, 1);
+}
+
+START_TEST(an_upload_that_ends_during_a_flush_takes_nothing_with_it)
+{
+	struct call_handle handle;
+
+	publisher_pause(fs->publisher, false);
+	shut_the_door();
+	ok(call_create(fs, "a", &handle));
+	ok(write_text(&handle, 0, "first"));
+	ok(call_fsync(&handle));
+	door_wait(&door.puts, 1);
+	long_text[0] = '!';
+	ok(write_text(&handle, 0, long_text));
+	waited = file_of(&handle);
+	disk.at_data = let_the_first_through;
+	ok(call_fsync(&handle));
+	memory_is(fs->store, "a", "first");
+	end(_i);
+	call_release(&handle);
+	begin_again(true);
+	shows("a", long_text);
+	is_stored("a", long_text);
+}
+END_TEST
+
+static struct call_handle *writing;
+
+static void write_more(void)
+{
+	ok(write_text(writing, 5, " and more"));
+}
+
+START_TEST(what_is_written_during_a_flush_is_not_part_of_it)
+{
+	struct call_handle handle;
+
+	ok(call_create(fs, "a", &handle));
+	ok(write_text(&handle, 0, long_text));
+	writing = &handle;
+	disk.at_data = write_more;
+	ok(call_fsync(&handle));
+	end(_i);
+	call_release(&handle);
+	begin_again(true);
+	shows("a", long_text);
+	is_stored("a", long_text);
+}
+END_TEST
+
+static TCase *new_case(const char *name)
+{
+	TCase *tests = tcase_create(name);
+
+	tcase_set_timeout(tests, 30);
+	tcase_add_checked_fixture(tests, setup, restart_teardown);
+	return tests;
+}
+
+static void add_ends(TCase *tests, const TTest *test)
+{
+	tcase_add_loop_test(tests, test, 0, DISK_ENDS);
+}
+
+static TCase *journal_cases(void)
+{
+	TCase *tests = new_case("journal");
+
+	add_ends(
+		tests,
+		what_found_no_room_in_the_journal_is_written_by_the_next_fsync);
+	add_ends(tests, a_later_state_without_room_leaves_the_one_before);
+	add_ends(tests,
+		 after_a_failed_flush_the_next_fsync_writes_all_of_it_again);
+	add_ends(tests, a_failed_flush_leaves_what_was_acknowledged_before);
+	add_ends(tests, a_journal_is_mended_whatever_waits_to_be_removed);
+	add_ends(tests, a_removal_is_known_to_the_mended_journal);
+	add_ends(tests, bytes_whose_end_cannot_be_noted_stay_until_it_can);
+	return tests;
+}
+
+static TCase *data_cases(void)
+{
+	TCase *tests = new_case("data");
+
+	add_ends(tests, bytes_that_could_not_be_flushed_go_to_another_file);
+	add_ends(tests, damaged_bytes_are_kept_and_not_published);
+	tcase_add_test(
+		tests,
+		a_stack_that_is_being_copied_is_still_what_was_acknowledged);
+	add_ends(tests,
+		 an_upload_that_ends_during_a_flush_takes_nothing_with_it);
+	add_ends(tests, what_is_written_during_a_flush_is_not_part_of_it);
+	return tests;
+}
+
+int main(void)
+{
+	TCase *cases[] = { journal_cases(), data_cases(), NULL };
+
+	return unit_run_cases("mount commit disk", cases);
+}
