@@ -43,7 +43,8 @@ struct worker {
 static struct {
 	struct worker workers[WORKERS];
 	size_t lines;
-	uint64_t cut_ms; /* 0: it went right now */
+	size_t cut; /* line; 0: the power went behind all of them */
+	uint64_t cut_ms;
 } manifest;
 
 static unsigned int wrong;
@@ -87,9 +88,10 @@ static bool manifest_read(const char *path)
 
 		manifest.lines++;
 		good = manifest_parse(text, &line);
-		if (good && line.kind == MANIFEST_CUT)
+		if (good && line.kind == MANIFEST_CUT) {
+			manifest.cut = manifest.lines;
 			manifest.cut_ms = line.value;
-		else if (good)
+		} else if (good)
 			good = line.worker >= 'a' && line.worker <= 'z' &&
 			       take_line(&line);
 	}
@@ -103,6 +105,12 @@ static bool manifest_read(const char *path)
 
 /* ---- which states are allowed ---- */
 
+/* Of what is acknowledged while the disk goes nobody knows. */
+static bool in_time(const struct operation *one)
+{
+	return one->done && !(manifest.cut && one->done > manifest.cut);
+}
+
 /* The line before which everything that was acknowledged is durable. */
 static size_t barrier_of(void)
 {
@@ -114,7 +122,8 @@ static size_t barrier_of(void)
 		for (unsigned int n = 0; n < worker->started; n++) {
 			const struct operation *one = &worker->operations[n];
 
-			if (one->durable && one->about > barrier)
+			if (in_time(one) && one->durable &&
+			    one->about > barrier)
 				barrier = one->about;
 		}
 	}
@@ -124,7 +133,7 @@ static size_t barrier_of(void)
 static bool must_be_kept(const struct operation *one, bool power,
 			 size_t barrier)
 {
-	if (!one->done)
+	if (!in_time(one))
 		return false;
 	return !power || one->durable || one->done < barrier ||
 	       (manifest.cut_ms && one->done_ms + GRACE_MS < manifest.cut_ms);
@@ -179,22 +188,53 @@ static void judge_name(const char *name, const struct state *found,
 	printf("\n");
 }
 
+/* After how many operations a name looked like this, unless after any. */
+static void print_fits(const char *name, const struct state *found,
+		       const struct state *allowed, unsigned int count,
+		       unsigned int kept)
+{
+	const struct item *item = state_find(found, name);
+	unsigned int fits = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		fits += same(item, state_find(&allowed[i], name));
+	if (fits == count)
+		return;
+	printf("\t%s is %s, as after", name, item ? "there" : "not there");
+	for (unsigned int i = 0; i < count; i++)
+		if (same(item, state_find(&allowed[i], name)))
+			printf(" %u", kept + i);
+	printf("\n");
+}
+
 static void judge_names(char letter, const struct state *found,
-			const struct state *allowed, unsigned int count)
+			const struct state *allowed, unsigned int count,
+			unsigned int kept)
 {
 	unsigned int before = wrong;
+	struct state names;
 
-	for (size_t i = 0; i < found->count; i++)
-		judge_name(found->items[i].name, found, allowed, count);
-	for (size_t i = 0; i < allowed[0].count; i++)
-		if (!state_find(found, allowed[0].items[i].name))
-			judge_name(allowed[0].items[i].name, found, allowed,
-				   count);
-	if (wrong > before)
-		return;
-	wrong++;
-	printf("WRONG: %c: every name is allowed, but not all together\n",
-	       letter);
+	/* All names that there are or might be. */
+	state_copy(&names, found);
+	for (unsigned int i = 0; i < count; i++)
+		for (size_t j = 0; j < allowed[i].count; j++)
+			if (!state_find(&names, allowed[i].items[j].name))
+				state_apply(&names,
+					    &(struct effect){
+						    EFFECT_PUT,
+						    allowed[i].items[j] });
+	for (size_t i = 0; i < names.count; i++)
+		judge_name(names.items[i].name, found, allowed, count);
+	if (wrong == before) {
+		wrong++;
+		printf("WRONG: %c: every name is allowed, but not all "
+		       "together\n",
+		       letter);
+		for (size_t i = 0; i < names.count; i++)
+			print_fits(names.items[i].name, found, allowed, count,
+				   kept);
+	}
+	state_release(&names);
 }
 
 static void judge_worker(char letter, const struct worker *worker,
@@ -218,7 +258,7 @@ static void judge_worker(char letter, const struct worker *worker,
 			match = n + 1;
 	}
 	if (!match)
-		judge_names(letter, &found, allowed, count);
+		judge_names(letter, &found, allowed, count, kept);
 	else
 		printf("%c: %u of %u, at least %u\n", letter, match - 1,
 		       worker->started, kept);

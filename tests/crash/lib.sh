@@ -13,7 +13,9 @@ mnt=$p/mnt
 staging=$p/staging
 manifest=$p/manifest
 operations=30
-point= # what is tried, for messages
+point=   # what is tried, for messages
+below=() # mount points that $p stands on, to be gone at the end
+tracer=() # a command that runs the driver
 RANDOM=$((seed % 32768))
 
 # place_new KIND COMMIT
@@ -29,7 +31,7 @@ place_new() {
 # With a file $p/fault its rules hold.
 # shellcheck disable=SC2120 # the tests pass some
 driver_start() {
-	mounted=("$mnt")
+	mounted=("${below[@]}" "$mnt")
 	drivers=()
 	rm -f "$p/pid" "$p/status"
 	driver_run "$@" 2>>"$p/driver.log" &
@@ -48,7 +50,7 @@ driver_run() {
 	local source=$url
 	[ ! -e "$p/fault" ] || source="$url?fault=$p/fault"
 
-	env "$@" "$STOREFS" "$source" "$mnt" -f \
+	env "$@" "${tracer[@]}" "$STOREFS" "$source" "$mnt" -f \
 		-o "staging_dir=$staging,commit=$commit" >>"$p/driver.log" &
 	echo $! >"$p/pid"
 	wait $!
@@ -158,4 +160,62 @@ recovered() {
 	diff "$p/shown" "$p/stored" ||
 		wrong_here "the store has something else than the mount showed"
 	no_leftovers
+}
+
+# ---- scenes ----
+
+# weather RULE...: of the store.
+weather() {
+	printf '%s\n' "$@" >"$p/fault"
+}
+
+# pending: a driver killed with much to recover, and the mount detached. With
+# commit=background its uploads came to a halt, with close it died in one.
+pending() {
+	local rule='put-after die' worker
+	[ "$commit" = close ] || rule='put stall=10m'
+
+	weather "$rule after=$((RANDOM % 40))"
+	driver_start || fail "no mount of $url"
+	work "$seed" &
+	worker=$!
+	wait_until 5 quiet
+	kill -KILL "$driver" 2>/dev/null
+	wait "$worker"
+	driver_end
+	detach
+	weather
+}
+
+# quiet: the workload ended, or waits for something.
+quiet() {
+	local before
+	before=$(stat -c %s "$manifest")
+
+	sleep 0.2
+	[ "$(stat -c %s "$manifest")" -eq "$before" ]
+}
+
+# tear: behind the journal's last frame begins one that was not finished.
+tear() {
+	[ -e "$staging/journal" ] || return 0
+	python3 - "$staging/journal" <<-'END'
+		import sys
+		with open(sys.argv[1], "r+b") as file:
+		    data = file.read()
+		    at = 40
+		    while data[at + 8:at + 12] in (b"FRAM", b"MARK"):
+		        length = int.from_bytes(data[at + 12:at + 16], "little")
+		        at += 40 + (length + 7) // 8 * 8
+		    file.seek(at)
+		    file.write(b"torn" * 30)
+	END
+}
+
+# check_alive: what shows is right, as long as the driver lives.
+check_alive() {
+	check "$mnt" >"$p/alive.out" && return 0
+	wait_until 2 gone "$driver" && return 0
+	cat "$p/alive.out"
+	wrong_here "while recovering"
 }

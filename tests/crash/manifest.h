@@ -10,7 +10,8 @@
  *	WORKER NUMBER done MS		acknowledged; a change of names
  *	WORKER NUMBER durable MS	acknowledged by close() or fsync()
  *	WORKER NUMBER failed ERRNO	the worker's last line
- *	- 0 cut MS			the power went, at the earliest
+ *	- 0 cut MS			the power goes; what is acknowledged
+ *					behind this line may be lost
  *
  * WORKER is a letter, with which all its names begin; NUMBER counts its
  * operations from 1; MS is the time of day.

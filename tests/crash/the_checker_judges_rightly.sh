@@ -156,6 +156,13 @@ barriers() {
 	told "a 1 put a-f $one" "a 1 durable 1" "a 2 gone a-f" "a 2 done 2" \
 		"- 0 cut 2100"
 	rejects "a name changed more than 2 s ago" --power
+	told "a 1 put a-f $one" "a 1 durable 1" "- 0 cut 1" \
+		"a 2 put a-f $two" "a 2 durable 2"
+	accepts "what was before the power went" --power
+	holds a-f two
+	accepts "what was acknowledged as it went" --power
+	holds
+	rejects "the loss of what was before" --power
 }
 
 real

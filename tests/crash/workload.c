@@ -29,10 +29,13 @@
 enum {
 	WORKERS = 3,
 	SMALL = 9000,
+	MEDIUM = 200000,
 	BIG = 3 << 20,
 	PIECE = 1 << 17, /* of one write() */
 	ITEMS_MAX = 60,	 /* then names go away */
 	FILLER = 30000,
+	MESSAGES = 6,
+	MESSAGE = 500,
 };
 
 struct worker {
@@ -211,9 +214,17 @@ static void create_of(struct worker *worker, size_t size)
 	commit(worker, &item, O_CREAT | O_EXCL, (struct range){ 0, size });
 }
 
+/* Most files are small. */
+static size_t any_size(struct worker *worker)
+{
+	bool small = prng_below(&worker->prng, 5) != 0;
+
+	return (size_t)prng_below(&worker->prng, small ? SMALL : MEDIUM);
+}
+
 static void create(struct worker *worker)
 {
-	create_of(worker, (size_t)prng_below(&worker->prng, SMALL));
+	create_of(worker, any_size(worker));
 }
 
 static void create_big(struct worker *worker)
@@ -244,7 +255,7 @@ static void replace_by(struct worker *worker, size_t size)
 
 static void replace(struct worker *worker)
 {
-	replace_by(worker, (size_t)prng_below(&worker->prng, SMALL));
+	replace_by(worker, any_size(worker));
 }
 
 static void append(struct worker *worker)
@@ -326,7 +337,7 @@ static void safe_save(struct worker *worker)
 {
 	struct effect put = { EFFECT_PUT, *a_file(worker) };
 	struct effect move = { .kind = EFFECT_MOVE };
-	size_t size = (size_t)prng_below(&worker->prng, SMALL);
+	size_t size = any_size(worker);
 	int fd;
 
 	move.item = put.item;
@@ -415,6 +426,23 @@ static void rename_over(struct worker *worker)
 	CHANGE(worker, &move, rename(move.item.name, move.item.target));
 }
 
+/* As mail is delivered: each message gets its name when it is complete. */
+static void deliver(struct worker *worker)
+{
+	for (int i = 0; i < MESSAGES; i++) {
+		struct effect move = { .kind = EFFECT_MOVE };
+		struct item item;
+
+		new_name(worker, 'f', move.item.name);
+		item = file_item(move.item.name, NULL, MESSAGE);
+		scribble(worker, &item, (struct range){ 0, MESSAGE });
+		commit(worker, &item, O_CREAT | O_EXCL,
+		       (struct range){ 0, MESSAGE });
+		new_name(worker, 'f', move.item.target);
+		CHANGE(worker, &move, rename(move.item.name, move.item.target));
+	}
+}
+
 static void rename_folder(struct worker *worker)
 {
 	struct effect move = { .kind = EFFECT_MOVE };
@@ -455,6 +483,7 @@ static void (*const operations[])(struct worker *worker) = {
 	edit,	     change_mode,   replace,	 create,     rename_over,
 	safe_save,   rename_folder, cut,	 sync_twice, make_link,
 	rename_open, create,	    unlink_open, edit,	     remove_file,
+	deliver,
 };
 enum { OPERATIONS = sizeof(operations) / sizeof(operations[0]) };
 
