@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# sanitizers: address
 # timeout: 120
 # A store that fails when a file is stored gives its error to close(); the
 # mount goes on showing the new bytes, the store keeps the old ones, and once

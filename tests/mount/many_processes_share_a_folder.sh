@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# sanitizers: address thread
+# sanitizers: thread
 # timeout: 120
 # timeout-full: 7200
 # Processes that do random operations on the same few names meet no error

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# sanitizers: address thread
+# sanitizers: address
 # timeout: 120
 # What a running mount could not store is listed with both versions, exported
 # whole, stored by retry, by force over whatever is there, or discarded; then

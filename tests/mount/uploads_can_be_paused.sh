@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# sanitizers: address
 # timeout: 120
 # While uploads are paused none is begun: commit=background acknowledges all
 # the same, commit=close waits for op_timeout and keeps the bytes; one file
