@@ -22,7 +22,7 @@ own_suite() {
 }
 
 chmod 777 "$WORK"
-each_store "local sqlite memory" suite
+each_store "local sqlite" suite
 
 starter=(as_user)
 mount_base=$user_home
@@ -31,5 +31,5 @@ status_of() {
 	as_user "$STORECTL" status --json "$1" 2>/dev/null |
 		sed -n "s/.*\"$2\": *\([0-9]*\).*/\1/p"
 }
-each_store "local sqlite memory" own_suite ""
+each_store "local sqlite" own_suite ""
 finish
