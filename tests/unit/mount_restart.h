@@ -105,6 +105,8 @@ static inline void end(enum disk_end how)
 {
 	char path[64];
 
+	/* No put may arrive whose record is not in the copy. */
+	door_set(&door.puts_shut, true);
 	disk_copy(how, path);
 	end_with(path);
 }
