@@ -30,7 +30,6 @@ flushes=(
 
 # traced SCENE NAME=VALUE...: leaves the trace of a driver that was killed.
 traced() {
-	local pid
 	place_new local background
 	weather
 
@@ -40,7 +39,7 @@ traced() {
 		-o "$p/trace")
 	driver_start STOREFS_STEP_LOG="$p/steps" "${@:2}" ||
 		fail "no mount of $url"
-	pid=$(status_of "$mnt" pid)
+	wait_until 10 traced_pid || fail "no status"
 	[ "$1" != work ] || work "$seed"
 	wait_settled "$mnt"
 	# What was never acknowledged stays after a recovery.
@@ -56,6 +55,13 @@ traced() {
 nothing_staged() {
 	! compgen -G "$staging/data-*" >/dev/null
 }
+
+# traced_pid: of the driver itself, which may be mounted before it answers.
+traced_pid() {
+	pid=$(status_of "$mnt" pid)
+	[ -n "$pid" ]
+}
+pid=
 
 judged() {
 	python3 "$SRCDIR/tests/crash/flush_rules.py" "$p/trace" "$p/steps" \
