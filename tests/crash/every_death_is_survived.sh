@@ -112,7 +112,7 @@ enumerate() {
 }
 
 random_below() {
-	echo $(((RANDOM * 32768 + RANDOM) % $1))
+	echo $(((RANDOM * 32768 + RANDOM) % ($1 ? $1 : 1)))
 }
 
 # one_of FILE...: a line of them.
