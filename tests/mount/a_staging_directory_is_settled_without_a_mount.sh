@@ -73,7 +73,7 @@ fill() {
 	cp whole "$mnt/whole"
 	cp whole "$mnt/damaged"
 	printf 'mine' >"$mnt/doc"
-	weather 'put error=DENIED'
+	weather 'put error=DENIED key=refused' 'put error=UNAVAILABLE'
 	printf 'refused' >"$mnt/refused"
 	# Never acknowledged: its driver dies first.
 	rm -f "$WORK/open"
