@@ -319,14 +319,27 @@ static void *flush_thread(void *arg)
 
 	while (!stopping) {
 		lock_take(&commit->lock);
-		if (!commit->stopping)
+		if (!commit->stopping && !commit->hurry)
 			condition_wait_until(&commit->wake, &commit->lock,
 					     clock_monotonic_ns() + FLUSH_NS);
 		stopping = commit->stopping;
+		commit->hurry = false;
 		lock_drop(&commit->lock);
 		flush_round(commit);
 	}
 	return NULL;
+}
+
+void commit_make_room(struct fs *fs)
+{
+	struct commit *commit = fs->commit;
+
+	if (!commit)
+		return;
+	lock_take(&commit->lock);
+	commit->hurry = true;
+	condition_broadcast(&commit->wake);
+	lock_drop(&commit->lock);
 }
 
 /* ---- life ---- */
@@ -342,7 +355,7 @@ int commit_start(struct fs *fs, struct journal *journal, uint64_t last_id,
 	commit->fs = fs;
 	commit->journal = journal;
 	atomic_store(&commit->last_id, last_id);
-	graveyard_init(&commit->graveyard, journal, fs->staging_fd);
+	graveyard_init(&commit->graveyard, journal, fs->area);
 	lock_init(&commit->lock);
 	condition_init(&commit->wake);
 	if (pthread_create(&commit->thread, NULL, flush_thread, commit)) {

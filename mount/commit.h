@@ -60,6 +60,12 @@ int commit_sync_to(struct fs *fs, uint64_t position, struct store_error *error)
 int commit_sync_node(struct fs *fs, const struct node *node,
 		     struct store_error *error) STORE_WARN_UNUSED;
 
+/*
+ * Files of layers that the store has are removed once the journal has been
+ * flushed, within a second; have it done now.
+ */
+void commit_make_room(struct fs *fs);
+
 /* Set file->publish for the next put. */
 void commit_name_put_locked(struct file *file) REQUIRES(file->lock);
 /* Note the present key, attributes and base, without a flush. */

@@ -30,6 +30,7 @@ struct commit {
 	struct lock lock;
 	struct condition wake;
 	bool stopping; /* protected by `lock` */
+	bool hurry;    /* the same: somebody waits for room */
 	pthread_t thread;
 };
 

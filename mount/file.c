@@ -368,6 +368,19 @@ void file_advance_base(struct fs *fs, struct node *node,
 	file_put(file);
 }
 
+int file_promise(struct op *op)
+{
+	struct staging_area *area = op->fs->area;
+	uint64_t freed;
+	int code;
+
+	do {
+		freed = staging_area_freed(area);
+		code = staging_area_promise(area, &op->error);
+	} while (code == STORE_NO_SPACE && file_wait_for_room(op, freed));
+	return code;
+}
+
 void file_created(struct file *file)
 {
 	lock_take(&file->lock);
@@ -377,6 +390,7 @@ void file_created(struct file *file)
 	file->attributes = STORE_ATTR_MODE | STORE_ATTR_UID | STORE_ATTR_GID |
 			   STORE_ATTR_MTIME | STORE_ATTR_ATIME;
 	staging_init(&file->staging, file->fs->area, 0);
+	file->staging.promised = true;
 	file_dirty_locked(file);
 	lock_drop(&file->lock);
 }
@@ -529,12 +543,30 @@ static int file_missed(struct op *op)
 			       "the file was removed");
 }
 
+static int file_open_locked(struct op *op, struct file *file, int flags)
+	REQUIRES(file->lock)
+{
+	int code = STORE_OK;
+
+	if (file_is_gone_locked(file))
+		code = file_missed(op);
+	if (!code && (flags & O_TRUNC)) {
+		code = file_truncate_locked(file, 0, &op->error);
+		file_clear_set_ids_locked(op, file);
+	}
+	if (code)
+		return code;
+	file->handles++;
+	file->writers += (flags & O_ACCMODE) != O_RDONLY;
+	return STORE_OK;
+}
+
 int file_open(struct op *op, struct file *file, int flags, bool *fresh)
 {
-	bool writer = (flags & O_ACCMODE) != O_RDONLY;
 	bool reads = (flags & O_ACCMODE) != O_WRONLY && !(flags & O_TRUNC);
 	struct base_reader *reader = NULL;
 	struct store_info info;
+	uint64_t freed;
 	int code = STORE_OK;
 
 	*fresh = true;
@@ -546,19 +578,18 @@ int file_open(struct op *op, struct file *file, int flags, bool *fresh)
 			code = file_accept(op, file, &info, fresh);
 	}
 	lock_take(&file->lock);
-	if (!code && file_is_gone_locked(file))
-		code = file_missed(op);
 	if (!code && reader)
 		reader = file_share_reader_locked(file, reader, &info.version);
-	if (!code && (flags & O_TRUNC)) {
-		code = file_truncate_locked(file, 0, &op->error);
-		file_clear_set_ids_locked(op, file);
-	}
-	if (!code) {
-		file->handles++;
-		file->writers += writer;
-	}
+	freed = staging_area_freed(op->fs->area);
+	if (!code)
+		code = file_open_locked(op, file, flags);
 	lock_drop(&file->lock);
+	while (code == STORE_NO_SPACE && file_wait_for_room(op, freed)) {
+		freed = staging_area_freed(op->fs->area);
+		lock_take(&file->lock);
+		code = file_open_locked(op, file, flags);
+		lock_drop(&file->lock);
+	}
 	if (reader)
 		reader_put(reader);
 	return code;

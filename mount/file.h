@@ -131,6 +131,12 @@ int file_write(struct op *op, struct file *file, const void *data,
 	       const struct store_range *range) STORE_WARN_UNUSED;
 int file_truncate(struct op *op, struct file *file, uint64_t size)
 	STORE_WARN_UNUSED;
+/*
+ * Staging is full: uploads that run may give room back.  True when they did
+ * since staging_area_freed() was `freed`; the deadline is one on time without
+ * progress.
+ */
+bool file_wait_for_room(struct op *op, uint64_t freed);
 /* fallocate(2) without FALLOC_FL_COLLAPSE_RANGE and its kind. */
 int file_allocate(struct op *op, struct file *file, int mode,
 		  const struct store_range *range) STORE_WARN_UNUSED;
@@ -171,6 +177,11 @@ bool file_base_is_current(struct file *file, struct store_context *context,
  */
 void file_advance_base(struct fs *fs, struct node *node,
 		       const struct store_info *info);
+/*
+ * Wait for room for one more staging file, and set it aside for
+ * file_created(), or staging_area_unpromise().
+ */
+int file_promise(struct op *op) STORE_WARN_UNUSED;
 /* Set up a file that has just been created under its name. */
 void file_created(struct file *file);
 /* Take what is in the store at this moment as the base. */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mount/commit.h"
 #include "mount/publish.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
@@ -157,23 +158,23 @@ static int file_write_once(struct op *op, struct file *file, const void *data,
 	return code;
 }
 
-/*
- * Staging is full: uploads that run may give room back.  True when they did;
- * the deadline is one on time without progress.
- */
-static bool file_wait_for_room(struct op *op, uint64_t freed)
+bool file_wait_for_room(struct op *op, uint64_t freed)
 {
 	struct fs *fs = op->fs;
+	uint64_t buried = 0, before;
 
-	while (publisher_is_busy(fs->publisher)) {
-		if (staging_area_freed(fs->area) != freed) {
-			store_context_progress(&op->context);
-			return true;
-		}
+	while (staging_area_freed(fs->area) == freed) {
+		before = buried;
+		buried = staging_area_buried(fs->area);
+		if (!buried && !publisher_is_busy(fs->publisher))
+			return false;
+		if (buried > before)
+			commit_make_room(fs);
 		if (store_context_sleep(&op->context, LOOK_AGAIN_NS, NULL))
 			return false;
 	}
-	return staging_area_freed(fs->area) != freed;
+	store_context_progress(&op->context);
+	return true;
 }
 
 int file_write(struct op *op, struct file *file, const void *data,
@@ -194,12 +195,16 @@ int file_write(struct op *op, struct file *file, const void *data,
 int file_truncate(struct op *op, struct file *file, uint64_t size)
 {
 	int code = file_check_size(op, size);
+	uint64_t freed;
 
 	if (code)
 		return code;
-	lock_take(&file->lock);
-	code = file_truncate_locked(file, size, &op->error);
-	lock_drop(&file->lock);
+	do {
+		freed = staging_area_freed(op->fs->area);
+		lock_take(&file->lock);
+		code = file_truncate_locked(file, size, &op->error);
+		lock_drop(&file->lock);
+	} while (code == STORE_NO_SPACE && file_wait_for_room(op, freed));
 	return code;
 }
 
@@ -217,27 +222,41 @@ static int file_zero_locked(struct file *file, const struct store_range *range,
 	return STORE_OK;
 }
 
+enum { ZEROING = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE };
+
+static int file_allocate_locked(struct op *op, struct file *file, int mode,
+				const struct store_range *range)
+	REQUIRES(file->lock)
+{
+	uint64_t end = range->offset + range->length;
+	int code = STORE_OK;
+
+	if (!(mode & FALLOC_FL_KEEP_SIZE) && end > file->staging.size)
+		code = file_truncate_locked(file, end, &op->error);
+	if (!code && (mode & ZEROING))
+		code = file_zero_locked(file, range, &op->error);
+	return code;
+}
+
 int file_allocate(struct op *op, struct file *file, int mode,
 		  const struct store_range *range)
 {
-	const int zeroing = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
-	uint64_t end = range->offset + range->length;
-	bool keep_size = mode & FALLOC_FL_KEEP_SIZE;
+	uint64_t freed;
 	int code = STORE_OK;
 
-	if (mode & ~(zeroing | FALLOC_FL_KEEP_SIZE))
+	if (mode & ~(ZEROING | FALLOC_FL_KEEP_SIZE))
 		return store_error_set(&op->error, STORE_NOT_SUPPORTED,
 				       "fallocate mode 0x%x", (unsigned)mode);
-	if (!keep_size)
-		code = file_check_size(op, end);
+	if (!(mode & FALLOC_FL_KEEP_SIZE))
+		code = file_check_size(op, range->offset + range->length);
 	if (code)
 		return code;
-	lock_take(&file->lock);
-	if (!keep_size && end > file->staging.size)
-		code = file_truncate_locked(file, end, &op->error);
-	if (!code && (mode & zeroing))
-		code = file_zero_locked(file, range, &op->error);
-	lock_drop(&file->lock);
+	do {
+		freed = staging_area_freed(op->fs->area);
+		lock_take(&file->lock);
+		code = file_allocate_locked(op, file, mode, range);
+		lock_drop(&file->lock);
+	} while (code == STORE_NO_SPACE && file_wait_for_room(op, freed));
 	return code;
 }
 

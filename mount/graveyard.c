@@ -17,13 +17,14 @@ struct grave {
 	struct grave *next;
 	uint64_t number;
 	uint64_t position;
+	uint64_t bytes;
 };
 
 void graveyard_init(struct graveyard *graveyard, struct journal *journal,
-		    int dir_fd)
+		    struct staging_area *area)
 {
 	graveyard->journal = journal;
-	graveyard->dir_fd = dir_fd;
+	graveyard->area = area;
 	graveyard->graves = NULL;
 	lock_init(&graveyard->lock);
 }
@@ -44,23 +45,25 @@ void graveyard_shut(struct graveyard *graveyard)
 	atomic_store(&graveyard->shut, true);
 }
 
-void graveyard_bury(void *arg, uint64_t number)
+bool graveyard_bury(void *arg, uint64_t number, uint64_t bytes)
 {
 	struct graveyard *graveyard = arg;
 	struct grave *grave;
 
 	if (atomic_load(&graveyard->shut))
-		return;
+		return false;
 	/* Without memory for it the next run removes the file. */
 	grave = malloc(sizeof(*grave));
 	if (!grave)
-		return;
+		return false;
 	grave->number = number;
+	grave->bytes = bytes;
 	grave->position = journal_position(graveyard->journal);
 	lock_take(&graveyard->lock);
 	grave->next = graveyard->graves;
 	graveyard->graves = grave;
 	lock_drop(&graveyard->lock);
+	return true;
 }
 
 static int compare_numbers(const void *a, const void *b)
@@ -86,6 +89,7 @@ void graveyard_spare(struct graveyard *graveyard, const uint64_t *numbers,
 		}
 		*link = grave->next;
 		free(grave);
+		staging_area_leave_buried(graveyard->area);
 	}
 	lock_drop(&graveyard->lock);
 }
@@ -125,7 +129,8 @@ bool graveyard_empty(struct graveyard *graveyard)
 		due = grave->next;
 		data_name(grave->number, name);
 		STEP("commit: remove data");
-		unlinkat(graveyard->dir_fd, name, 0);
+		unlinkat(staging_area_fd(graveyard->area), name, 0);
+		staging_area_unbury(graveyard->area, grave->bytes);
 		free(grave);
 	}
 	return !left;

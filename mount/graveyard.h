@@ -9,27 +9,28 @@
 #include <stdatomic.h>
 
 #include "mount/journal.h"
+#include "mount/layer.h"
 #include "src/base/sync.h"
 
 struct grave;
 
 struct graveyard {
-	struct journal *journal; /* borrowed */
-	int dir_fd;		 /* of the data files; borrowed */
-	_Atomic bool shut;	 /* nothing is removed any more */
+	struct journal *journal;   /* borrowed */
+	struct staging_area *area; /* of the data files; borrowed */
+	_Atomic bool shut;	   /* nothing is removed any more */
 	struct lock lock;
 	struct grave *graves; /* protected by `lock` */
 };
 
 void graveyard_init(struct graveyard *graveyard, struct journal *journal,
-		    int dir_fd);
+		    struct staging_area *area);
 /* What is left stays on the disk, for the next run to remove. */
 void graveyard_release(struct graveyard *graveyard);
 /*
  * data-NUMBER, whose end has been appended to the journal by now; a
  * staging_bury_fn.
  */
-void graveyard_bury(void *arg, uint64_t number);
+bool graveyard_bury(void *arg, uint64_t number, uint64_t bytes);
 /*
  * The journal could not be told of an end: from now on all files are left
  * for the next run.

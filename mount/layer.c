@@ -13,17 +13,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "mount/pending.h"
 #include "src/base/cleanup.h"
 
 enum { COPY_CHUNK = 1 << 20 };
+/* Left for a new journal, and for what is kept of a damaged one. */
+enum { INODES_KEPT = 8 };
 
 struct staging_area {
 	int dir_fd;
 	uint64_t limit;
+	uint64_t file_limit;
 	_Atomic uint64_t bytes;
+	_Atomic uint64_t files;	   /* on the disk */
+	_Atomic uint64_t promised; /* files that will be made */
+	_Atomic uint64_t buried;   /* files that will go, */
+	_Atomic uint64_t buried_bytes;
 	_Atomic uint64_t freed; /* how often */
 	_Atomic uint64_t last;	/* number given out */
 	staging_bury_fn *bury;
@@ -39,7 +47,8 @@ static void layer_unlink(const struct staging_layer *layer)
 	char name[DATA_NAME_MAX];
 
 	data_name(layer->number, name);
-	unlinkat(layer->area->dir_fd, name, 0);
+	if (!unlinkat(layer->area->dir_fd, name, 0))
+		atomic_fetch_sub(&layer->area->files, 1);
 }
 
 int staging_area_open(int dir_fd, uint64_t limit, struct staging_area **area,
@@ -122,6 +131,61 @@ static void area_refund(struct staging_area *area, uint64_t bytes)
 	atomic_fetch_add(&area->freed, 1);
 }
 
+void staging_area_unbury(struct staging_area *area, uint64_t bytes)
+{
+	atomic_fetch_sub(&area->buried_bytes, bytes);
+	atomic_fetch_sub(&area->buried, 1);
+	atomic_fetch_sub(&area->files, 1);
+	atomic_fetch_add(&area->freed, 1);
+}
+
+void staging_area_leave_buried(struct staging_area *area)
+{
+	atomic_fetch_sub(&area->buried, 1);
+}
+
+uint64_t staging_area_buried(const struct staging_area *area)
+{
+	return atomic_load(&area->buried);
+}
+
+void staging_area_limit_files(struct staging_area *area, uint64_t limit)
+{
+	area->file_limit = limit;
+}
+
+/* Has the file system this many inodes left?  Some have no fixed number. */
+static bool area_has_inodes(const struct staging_area *area, uint64_t wanted)
+{
+	struct statvfs found;
+
+	return fstatvfs(area->dir_fd, &found) || !found.f_files ||
+	       found.f_favail >= wanted + INODES_KEPT;
+}
+
+int staging_area_promise(struct staging_area *area, struct store_error *error)
+{
+	uint64_t promised = atomic_fetch_add(&area->promised, 1) + 1;
+	uint64_t files = atomic_load(&area->files) + promised;
+
+	if (area->file_limit && files > area->file_limit)
+		store_error_set(error, STORE_NO_SPACE,
+				"staging_size is used up: %llu files",
+				(unsigned long long)area->file_limit);
+	else if (!area_has_inodes(area, promised))
+		store_error_set(error, STORE_NO_SPACE,
+				"no inodes left for staging");
+	else
+		return STORE_OK;
+	staging_area_unpromise(area);
+	return STORE_NO_SPACE;
+}
+
+void staging_area_unpromise(struct staging_area *area)
+{
+	atomic_fetch_sub(&area->promised, 1);
+}
+
 /* ---- life of a layer ---- */
 
 static int layer_open(struct staging_layer *layer, int flags)
@@ -143,6 +207,8 @@ static int layer_create_file(struct staging_layer *layer,
 	while (layer_open(layer, O_CREAT | O_EXCL) && errno == EEXIST);
 	if (layer->fd < 0)
 		return store_error_errno(error, errno, "staging file");
+	atomic_fetch_add(&layer->area->files, 1);
+	staging_area_unpromise(layer->area);
 	return STORE_OK;
 }
 
@@ -217,6 +283,7 @@ int layer_restore(struct staging_area *area, uint64_t number, bool create,
 		free(layer);
 		return store_error_errno(error, saved, "staging file");
 	}
+	atomic_fetch_add(&area->files, 1);
 	layer_list(layer);
 	*out = layer;
 	return STORE_OK;
@@ -245,23 +312,35 @@ void layer_unref(struct staging_layer *layer)
 	if (!layer || atomic_fetch_sub(&layer->references, 1) != 1)
 		return;
 	layer_unlist(layer);
-	area_refund(layer->area, rangemap_total(&layer->present));
+	if (!layer->buried)
+		area_refund(layer->area, rangemap_total(&layer->present));
 	close(layer->fd);
 	rangemap_release(&layer->present);
 	rangemap_release(&layer->dirty);
 	free(layer);
 }
 
+/* From here on its bytes are those of its grave. */
+static void layer_bury(struct staging_layer *layer)
+{
+	struct staging_area *area = layer->area;
+	uint64_t bytes = rangemap_total(&layer->present);
+
+	layer->buried = true;
+	atomic_fetch_add(&area->buried, 1);
+	atomic_fetch_add(&area->buried_bytes, bytes);
+	atomic_fetch_sub(&area->bytes, bytes);
+	if (!area->bury(area->bury_arg, layer->number, bytes))
+		staging_area_leave_buried(area);
+}
+
 void layer_remove(struct staging_layer *layer)
 {
-	struct staging_area *area;
-
 	if (!layer)
 		return;
-	area = layer->area;
 	if (!atomic_exchange(&layer->unlinked, true)) {
-		if (layer->kept && area->bury)
-			area->bury(area->bury_arg, layer->number);
+		if (layer->kept && layer->area->bury)
+			layer_bury(layer);
 		else
 			layer_unlink(layer);
 	}
@@ -302,7 +381,9 @@ static int layer_charge(struct staging_layer *layer, uint64_t bytes,
 	uint64_t used = atomic_load(&area->bytes);
 
 	do {
-		if (area->limit && bytes && used + bytes > area->limit)
+		if (area->limit && bytes &&
+		    used + bytes + atomic_load(&area->buried_bytes) >
+			    area->limit)
 			return store_error_set(error, STORE_NO_SPACE,
 					       "staging_size is used up");
 	} while (!atomic_compare_exchange_weak(&area->bytes, &used,

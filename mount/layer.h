@@ -31,6 +31,7 @@ struct staging_layer {
 	bool recorded;	       /* the journal has its record */
 	bool again;	   /* which may be lost: it is to be written again */
 	bool unsound;	   /* its file could not be flushed */
+	bool buried;	   /* its room is given back with its file */
 	uint64_t position; /* of its record in the journal */
 	int fd;
 	uint64_t number; /* its file is data-NUMBER */
@@ -51,6 +52,16 @@ void staging_area_close(struct staging_area *area);
 uint64_t staging_area_bytes(const struct staging_area *area);
 /* Counts every time that room was given back. */
 uint64_t staging_area_freed(const struct staging_area *area);
+/* Data files at most, 0 for no limit: a file costs an inode besides bytes. */
+void staging_area_limit_files(struct staging_area *area, uint64_t limit);
+/*
+ * Set a file aside for a layer that will be made: NO_SPACE when the limit or
+ * the file system has none left but for the few the journal may need.
+ */
+int staging_area_promise(struct staging_area *area, struct store_error *error)
+	STORE_WARN_UNUSED;
+/* It will not be made. */
+void staging_area_unpromise(struct staging_area *area);
 int staging_area_fd(const struct staging_area *area);
 /* Does a layer in memory have this number? */
 bool staging_area_uses(struct staging_area *area, uint64_t number);
@@ -58,13 +69,23 @@ bool staging_area_uses(struct staging_area *area, uint64_t number);
 void staging_area_begin_at(struct staging_area *area, uint64_t last);
 /*
  * Who removes the files of kept layers that nobody needs any more; without
- * one they are removed at once.
+ * one they are removed at once.  Their room is given back by
+ * staging_area_unbury().  False: the file is left for the next run.
  */
-typedef void staging_bury_fn(void *arg, uint64_t number);
+typedef bool staging_bury_fn(void *arg, uint64_t number, uint64_t bytes);
 void staging_area_bury_with(struct staging_area *area, staging_bury_fn *bury,
 			    void *arg);
+/* A buried file has gone. */
+void staging_area_unbury(struct staging_area *area, uint64_t bytes);
+/* It stays, for the next run to remove. */
+void staging_area_leave_buried(struct staging_area *area);
+/* How many are still to be removed. */
+uint64_t staging_area_buried(const struct staging_area *area);
 
-/* A new layer over `lower_size` bytes; the caller's reference. */
+/*
+ * A new layer over `lower_size` bytes; the caller's reference.  Its file has
+ * been promised.
+ */
 int layer_new(struct staging_area *area, uint64_t lower_size,
 	      struct staging_layer **layer, struct store_error *error)
 	STORE_WARN_UNUSED;

@@ -206,6 +206,7 @@ static int create_enter(struct op *op, struct creation *creation, bool reserved)
 	return STORE_OK;
 }
 
+/* Takes the promise of a staging file over, which a reserved name has not. */
 static int create_handle(struct op *op, struct creation *creation, int flags,
 			 bool reserved, struct handle **handle)
 {
@@ -215,6 +216,8 @@ static int create_handle(struct op *op, struct creation *creation, int flags,
 
 	if (file && reserved)
 		code = file_open(op, file, O_WRONLY, &fresh);
+	if (!file && !reserved)
+		staging_area_unpromise(op->fs->area);
 	if (!file || code) {
 		file_put(file);
 		return code ? code : STORE_NO_MEMORY;
@@ -258,10 +261,12 @@ static int create_file(struct op *op, struct creation *creation, mode_t mode,
 	creation->info.type = STORE_TYPE_FILE;
 	creation->info.links = 1;
 	creation->info.ctime = creation->info.attributes.mtime;
-	if (reserved)
-		code = create_reserve(op, creation);
-	if (!code)
-		code = create_enter(op, creation, reserved);
+	code = reserved ? create_reserve(op, creation) : file_promise(op);
+	if (code)
+		return code;
+	code = create_enter(op, creation, reserved);
+	if (code && !reserved)
+		staging_area_unpromise(op->fs->area);
 	if (code)
 		return code;
 	code = create_handle(op, creation, flags, reserved, handle);

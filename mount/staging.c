@@ -25,20 +25,36 @@ void staging_init(struct staging *staging, struct staging_area *area,
 				     .base_size = base_size };
 }
 
+int staging_promise(struct staging *staging, struct store_error *error)
+{
+	int code = STORE_OK;
+
+	if (!staging->promised)
+		code = staging_area_promise(staging->area, error);
+	staging->promised |= !code;
+	return code;
+}
+
+static void staging_empty(struct staging *staging)
+{
+	if (staging->promised)
+		staging_area_unpromise(staging->area);
+	free(staging->layers);
+	staging_init(staging, staging->area, staging->base_size);
+}
+
 void staging_discard(struct staging *staging)
 {
 	for (size_t i = 0; i < staging->count; i++)
 		layer_remove(staging->layers[i]);
-	free(staging->layers);
-	staging_init(staging, staging->area, staging->base_size);
+	staging_empty(staging);
 }
 
 void staging_leave(struct staging *staging)
 {
 	for (size_t i = 0; i < staging->count; i++)
 		layer_leave(staging->layers[i]);
-	free(staging->layers);
-	staging_init(staging, staging->area, staging->base_size);
+	staging_empty(staging);
 }
 
 /* ---- the stack ---- */
@@ -88,10 +104,13 @@ static int staging_need_top(struct staging *staging, struct store_error *error)
 		return STORE_OK;
 	code = stack_reserve(staging, error);
 	if (!code)
+		code = staging_promise(staging, error);
+	if (!code)
 		code = layer_new(staging->area, below,
 				 &staging->layers[staging->count], error);
 	if (code)
 		return code;
+	staging->promised = false;
 	staging->count++;
 	staging->open = true;
 	return STORE_OK;
@@ -428,6 +447,21 @@ void staging_settle(struct staging *staging, bool stored,
 	stack_drop(staging, 0, frozen);
 }
 
+/* It will stand where `lowest` does. */
+static int flat_layer_new(const struct staging_layer *lowest,
+			  struct staging_layer **made,
+			  struct store_error *error)
+{
+	int code = staging_area_promise(lowest->area, error);
+
+	if (code)
+		return code;
+	code = layer_new(lowest->area, lowest->lower_limit, made, error);
+	if (code)
+		staging_area_unpromise(lowest->area);
+	return code;
+}
+
 int staging_view_flatten(const struct staging_view *view, size_t first,
 			 struct staging_view *flat, struct store_error *error)
 {
@@ -442,8 +476,7 @@ int staging_view_flatten(const struct staging_view *view, size_t first,
 	if (!flat->layers)
 		return store_error_set(error, STORE_NO_MEMORY,
 				       "no memory for staging");
-	code = layer_new(view->layers[first]->area,
-			 view->layers[first]->lower_limit, &made, error);
+	code = flat_layer_new(view->layers[first], &made, error);
 	if (!code)
 		flat->layers[flat->count++] = made;
 	for (size_t i = first; i < view->count && !code; i++)

@@ -33,6 +33,7 @@ struct staging {
 	size_t count, room;
 	size_t frozen;	    /* of them, being published */
 	bool open;	    /* the highest may be written */
+	bool promised;	    /* a file is set aside for the next layer */
 	bool changed;	    /* the content differs from base and frozen */
 	uint64_t size;	    /* of the file as the mount shows it */
 	uint64_t base_size; /* of the base version */
@@ -51,6 +52,9 @@ void staging_init(struct staging *staging, struct staging_area *area,
 		  uint64_t base_size);
 /* Deletes the staging files: only once the bytes are safe or unwanted. */
 void staging_discard(struct staging *staging);
+/* Sets a file aside, so that the next layer can be made. */
+int staging_promise(struct staging *staging, struct store_error *error)
+	STORE_WARN_UNUSED;
 /* Lets go of the staging files but leaves them on disk. */
 void staging_leave(struct staging *staging);
 

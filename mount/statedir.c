@@ -319,6 +319,7 @@ static int limit_size(struct statedir *dir, const struct mount_options *options,
 		return store_error_errno(error, errno, "%s", dir->path);
 	dir->size_limit = (uint64_t)found.f_blocks * found.f_frsize / 100 *
 			  options->staging_size;
+	dir->file_limit = (uint64_t)found.f_files * options->staging_size / 100;
 	return STORE_OK;
 }
 

@@ -21,6 +21,7 @@ struct statedir {
 	int fd;
 	int lock_fd;
 	uint64_t size_limit; /* bytes, 0: none */
+	uint64_t file_limit; /* the same share of the inodes, 0: none */
 };
 
 /*

@@ -14,6 +14,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "mount/layer_keep.h"
 #include "tests/unit/mount_area.h"
@@ -112,6 +113,70 @@ START_TEST(files_share_one_budget)
 }
 END_TEST
 
+START_TEST(files_count_against_their_own_limit)
+{
+	struct staging others[3];
+
+	begin("/tmp", 0);
+	staging_area_limit_files(folder.area, 3);
+	for (int i = 0; i < 3; i++)
+		staging_init(&others[i], folder.area, 0);
+	ck_assert_int_eq(stage(0, 10, 'a'), STORE_OK);
+	ck_assert_int_eq(staging_write(&others[0], data, 0, 10, &error),
+			 STORE_OK);
+	ck_assert_int_eq(staging_promise(&others[1], &error), STORE_OK);
+	ck_assert_int_eq(staging_write(&others[2], data, 0, 10, &error),
+			 STORE_NO_SPACE);
+	ck_assert_int_eq(area_count(&folder, "data-"), 2);
+	/* What was promised is there, and what has a file goes on. */
+	ck_assert_int_eq(staging_write(&others[1], data, 0, 10, &error),
+			 STORE_OK);
+	ck_assert_int_eq(stage(5, 20, 'b'), STORE_OK);
+	check_bytes(25);
+	staging_discard(&others[0]);
+	ck_assert_int_eq(staging_promise(&others[2], &error), STORE_OK);
+	ck_assert_int_eq(staging_promise(&others[0], &error), STORE_NO_SPACE);
+	staging_discard(&others[2]);
+	ck_assert_int_eq(staging_promise(&others[0], &error), STORE_OK);
+	staging_discard(&others[0]);
+	staging_discard(&others[1]);
+	end();
+}
+END_TEST
+
+static bool leave_grave(void *arg, uint64_t number, uint64_t bytes)
+{
+	uint64_t *left = arg;
+
+	ck_assert_uint_gt(number, 0);
+	*left += bytes;
+	return true;
+}
+
+START_TEST(what_is_buried_takes_room_until_it_has_gone)
+{
+	uint64_t bytes = 0, freed;
+
+	begin("/tmp", 1000);
+	staging_area_bury_with(folder.area, leave_grave, &bytes);
+	ck_assert_int_eq(stage(0, 900, 'a'), STORE_OK);
+	staging.layers[0]->kept = true;
+	staging_discard(&staging);
+	ck_assert_uint_eq(staging_area_bytes(folder.area), 0);
+	ck_assert_uint_eq(staging_area_buried(folder.area), 1);
+	freed = staging_area_freed(folder.area);
+	staging_init(&staging, folder.area, 0);
+	ck_assert_int_eq(stage(0, 101, 'b'), STORE_NO_SPACE);
+	staging_area_unbury(folder.area, bytes);
+	ck_assert_uint_eq(staging_area_buried(folder.area), 0);
+	ck_assert_uint_ne(staging_area_freed(folder.area), freed);
+	ck_assert_int_eq(stage(0, 1000, 'b'), STORE_OK);
+	check_bytes(1000);
+	staging_area_bury_with(folder.area, NULL, NULL);
+	end();
+}
+END_TEST
+
 /* ---- a limit on sizes ---- */
 
 START_TEST(a_write_that_is_cut_short_leaves_no_trace_behind_the_end)
@@ -148,14 +213,19 @@ END_TEST
 /* ---- a full disk ---- */
 
 /* A tmpfs nobody else sees; it goes with the process of this test. */
-static void small_disk(char *path, size_t size)
+static void small_disk_as(char *path, size_t size, const char *options)
 {
 	snprintf(path, size, "/tmp/storefs-small.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(path));
 	ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
 	ck_assert_int_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL),
 			 0);
-	ck_assert_int_eq(mount("none", path, "tmpfs", 0, "size=1m"), 0);
+	ck_assert_int_eq(mount("none", path, "tmpfs", 0, options), 0);
+}
+
+static void small_disk(char *path, size_t size)
+{
+	small_disk_as(path, size, "size=1m");
 }
 
 static void small_disk_end(const char *path)
@@ -178,6 +248,35 @@ START_TEST(a_full_disk_refuses_the_write_and_keeps_the_rest)
 	ck_assert_int_eq(stage(900 * KIB, 400 * KIB, 'c'), STORE_OK);
 	memset(want + 100 * KIB, 0, 800 * KIB);
 	check_bytes(1300 * KIB);
+	end();
+	small_disk_end(path);
+}
+END_TEST
+
+START_TEST(the_last_inodes_are_left_for_the_journal)
+{
+	struct staging others[40];
+	struct statvfs found;
+	char path[40];
+	int made = 0, code;
+
+	small_disk_as(path, sizeof(path), "size=1m,nr_inodes=30");
+	begin(path, 0);
+	ck_assert_int_eq(stage(0, 10 * KIB, 'a'), STORE_OK);
+	do {
+		staging_init(&others[made], folder.area, 0);
+		code = staging_write(&others[made], data, 0, 10, &error);
+	} while (!code && ++made < 40);
+	ck_assert_int_eq(code, STORE_NO_SPACE);
+	ck_assert_int_gt(made, 10);
+	ck_assert_int_eq(statvfs(path, &found), 0);
+	ck_assert_uint_eq(found.f_favail, 8);
+	check_bytes(10 * KIB);
+	staging_discard(&others[0]);
+	ck_assert_int_eq(staging_write(&others[made], data, 0, 10, &error),
+			 STORE_OK);
+	for (int i = 0; i <= made; i++)
+		staging_discard(&others[i]);
 	end();
 	small_disk_end(path);
 }
@@ -305,6 +404,8 @@ int main(void)
 	tcase_add_test(tests, what_is_staged_can_be_written_again_at_the_limit);
 	tcase_add_test(tests, truncating_gives_room_back);
 	tcase_add_test(tests, files_share_one_budget);
+	tcase_add_test(tests, files_count_against_their_own_limit);
+	tcase_add_test(tests, what_is_buried_takes_room_until_it_has_gone);
 	tcase_add_test(
 		tests,
 		a_write_that_is_cut_short_leaves_no_trace_behind_the_end);
@@ -313,6 +414,7 @@ int main(void)
 		return unit_run("mount staging full", tests);
 	}
 	tcase_add_test(tests, a_full_disk_refuses_the_write_and_keeps_the_rest);
+	tcase_add_test(tests, the_last_inodes_are_left_for_the_journal);
 	tcase_add_test(tests,
 		       layers_that_cannot_be_merged_after_a_failure_read_right);
 	tcase_add_test(tests,

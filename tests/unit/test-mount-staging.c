@@ -426,12 +426,14 @@ struct buried {
 	size_t count;
 };
 
-static void note_grave(void *arg, uint64_t number)
+static bool note_grave(void *arg, uint64_t number, uint64_t bytes)
 {
 	struct buried *buried = arg;
 
 	ck_assert_uint_lt(buried->count, 4);
+	ck_assert_uint_eq(bytes, 10);
 	buried->numbers[buried->count++] = number;
+	return true;
 }
 
 START_TEST(the_files_of_kept_layers_are_buried_and_not_removed)

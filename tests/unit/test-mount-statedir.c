@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -225,16 +226,21 @@ START_TEST(what_an_earlier_run_left_is_kept)
 }
 END_TEST
 
-START_TEST(a_share_of_the_disk_becomes_bytes)
+START_TEST(a_share_of_the_disk_becomes_bytes_and_inodes)
 {
+	struct statvfs found;
+
 	options.staging_size = 50;
 	options.staging_percent = true;
 	open_good();
 	ck_assert_uint_gt(dir.size_limit, 1 << 20);
+	ck_assert_int_eq(fstatvfs(dir.fd, &found), 0);
+	ck_assert_uint_eq(dir.file_limit, found.f_files / 2);
 	statedir_close(&dir);
 	options.staging_percent = false;
 	open_good();
 	ck_assert_uint_eq(dir.size_limit, 50);
+	ck_assert_uint_eq(dir.file_limit, 0);
 }
 END_TEST
 
@@ -359,7 +365,7 @@ int main(void)
 	tcase_add_test(tests, the_lock_ends_with_its_process);
 	tcase_add_test(tests, a_refused_opener_disturbs_nothing);
 	tcase_add_test(tests, what_an_earlier_run_left_is_kept);
-	tcase_add_test(tests, a_share_of_the_disk_becomes_bytes);
+	tcase_add_test(tests, a_share_of_the_disk_becomes_bytes_and_inodes);
 	tcase_add_test(tests, a_file_in_the_way_is_told);
 	tcase_add_test(tests, a_lock_that_is_a_link_is_not_followed);
 	tcase_add_test(
