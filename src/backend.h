@@ -108,9 +108,14 @@ enum backend_move_flags {
 struct backend_move_request {
 	const char *from;
 	const char *to;
-	unsigned int flags; /* enum backend_move_flags */
-	/* What must hold of `to` (and of nothing else). */
-	struct store_precondition precondition;
+	unsigned int flags;			/* enum backend_move_flags */
+	struct store_precondition precondition; /* what must hold of `to` */
+	/*
+	 * Only of a copy: the version `from` must be (IF_ANY, IF_VERSION), and
+	 * the id of the put the copy counts as, NULL for none.
+	 */
+	struct store_precondition source;
+	const uint8_t *publish;
 };
 
 struct store_backend {
@@ -254,8 +259,11 @@ struct store_backend {
 		    struct store_info *info, struct store_error *error)
 		STORE_WARN_UNUSED;
 	/*
-	 * Copy a file with its metadata and attributes, but without the id of
-	 * its put, inside the store.
+	 * Copy a file with its metadata and attributes inside the store, whole
+	 * or not at all, as a put does.  The id of its put does not go along:
+	 * the copy has that of the request, or none.  CHANGED when `source`
+	 * or the precondition on `to` does not hold, which is checked with the
+	 * copy where the store can, just before where it cannot.
 	 */
 	int (*copy)(void *self, struct store_context *context,
 		    const struct backend_move_request *request,

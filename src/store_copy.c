@@ -167,13 +167,22 @@ static int check_source(struct call *call, struct store_info *from,
 	return STORE_OK;
 }
 
-int core_copy_through(struct call *call, unsigned int flags,
+/* Without REPLACE the target is absent, whatever else is demanded. */
+static struct store_precondition
+target_condition(const struct backend_move_request *request)
+{
+	if (request->flags & BACKEND_MOVE_REPLACE)
+		return request->precondition;
+	return (struct store_precondition){ .condition = STORE_IF_ABSENT };
+}
+
+int core_copy_through(struct call *call,
+		      const struct backend_move_request *request,
 		      struct store_info *info)
 {
 	struct store_write_options options = {
-		.precondition.condition = flags & STORE_MOVE_OVERWRITE
-						  ? STORE_IF_ANY
-						  : STORE_IF_ABSENT,
+		.precondition = target_condition(request),
+		.publish = request->publish,
 	};
 	struct store_info from = { .links = 1 };
 	struct store_details details;
@@ -181,6 +190,9 @@ int core_copy_through(struct call *call, unsigned int flags,
 
 	store_details_init(&details);
 	code = check_source(call, &from, &details);
+	if (!code && request->source.condition == STORE_IF_VERSION &&
+	    !store_version_equal(&request->source.version, &from.version))
+		code = call_fail(call, STORE_CHANGED);
 	if (!code)
 		code = core_check_target(call, call->to, &options.precondition);
 	if (!code) {

@@ -119,7 +119,8 @@ void core_put_request(struct backend_put_request *request, const char *key,
 		      struct store_source *source,
 		      const struct store_write_options *options);
 /* Copy call->key to call->to through this process. */
-int core_copy_through(struct call *call, unsigned int flags,
+int core_copy_through(struct call *call,
+		      const struct backend_move_request *request,
 		      struct store_info *info) STORE_WARN_UNUSED;
 
 #endif

@@ -86,33 +86,74 @@ static int copy_onto_itself(struct call *call, struct store_info *info)
 	return code;
 }
 
-int store_copy(struct store *store, struct store_context *context,
-	       const char *from, const char *to, unsigned int flags,
-	       struct store_info *info, struct store_error *error)
+static int copy_call(struct call *call,
+		     const struct backend_move_request *request,
+		     struct store_info *info)
+{
+	struct backend_move_request inner = *request;
+
+	inner.from = call->key;
+	inner.to = call->to;
+	if (strcmp(call->key, call->to) == 0)
+		return copy_onto_itself(call, info);
+	if (call->ops->copy)
+		return call->ops->copy(call->self, call->context, &inner, info,
+				       &call->error);
+	return core_copy_through(call, &inner, info);
+}
+
+static int copy_checked(struct store *store, struct store_context *context,
+			const struct backend_move_request *request,
+			struct store_info *info, struct store_error *error)
 {
 	struct store_info found = { .links = 1 };
-	struct backend_move_request request;
 	struct call call;
 	int code = call_begin(&call, store, "copy", context);
 
 	if (!code)
-		code = check_move_flags(&call, flags, STORE_MOVE_OVERWRITE);
-	if (!code)
-		code = call_keys(&call, from, to);
+		code = call_keys(&call, request->from, request->to);
 	if (!code && !call.ops->copy)
 		code = call_needs(&call, STORE_CAP_READ | STORE_CAP_METADATA);
 	if (!code)
 		code = call_needs(&call, STORE_CAP_WRITE);
-	if (!code && strcmp(call.key, call.to) == 0) {
-		code = copy_onto_itself(&call, &found);
-	} else if (!code && call.ops->copy) {
-		move_request(&request, &call, flags);
-		code = call.ops->copy(call.self, call.context, &request, &found,
-				      &call.error);
-	} else if (!code) {
-		code = core_copy_through(&call, flags, &found);
-	}
+	if (!code)
+		code = copy_call(&call, request, &found);
 	if (!code && info)
 		*info = found;
 	return call_end(&call, code, error);
+}
+
+int store_copy(struct store *store, struct store_context *context,
+	       const char *from, const char *to, unsigned int flags,
+	       struct store_info *info, struct store_error *error)
+{
+	struct backend_move_request request = { .from = from, .to = to };
+
+	if (flags & ~(unsigned int)STORE_MOVE_OVERWRITE)
+		return store_error_set(error, STORE_INVALID,
+				       "copy: flags that do not fit");
+	if (flags & STORE_MOVE_OVERWRITE)
+		request.flags |= BACKEND_MOVE_REPLACE;
+	return copy_checked(store, context, &request, info, error);
+}
+
+int store_copy_version(struct store *store, struct store_context *context,
+		       const char *from, const char *to,
+		       const struct store_copy_options *options,
+		       struct store_info *info, struct store_error *error)
+{
+	struct backend_move_request request = {
+		.from = from,
+		.to = to,
+		.precondition = options->target,
+		.publish = options->publish,
+	};
+
+	if (options->target.condition != STORE_IF_ABSENT)
+		request.flags |= BACKEND_MOVE_REPLACE;
+	if (options->source) {
+		request.source.condition = STORE_IF_VERSION;
+		request.source.version = *options->source;
+	}
+	return copy_checked(store, context, &request, info, error);
 }

@@ -23,6 +23,7 @@
 
 struct copy {
 	struct local_publish publish;
+	const uint8_t *id; /* of the put it counts as, NULL for none */
 	int from;
 	struct local_stat st; /* of `from` */
 };
@@ -42,6 +43,7 @@ static int copy_attributes(const struct copy *copy)
 	struct local_stat now;
 
 	if (local_carry_xattrs(copy->from, fd, NULL) ||
+	    (copy->id && local_set_publish(fd, copy->id)) ||
 	    local_stat_at(fd, "", &now))
 		return -1;
 	/* As cp -p: an owner that may not be given is left. */
@@ -121,9 +123,13 @@ int local_copy(void *self, struct store_context *context,
 	if (!code)
 		code = local_open_file(self, request->from, &from, &copy.st,
 				       error);
+	if (!code)
+		code = local_check_condition(self, &request->source, &copy.st,
+					     error);
 	if (code)
 		return code;
 	copy.from = from;
+	copy.id = request->publish;
 	for (int tries = 0; tries < 3 && again; tries++) {
 		code = copy_steps(&copy, info, error);
 		again = local_publish_lost_folder(&copy.publish, code);

@@ -332,6 +332,8 @@ static int copy_locked(struct memory *memory,
 	if (!code && source.node->type == STORE_TYPE_FOLDER)
 		code = memory_fail(STORE_IS_DIR, error);
 	if (!code)
+		code = tree_check(memory, source.node, &request->source, error);
+	if (!code)
 		code = tree_target(memory, request->to, &target, error);
 	if (!code && target.node && target.node != source.node)
 		code = replace_check(request, source.node, target.node, error);
@@ -347,6 +349,7 @@ static int copy_locked(struct memory *memory,
 	if (!node)
 		return memory_fail(STORE_NO_MEMORY, error);
 	node->version = ++memory->versions;
+	node_set_publish(node, request->publish);
 	*at = node;
 	if (target.node) {
 		if (target.node->links == 1)

@@ -269,8 +269,8 @@ static int copy_node(struct sqlite_txn *txn, struct move_job *job, bool reuse,
 		sqlite_node_new_version(txn, node);
 		code = sqlite_xattrs_delete(txn, node->id);
 		if (!code)
-			code = sqlite_node_publish(txn, node, NULL);
-		return code ? code : sqlite_node_update(txn, node);
+			code = sqlite_node_update(txn, node);
+		return code;
 	}
 	if (node->type == STORE_TYPE_SYMLINK)
 		code = sqlite_node_target(txn, job->from.node.id, &target);
@@ -283,6 +283,8 @@ static int copy_side(struct sqlite_txn *txn, struct move_job *job, bool reuse,
 	struct sqlite_node node;
 	int code = copy_node(txn, job, reuse, &node);
 
+	if (!code && (reuse || job->request->publish))
+		code = sqlite_node_publish(txn, &node, job->request->publish);
 	if (!code && sqlite_entry_has_node(&job->from))
 		code = sqlite_xattrs_copy(txn, job->from.node.id, node.id);
 	if (!code)
@@ -327,7 +329,9 @@ static int copy_check(struct sqlite_txn *txn, struct move_job *job)
 	job->from.type = sqlite_entry_file_type(&job->from);
 	if (job->from.type == STORE_TYPE_FOLDER)
 		return txn_fail(txn, STORE_IS_DIR);
-	code = load_target(txn, job);
+	code = sqlite_entry_check(txn, &job->from, &request->source);
+	if (!code)
+		code = load_target(txn, job);
 	if (!code && job->to.type && strcmp(request->from, request->to) != 0 &&
 	    !same_node(&job->from, &job->to))
 		code = replace_check(txn, job, job->from.type);

@@ -39,7 +39,9 @@ struct file_state {
 };
 
 struct fault {
-	char *path; /* immutable */
+	/* immutable */
+	char *path;
+	uint64_t without; /* as the file said at first */
 	struct lock lock;
 	/* Protected by lock: */
 	struct file_state state;
@@ -196,10 +198,28 @@ static void fault_free(void *hook)
 	free(fault);
 }
 
+static uint64_t fault_without(void *hook)
+{
+	const struct fault *fault = hook;
+
+	return fault->without;
+}
+
+/* A file that cannot be understood is told of by the first call. */
+static void fault_begin(struct fault *fault)
+{
+	lock_take(&fault->lock);
+	file_look(fault->path, &fault->state);
+	fault_load_locked(fault);
+	fault->without = fault->rules.without;
+	lock_drop(&fault->lock);
+}
+
 static const struct layer_hooks fault_hooks = {
 	.before = fault_before,
 	.after = fault_after,
 	.free = fault_free,
+	.without = fault_without,
 };
 
 int layer_fault(const char *path, struct backend *backend,
@@ -212,10 +232,12 @@ int layer_fault(const char *path, struct backend *backend,
 		return store_error_set(error, STORE_NO_MEMORY, "out of memory");
 	lock_init(&fault->lock);
 	fault->path = strdup(path);
-	if (fault->path)
+	if (fault->path) {
+		fault_begin(fault);
 		code = layer_wrap(&fault_hooks, fault, backend, error);
-	else
+	} else {
 		code = store_error_set(error, STORE_NO_MEMORY, "out of memory");
+	}
 	if (code)
 		fault_free(fault);
 	return code;

@@ -182,6 +182,43 @@ static int parse_rule(struct fault_rule *rule, char *line,
 	return code;
 }
 
+static uint64_t capability_of(const char *word)
+{
+	for (int bit = 0; bit < 64; bit++) {
+		const char *name = store_capability_name(UINT64_C(1) << bit);
+
+		if (name && strcmp(name, word) == 0)
+			return UINT64_C(1) << bit;
+	}
+	return 0;
+}
+
+/* False: the line is a rule. */
+static bool parse_without(struct fault_rules *rules, char *line,
+			  const struct place *place, int *code,
+			  struct store_error *error)
+{
+	static const char head[] = "without";
+	size_t length = sizeof(head) - 1;
+	char *save = NULL, *word;
+
+	if (strncmp(line, head, length) != 0 ||
+	    (line[length] && !strchr(" \t\r", line[length])))
+		return false;
+	word = strtok_r(line + length, " \t\r", &save);
+	*code = word ? STORE_OK
+		     : fault_error(place, error, "names no capability:", head);
+	for (; word && !*code; word = strtok_r(NULL, " \t\r", &save)) {
+		uint64_t bit = capability_of(word);
+
+		rules->without |= bit;
+		if (!bit)
+			*code = fault_error(place, error, "unknown capability",
+					    word);
+	}
+	return true;
+}
+
 static int rules_add(struct fault_rules *rules, char *line,
 		     const struct place *place, struct store_error *error)
 {
@@ -219,7 +256,8 @@ int fault_rules_parse(const char *text, const char *path,
 		if (next)
 			*next++ = '\0';
 		line += strspn(line, " \t\r");
-		if (*line && *line != '#')
+		if (*line && *line != '#' &&
+		    !parse_without(&parsed, line, &place, &code, error))
 			code = rules_add(&parsed, line, &place, error);
 	}
 	if (code) {

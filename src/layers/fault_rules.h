@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fault file: which calls fail, stall or are slow.  For tests.
+ * The fault file: which calls fail, stall or are slow, and what the store
+ * lacks.  For tests.
  *
  *	# OP ACTION [after=N] [times=N] [key=PATTERN]
  *	put error=NO_SPACE times=1
@@ -8,6 +9,7 @@
  *	read stall=1m key=*.iso
  *	any delay=20ms after=10
  *	move-after die
+ *	without ATOMIC_MOVE MOVE_FOLDER MOVE
  *
  * OP: stat list open read put make remove move copy set any, and each of them
  * with -after, which fires when the call is done.
@@ -18,6 +20,10 @@
  * after=N lets N matching calls pass first, times=N fires for N calls only;
  * a rule counts for itself.  Sleeps add up, the first error ends the call.
  * key= is a pattern of glob.h over the key below the backend's root.
+ *
+ * `without` takes capabilities away (enum store_capability without
+ * STORE_CAP_), so that any store stands in for a poorer one.  What the file
+ * says of them when the store is opened holds as long as it is open.
  */
 #ifndef STOREFS_SRC_LAYERS_FAULT_RULES_H
 #define STOREFS_SRC_LAYERS_FAULT_RULES_H
@@ -49,6 +55,7 @@ struct fault_rule {
 struct fault_rules {
 	size_t count;
 	struct fault_rule *rules; /* owned */
+	uint64_t without;	  /* enum store_capability */
 };
 
 /* Parse the text of a file; INVALID names `path` and the line. */

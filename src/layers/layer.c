@@ -21,6 +21,7 @@ struct layer {
 	struct backend next;	    /* owned */
 	const struct layer_hooks *hooks;
 	void *hook;
+	uint64_t without; /* capabilities it takes away */
 };
 
 /* An open reader or upload of the next backend. */
@@ -108,7 +109,7 @@ static uint64_t layer_own_has(void *self)
 {
 	struct layer *layer = self;
 
-	return layer_has(&layer->next);
+	return layer_has(&layer->next) & ~layer->without;
 }
 
 static int layer_ping(void *self, struct store_context *context,
@@ -680,6 +681,8 @@ int layer_wrap(const struct layer_hooks *hooks, void *hook,
 	layer->next = *backend;
 	layer->hooks = hooks;
 	layer->hook = hook;
+	layer->without = hooks->without ? hooks->without(hook) : 0;
+	layer_table_cut(&layer->table, layer->without);
 	*backend = (struct backend){ &layer->table, layer };
 	return STORE_OK;
 }

@@ -75,6 +75,8 @@ struct layer_hooks {
 	 */
 	bool (*after)(void *hook, struct layer_call *call, int *code);
 	void (*free)(void *hook); /* optional */
+	/* Optional: capabilities the layer takes away, the same every time. */
+	uint64_t (*without)(void *hook);
 };
 
 /*
@@ -89,5 +91,7 @@ int layer_wrap(const struct layer_hooks *hooks, void *hook,
  */
 void layer_table(struct store_backend *table, const struct store_backend *all,
 		 const struct backend *next);
+/* Take capabilities away, and the slots that make no sense without them. */
+void layer_table_cut(struct store_backend *table, uint64_t without);
 
 #endif

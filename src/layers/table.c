@@ -118,3 +118,24 @@ void layer_table(struct store_backend *table, const struct store_backend *all,
 	cut_reads(table, next);
 	cut_writes(table, next);
 }
+
+void layer_table_cut(struct store_backend *table, uint64_t without)
+{
+	table->capabilities &= ~without;
+	if (without & STORE_CAP_MOVE)
+		table->move = NULL;
+	if (without & STORE_CAP_COPY)
+		table->copy = NULL;
+	if (without & STORE_CAP_LINKS)
+		table->link = NULL;
+	if (without & STORE_CAP_GLOB)
+		table->glob = NULL;
+	if (without & STORE_CAP_USAGE)
+		table->usage = NULL;
+	if (without & STORE_CAP_XATTR) {
+		table->get_xattr = NULL;
+		table->list_xattrs = NULL;
+		table->set_xattr = NULL;
+		table->remove_xattr = NULL;
+	}
+}

@@ -279,7 +279,7 @@ static char *tree_of(struct store *store)
 
 static void compare_content(const char *tree)
 {
-	char key[KEY_ROOM];
+	char key[STORE_KEY_MAX + 1];
 
 	while (*tree) {
 		size_t length = strcspn(tree, " ");

@@ -207,6 +207,36 @@ START_TEST(a_copy_has_no_id)
 }
 END_TEST
 
+static int copy_id(const char *from, const char *to,
+		   enum store_condition condition, const uint8_t *publish)
+{
+	struct store_copy_options options = {
+		.target.condition = condition,
+		.publish = publish,
+	};
+
+	return store_copy_version(conf_store, NULL, from, to, &options, NULL,
+				  &conf_error);
+}
+
+START_TEST(a_copy_brings_the_id_it_was_given)
+{
+	CONF_OK(put_id("a", "1", one));
+	CONF_OK(copy_id("a", "b", STORE_IF_ABSENT, two));
+	conf_expect("b", "1");
+	expect_id("b", two);
+	expect_id("a", one);
+	CONF_OK(put_id("c", "2", one));
+	CONF_OK(copy_id("a", "c", STORE_IF_ANY, two));
+	conf_expect("c", "1");
+	expect_id("c", two);
+	CONF_OK(conf_put("plain", "3"));
+	CONF_OK(copy_id("plain", "d", STORE_IF_ABSENT, two));
+	expect_id("d", two);
+	expect_id("plain", NULL);
+}
+END_TEST
+
 /* Also where the node has to stay, so that the names go on sharing it. */
 START_TEST(the_names_of_a_file_share_its_id)
 {
@@ -382,6 +412,7 @@ void conf_add_publish(void)
 	conf_add("P publish", needs | STORE_CAP_XATTR,
 		 an_id_is_no_extended_attribute_and_outlives_them);
 	conf_add("P publish", needs, a_copy_has_no_id);
+	conf_add("P publish", needs, a_copy_brings_the_id_it_was_given);
 	conf_add("P publish", needs | STORE_CAP_LINKS,
 		 the_names_of_a_file_share_its_id);
 	conf_add("P publish", needs | STORE_CAP_COMPOSE,

@@ -179,6 +179,55 @@ START_TEST(a_move_replaces_only_the_named_version)
 END_TEST
 
 /* Renaming may change the token; the result tells the new one. */
+static int copy_version(const char *from, const struct store_version *source,
+			const char *to, const struct store_version *target)
+{
+	struct store_copy_options options = { .source = source };
+
+	options.target.condition = target ? STORE_IF_VERSION : STORE_IF_ABSENT;
+	if (target)
+		options.target.version = *target;
+	return store_copy_version(conf_store, NULL, from, to, &options, NULL,
+				  &conf_error);
+}
+
+START_TEST(only_the_named_version_is_copied)
+{
+	struct store_version first;
+	struct store_version second;
+
+	CONF_OK(conf_put("a", "1111"));
+	version_of("a", &first);
+	CONF_OK(conf_put_over("a", "2222"));
+	version_of("a", &second);
+	CONF_FAILS(STORE_CHANGED, copy_version("a", &first, "b", NULL));
+	conf_expect_gone("b");
+	CONF_OK(copy_version("a", &second, "b", NULL));
+	conf_expect("b", "2222");
+	conf_expect("a", "2222");
+	CONF_FAILS(STORE_EXISTS, copy_version("a", &second, "b", NULL));
+}
+END_TEST
+
+START_TEST(a_copy_replaces_only_the_named_version)
+{
+	struct store_version source;
+	struct store_version first;
+	struct store_version second;
+
+	CONF_OK(conf_put("a", "new"));
+	version_of("a", &source);
+	CONF_OK(conf_put("b", "1111"));
+	version_of("b", &first);
+	CONF_OK(conf_put_over("b", "2222"));
+	version_of("b", &second);
+	CONF_FAILS(STORE_CHANGED, copy_version("a", &source, "b", &first));
+	conf_expect("b", "2222");
+	CONF_OK(copy_version("a", &source, "b", &second));
+	conf_expect("b", "new");
+}
+END_TEST
+
 START_TEST(the_result_of_a_move_is_what_stat_tells)
 {
 	struct store_info moved;
@@ -371,6 +420,8 @@ void conf_add_versions(void)
 		 a_demanded_version_of_nothing_is_not_found);
 	conf_add("P versions", needs, only_the_named_version_is_deleted);
 	conf_add("P versions", needs, a_move_replaces_only_the_named_version);
+	conf_add("P versions", needs, only_the_named_version_is_copied);
+	conf_add("P versions", needs, a_copy_replaces_only_the_named_version);
 	conf_add("P versions", result, the_result_of_a_move_is_what_stat_tells);
 	conf_add("P versions", needs | STORE_CAP_POSIX,
 		 an_attribute_change_tells_the_version_of_now);

@@ -266,6 +266,8 @@ START_TEST(a_malformed_line_fails_every_call)
 		"put die=1",
 		"puts die",
 		"any error=DENIED error=LOCKED",
+		"without",
+		"without MOVE MOVED",
 	};
 	char text[128];
 	char place[96];
@@ -281,6 +283,35 @@ START_TEST(a_malformed_line_fails_every_call)
 	}
 	set_faults("");
 	ck_assert(!memory_has_key(faulty, "a"));
+}
+END_TEST
+
+/* As long as it is open: what a mount was told once must not change. */
+START_TEST(capabilities_are_taken_away_from_an_open_on)
+{
+	struct store_policy policy = {
+		.retry.max_attempts = 1,
+		.fault_file = fault_path,
+	};
+	uint64_t gone = STORE_CAP_ATOMIC_MOVE | STORE_CAP_MOVE;
+	struct store *poor;
+
+	set_faults("without\tMOVE  ATOMIC_MOVE\nwithout COPY\n");
+	ck_assert_uint_eq(store_capabilities(faulty) & gone, gone);
+	poor = memory_assemble(&memory_backend, &policy);
+	set_faults("put error=NO_SPACE key=z\n");
+	ck_assert_uint_eq(store_capabilities(faulty) &
+				  ~store_capabilities(poor),
+			  gone | STORE_CAP_COPY);
+	memory_put(poor, "a", "12345");
+	ck_assert_int_eq(
+		store_move(poor, NULL, "a", "b", 0, NULL, NULL, &error),
+		STORE_NOT_SUPPORTED);
+	ck_assert_int_eq(store_copy(poor, NULL, "a", "b", 0, NULL, &error),
+			 STORE_OK);
+	memory_is(poor, "b", "12345");
+	memory_is(poor, "a", "12345");
+	store_close(poor);
 }
 END_TEST
 
@@ -315,6 +346,7 @@ int main(void)
 	tcase_add_test(tests, a_stall_runs_into_the_deadline);
 	tcase_add_test(tests, a_delay_counts_as_progress);
 	tcase_add_test(tests, a_malformed_line_fails_every_call);
+	tcase_add_test(tests, capabilities_are_taken_away_from_an_open_on);
 	tcase_add_test(tests, a_faulty_commit_ends_the_upload);
 	return unit_run("fault", tests);
 }

@@ -354,6 +354,23 @@ int store_copy(struct store *store, struct store_context *context,
 	       struct store_info *info, struct store_error *error)
 	STORE_WARN_UNUSED;
 /*
+ * A copy of one version under conditions: CHANGED when the source is another
+ * version by now, EXISTS or CHANGED when the target is not as demanded.  As
+ * with a put, the target must be absent unless told otherwise.
+ */
+struct store_copy_options {
+	const struct store_version *source; /* NULL for any */
+	/* {STORE_IF_ABSENT}, {STORE_IF_ANY} or a version to be replaced. */
+	struct store_precondition target;
+	/* As in store_write_options: names the copy; NULL for none. */
+	const uint8_t *publish;
+};
+int store_copy_version(struct store *store, struct store_context *context,
+		       const char *from, const char *to,
+		       const struct store_copy_options *options,
+		       struct store_info *info, struct store_error *error)
+	STORE_WARN_UNUSED;
+/*
  * Names directly in a folder that were made, moved or removed before are
  * durable when this returns.  (Files are when their write returns.)
  */
