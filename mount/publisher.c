@@ -248,12 +248,13 @@ void publisher_stop(struct publisher *publisher)
 {
 	if (!publisher)
 		return;
+	/* First, or what is still in the queue would be put now, paused or not. */
+	if (publisher->cancel)
+		store_cancel_trigger(publisher->cancel);
 	lock_take(&publisher->lock);
 	publisher->stopping = true;
 	condition_broadcast(&publisher->work);
 	lock_drop(&publisher->lock);
-	if (publisher->cancel)
-		store_cancel_trigger(publisher->cancel);
 	for (unsigned int i = 0; i < publisher->thread_count; i++)
 		pthread_join(publisher->threads[i], NULL);
 	publisher->thread_count = 0;
