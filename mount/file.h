@@ -86,7 +86,8 @@ struct file {
 	uint64_t change;	    /* counts changes */
 	uint64_t running_change;    /* what the running attempt covers */
 	uint64_t started, finished; /* attempts */
-	bool queued;		    /* in the publisher's queue */
+	bool queued;		    /* in the publisher's queue, */
+	bool queued_by_time;	    /* which only publish_interval asked for */
 	bool detached_error;	    /* an attempt failed and nobody was told */
 	uint64_t told_change;	    /* whose failure somebody was told */
 	unsigned int waiters;
@@ -95,6 +96,7 @@ struct file {
 	bool force;		 /* the next put replaces whatever there is */
 	unsigned int failures;	 /* in a row */
 	int64_t retry_at_ns;	 /* 0: no retry is planned */
+	int64_t interval_at_ns;	 /* an image is due, 0: with close() only */
 	struct file *queue_next; /* protected by the publisher's lock */
 	/* of dirty files; publisher's lock */
 	struct file *all_next, **all_link;

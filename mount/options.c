@@ -77,7 +77,7 @@ const struct store_option mount_option_table[] = {
 	{ .name = "publish_interval",
 	  .type = OPTION_DURATION,
 	  .fallback = "0",
-	  .help = "Publish files that stay open this often, 0 for never" },
+	  .help = "Publish files that stay open this often, 0 at close only" },
 	{ .name = "uid",
 	  .type = OPTION_INTEGER,
 	  .maximum = UINT32_MAX,
@@ -249,7 +249,6 @@ int mount_words_check(const struct mount_words *words,
 		const char *name;
 		int choice; /* the one that is missing, -1: any value */
 	} missing[] = {
-		{ "publish_interval", -1 },
 		{ "cache_dir", -1 },
 		{ "cache_size", -1 },
 	};

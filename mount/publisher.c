@@ -3,8 +3,8 @@
  * The publisher: queue, threads, retries; see publish.h.  Called by
  * ops_file.c (close, fsync) and session.c (drain); calls publish_attempt().
  *
- * `queued`, `queue_next`, `all_next` and `retry_at_ns` of a file are
- * protected by the publisher's lock.  A queued file has a reference.
+ * `queued`, `queue_next`, `all_next`, `retry_at_ns` and `interval_at_ns` of a
+ * file are protected by the publisher's lock.  A queued file has a reference.
  */
 #include "config.h"
 
@@ -32,8 +32,8 @@ struct publisher {
 	/* protected by `lock` */
 	struct file *queue_head, *queue_tail;
 	struct file *all; /* dirty files */
-	/* No retry is due before this moment, CLOCK_MONOTONIC. */
-	int64_t next_retry_ns;
+	/* None is due before this moment, CLOCK_MONOTONIC. */
+	int64_t next_retry_ns, next_interval_ns;
 	unsigned int running; /* attempts */
 	bool stopping;
 	/* immutable after the start */
@@ -48,6 +48,19 @@ static bool paused(const struct publisher *publisher)
 
 /* ---- queue ---- */
 
+static void plan_image_locked(struct publisher *publisher, struct file *file)
+	REQUIRES(publisher->lock)
+{
+	int64_t interval = publisher->fs->options->publish_interval_ns;
+
+	if (!interval)
+		return;
+	file->interval_at_ns = clock_monotonic_ns() + interval;
+	if (file->interval_at_ns < publisher->next_interval_ns)
+		publisher->next_interval_ns = file->interval_at_ns;
+	condition_signal(&publisher->work);
+}
+
 void publisher_add(struct publisher *publisher, struct file *file)
 {
 	lock_take(&publisher->lock);
@@ -56,6 +69,7 @@ void publisher_add(struct publisher *publisher, struct file *file)
 	if (file->all_next)
 		file->all_next->all_link = &file->all_next;
 	publisher->all = file;
+	plan_image_locked(publisher, file);
 	lock_drop(&publisher->lock);
 }
 
@@ -65,18 +79,20 @@ void publisher_remove(struct publisher *publisher, struct file *file)
 	*file->all_link = file->all_next;
 	if (file->all_next)
 		file->all_next->all_link = file->all_link;
-	file->retry_at_ns = 0;
+	file->retry_at_ns = file->interval_at_ns = 0;
 	lock_drop(&publisher->lock);
 }
 
-static void queue_locked(struct publisher *publisher, struct file *file)
-	REQUIRES(publisher->lock)
+static void queue_locked(struct publisher *publisher, struct file *file,
+			 bool by_time) REQUIRES(publisher->lock)
 {
 	file->retry_at_ns = 0;
+	file->queued_by_time &= by_time;
 	if (file->queued || publisher->stopping)
 		return;
 	file_ref(file);
 	file->queued = true;
+	file->queued_by_time = by_time;
 	file->queue_next = NULL;
 	if (publisher->queue_tail)
 		publisher->queue_tail->queue_next = file;
@@ -88,7 +104,7 @@ static void queue_locked(struct publisher *publisher, struct file *file)
 void publisher_queue(struct publisher *publisher, struct file *file)
 {
 	lock_take(&publisher->lock);
-	queue_locked(publisher, file);
+	queue_locked(publisher, file, false);
 	condition_signal(&publisher->work);
 	lock_drop(&publisher->lock);
 }
@@ -97,6 +113,7 @@ void publisher_queue(struct publisher *publisher, struct file *file)
 static void queue_first(struct publisher *publisher, struct file *file)
 {
 	lock_take(&publisher->lock);
+	file->queued_by_time = false;
 	if (!file->queued && !publisher->stopping) {
 		file_ref(file);
 		file->queued = true;
@@ -121,21 +138,43 @@ void publisher_retry(struct publisher *publisher, struct file *file,
 	lock_drop(&publisher->lock);
 }
 
-/* Queue what is due; when the next one is. */
+/* Has the moment come?  It is 0 then; else `next` is not after it. */
+static bool is_due(int64_t *at_ns, int64_t now, int64_t *next)
+{
+	if (*at_ns && *at_ns <= now) {
+		*at_ns = 0;
+		return true;
+	}
+	if (*at_ns && *at_ns < *next)
+		*next = *at_ns;
+	return false;
+}
+
+static int64_t next_due_locked(const struct publisher *publisher)
+	REQUIRES(publisher->lock)
+{
+	return publisher->next_retry_ns < publisher->next_interval_ns
+		       ? publisher->next_retry_ns
+		       : publisher->next_interval_ns;
+}
+
+/* Queue what is due; when the next ones are. */
 static void queue_due_locked(struct publisher *publisher)
 	REQUIRES(publisher->lock)
 {
-	int64_t now = clock_monotonic_ns(), next = INT64_MAX;
+	int64_t now = clock_monotonic_ns();
+	int64_t retry = INT64_MAX, interval = INT64_MAX;
 
-	if (now < publisher->next_retry_ns)
+	if (now < next_due_locked(publisher))
 		return;
 	for (struct file *file = publisher->all; file; file = file->all_next) {
-		if (file->retry_at_ns && file->retry_at_ns <= now)
-			queue_locked(publisher, file);
-		else if (file->retry_at_ns && file->retry_at_ns < next)
-			next = file->retry_at_ns;
+		if (is_due(&file->retry_at_ns, now, &retry))
+			queue_locked(publisher, file, false);
+		if (is_due(&file->interval_at_ns, now, &interval))
+			queue_locked(publisher, file, true);
 	}
-	publisher->next_retry_ns = next;
+	publisher->next_retry_ns = retry;
+	publisher->next_interval_ns = interval;
 }
 
 int64_t publisher_retry_at(struct publisher *publisher, const struct file *file)
@@ -156,7 +195,7 @@ void publisher_pause(struct publisher *publisher, bool paused)
 	lock_drop(&publisher->lock);
 }
 
-static struct file *queue_pop(struct publisher *publisher)
+static struct file *queue_pop(struct publisher *publisher, bool *by_time)
 {
 	struct file *file = NULL;
 
@@ -165,11 +204,12 @@ static struct file *queue_pop(struct publisher *publisher)
 		queue_due_locked(publisher);
 		if (publisher->queue_head && !paused(publisher))
 			break;
-		if (publisher->next_retry_ns == INT64_MAX || paused(publisher))
+		if (next_due_locked(publisher) == INT64_MAX ||
+		    paused(publisher))
 			condition_wait(&publisher->work, &publisher->lock);
 		else
 			condition_wait_until(&publisher->work, &publisher->lock,
-					     publisher->next_retry_ns);
+					     next_due_locked(publisher));
 	}
 	file = publisher->queue_head;
 	if (file) {
@@ -179,6 +219,7 @@ static struct file *queue_pop(struct publisher *publisher)
 		else
 			condition_signal(&publisher->work);
 		file->queued = false;
+		*by_time = file->queued_by_time;
 		publisher->running++;
 	}
 	lock_drop(&publisher->lock);
@@ -196,13 +237,47 @@ bool publisher_is_busy(struct publisher *publisher)
 	return busy;
 }
 
+/*
+ * An image of a file that stays open is sent when bytes were written since
+ * the last one was: not of one that was only created or truncated.
+ */
+static bool wants_image(struct file *file)
+{
+	bool wanted;
+
+	lock_take(&file->lock);
+	wanted = file->dirty && file->writers && file->written &&
+		 !file->doomed &&
+		 (!file->finished || file->running_change != file->change);
+	lock_drop(&file->lock);
+	return wanted;
+}
+
+/* The next image of a file that is open still. */
+static void plan_image(struct publisher *publisher, struct file *file)
+{
+	bool wanted;
+
+	lock_take(&file->lock);
+	wanted = file->dirty && file->writers;
+	if (wanted) {
+		lock_take(&publisher->lock);
+		plan_image_locked(publisher, file);
+		lock_drop(&publisher->lock);
+	}
+	lock_drop(&file->lock);
+}
+
 static void *publisher_thread(void *arg)
 {
 	struct publisher *publisher = arg;
 	struct file *file;
+	bool by_time;
 
-	while ((file = queue_pop(publisher))) {
-		publish_attempt(file, publisher->cancel);
+	while ((file = queue_pop(publisher, &by_time))) {
+		if (!by_time || wants_image(file))
+			publish_attempt(file, publisher->cancel);
+		plan_image(publisher, file);
 		lock_take(&publisher->lock);
 		publisher->running--;
 		lock_drop(&publisher->lock);
@@ -226,7 +301,7 @@ int publisher_start(struct fs *fs, unsigned int threads,
 	lock_init(&publisher->lock);
 	condition_init(&publisher->work);
 	publisher->fs = fs;
-	publisher->next_retry_ns = INT64_MAX;
+	publisher->next_retry_ns = publisher->next_interval_ns = INT64_MAX;
 	publisher->cancel = store_cancel_new();
 	fs->publisher = publisher;
 	while (!result && publisher->thread_count < threads) {

@@ -63,7 +63,6 @@ not_yet() {
 	refused 32 "-o: option $1 is not available in this version" \
 		"$url" "$mnt" -o "$staging,$1"
 }
-not_yet publish_interval=5
 not_yet "cache_dir=$WORK/cache"
 not_yet cache_size=1073741824
 refused 1 "conflict" "$url" "$mnt" -o conflict=sometimes

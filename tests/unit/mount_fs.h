@@ -303,11 +303,13 @@ static inline struct file *mount_create(struct mount_fs *self, const char *name)
 {
 	struct store_info info = { .type = STORE_TYPE_FILE, .links = 1 };
 	struct tree *tree = &self->fs.tree;
+	struct op op = mount_op(self);
 	struct node *node;
 	struct file *file;
 
+	ck_assert_int_eq(file_promise(&op), STORE_OK);
 	lock_take(&tree->lock);
-	node = tree_enter(tree, tree->root, name, &info, clock_monotonic_ns());
+	node = tree_enter(tree, tree->root, name, &info, op.started_ns);
 	ck_assert_ptr_nonnull(node);
 	node->lookups++;
 	node->flags |= NODE_UNPUBLISHED | NODE_LOCAL;

@@ -262,7 +262,6 @@ END_TEST
 START_TEST(what_cannot_be_done_is_refused_not_ignored)
 {
 	static const char *const missing[] = {
-		"publish_interval=1",
 		"cache_dir=/c",
 		"cache_size=1G",
 	};
@@ -270,7 +269,7 @@ START_TEST(what_cannot_be_done_is_refused_not_ignored)
 	ck_assert_int_eq(mount_words_check(&words, &error), STORE_OK);
 	take("commit=close,conflict=overwrite,umask=022,memory=64M");
 	ck_assert_int_eq(mount_words_check(&words, &error), STORE_OK);
-	take("commit=background,conflict=rename");
+	take("commit=background,conflict=rename,publish_interval=1");
 	ck_assert_int_eq(mount_words_check(&words, &error), STORE_OK);
 	for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {
 		char name[32];
