@@ -80,7 +80,10 @@ struct backend_put_request {
 	 * become visible with the new version, never before it and never
 	 * later, and cost no call and no flush of their own; BACKEND_PUT_KEEP
 	 * does not carry over an older one.  Kept by everything but another
-	 * put and a copy (types.h).  Without STORE_CAP_PUBLISH_ID ignored.
+	 * put and a copy (types.h), and told by a stat only for the bytes of
+	 * this put: what version or size and time it left is kept beside it
+	 * where others can change the file in place.  Without
+	 * STORE_CAP_PUBLISH_ID ignored.
 	 */
 	const uint8_t *publish;
 	/*

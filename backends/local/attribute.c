@@ -3,7 +3,7 @@
  * Mode, owner and times of nodes.
  *
  * Called by the table and by everything that makes nodes.  Owner before
- * mode, as a change of owner clears the set-id bits; times last.
+ * mode, as a change of owner clears the set-id bits.
  */
 #include "config.h"
 
@@ -15,7 +15,7 @@
 
 #include "backends/local/path.h"
 #include "backends/local/reader.h"
-#include "backends/local/xattr.h"
+#include "backends/local/stamp.h"
 #include "src/base/cleanup.h"
 
 static int apply_owner(int fd, const struct local_stat *now,
@@ -51,7 +51,7 @@ static int apply_mode(int fd, const struct local_stat *now, mode_t mode)
 	return chmod(local_proc_path(&path, fd), mode);
 }
 
-static int apply_times(int fd, const struct store_attributes *attributes)
+int local_apply_times(int fd, const struct store_attributes *attributes)
 {
 	struct local_proc_path path;
 	struct timespec times[2] = {
@@ -59,6 +59,8 @@ static int apply_times(int fd, const struct store_attributes *attributes)
 		{ .tv_nsec = UTIME_OMIT },
 	};
 
+	if (!(attributes->mask & (STORE_ATTR_MTIME | STORE_ATTR_ATIME)))
+		return 0;
 	if (attributes->mask & STORE_ATTR_ATIME)
 		times[0] = attributes->atime;
 	if (attributes->mask & STORE_ATTR_MTIME)
@@ -82,10 +84,7 @@ int local_apply_attributes(int fd, const struct local_stat *now,
 	    (owner_changed || mode != (now->mode & 07777)) &&
 	    apply_mode(fd, now, mode))
 		return -1;
-	if ((attributes->mask & (STORE_ATTR_MTIME | STORE_ATTR_ATIME)) &&
-	    apply_times(fd, attributes))
-		return -1;
-	return 0;
+	return local_apply_times(fd, attributes);
 }
 
 /* A chown to nobody new would clear the set-id bits of a file. */
@@ -96,14 +95,31 @@ static int touch_ctime(int fd, const struct local_stat *st)
 	return apply_mode(fd, st, st->mode & 07777);
 }
 
+/* Before the mode, which may take the right to let the id of the put follow. */
+static int set_mtime(const struct local *self, int fd, struct local_stat *st,
+		     struct store_attributes *left)
+{
+	const struct local_stat before = *st;
+
+	if (!(left->mask & STORE_ATTR_MTIME))
+		return 0;
+	if (local_apply_times(fd, left) || local_stat_at(fd, "", st))
+		return -1;
+	local_stamp_follow(self, fd, &before, st);
+	left->mask &= ~(uint32_t)(STORE_ATTR_MTIME | STORE_ATTR_ATIME);
+	return 0;
+}
+
 /* As above, and ctime moves even when nothing had to be set. */
-static int set_and_touch(int fd, struct local_stat *st,
+static int set_and_touch(const struct local *self, int fd,
+			 struct local_stat *st,
 			 const struct store_attributes *attributes)
 {
 	struct timespec before = st->ctime;
+	struct store_attributes left = *attributes;
 
-	if (local_apply_attributes(fd, st, attributes) ||
-	    local_stat_at(fd, "", st))
+	if (set_mtime(self, fd, st, &left) ||
+	    local_apply_attributes(fd, st, &left) || local_stat_at(fd, "", st))
 		return -1;
 	if (before.tv_sec != st->ctime.tv_sec ||
 	    before.tv_nsec != st->ctime.tv_nsec)
@@ -133,7 +149,7 @@ int local_set_attributes(void *self, struct store_context *context,
 	if (!failed) {
 		struct local_stat before = st;
 
-		failed = set_and_touch(fd, &st, attributes);
+		failed = set_and_touch(local, fd, &st, attributes);
 		/* Readers of this file go on: its content is the same. */
 		if (!failed && (attributes->mask & STORE_ATTR_MTIME))
 			local_readers_follow_locked(local, &before, &st);

@@ -14,6 +14,10 @@ int local_apply_attributes(int fd, const struct local_stat *now,
 			   const struct store_attributes *attributes)
 	STORE_WARN_UNUSED;
 
+/* The times alone. */
+int local_apply_times(int fd, const struct store_attributes *attributes)
+	STORE_WARN_UNUSED;
+
 /* Slot of the table. */
 int local_set_attributes(void *self, struct store_context *context,
 			 const char *key,

@@ -16,6 +16,7 @@
 #include "backends/local/attribute.h"
 #include "backends/local/bytes.h"
 #include "backends/local/publish.h"
+#include "backends/local/stamp.h"
 #include "backends/local/reader.h"
 #include "backends/local/xattr.h"
 #include "src/base/cleanup.h"
@@ -43,7 +44,6 @@ static int copy_attributes(const struct copy *copy)
 	struct local_stat now;
 
 	if (local_carry_xattrs(copy->from, fd, NULL) ||
-	    (copy->id && local_set_publish(fd, copy->id)) ||
 	    local_stat_at(fd, "", &now))
 		return -1;
 	/* As cp -p: an owner that may not be given is left. */
@@ -53,8 +53,11 @@ static int copy_attributes(const struct copy *copy)
 		attributes.mode &= 01777;
 	}
 	attributes.mask = STORE_ATTR_MODE | STORE_ATTR_MTIME | STORE_ATTR_ATIME;
-	if (local_stat_at(fd, "", &now))
+	if (local_apply_times(fd, &attributes) || local_stat_at(fd, "", &now))
 		return -1;
+	if (copy->id && local_stamp_set(copy->publish.self, fd, &now, copy->id))
+		return -1;
+	attributes.mask = STORE_ATTR_MODE;
 	return local_apply_attributes(fd, &now, &attributes);
 }
 

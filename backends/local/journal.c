@@ -23,6 +23,7 @@
 #include "backends/local/bytes.h"
 #include "backends/local/node.h"
 #include "backends/local/reader.h"
+#include "backends/local/stamp.h"
 #include "backends/local/xattr.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
@@ -194,6 +195,7 @@ static int overwrite(const struct local *self, int from, int target,
 		.punch = true,
 	};
 	const struct store_range all = { .length = trailer->size };
+	struct store_attributes left = trailer->attributes;
 	struct local_stat now;
 	int code;
 
@@ -202,10 +204,12 @@ static int overwrite(const struct local *self, int from, int target,
 	code = local_copy_range(&copy, NULL, &all, error);
 	if (code)
 		return code;
-	/* Before the mode, which may take the right to set it. */
-	if (local_carry_publish(from, target) ||
+	/* The id before the mode, which may take the right to set it. */
+	left.mask &= ~(uint32_t)(STORE_ATTR_MTIME | STORE_ATTR_ATIME);
+	if (local_apply_times(target, &trailer->attributes) ||
 	    local_stat_at(target, "", &now) ||
-	    local_apply_attributes(target, &now, &trailer->attributes) ||
+	    local_stamp_carry(self, from, target, &now) ||
+	    local_apply_attributes(target, &now, &left) ||
 	    (self->sync_data && fsync(target)))
 		return store_error_errno(error, errno, "write in place");
 	return STORE_OK;
@@ -360,14 +364,15 @@ int local_write_in_place(struct local *self, struct store_context *context,
 {
 	struct standing standing;
 	struct trailer trailer;
+	struct local_stat now;
 	int code = store_context_check(context, error);
 	int from = job->temporary->fd;
 
 	if (code)
 		return code;
 	trailer_fill(self, job, old, &trailer);
-	if (reserve(from, target, job->size) ||
-	    local_set_publish(from, job->request->publish) ||
+	if (reserve(from, target, job->size) || local_stat_at(from, "", &now) ||
+	    local_stamp_set(self, from, &now, job->request->publish) ||
 	    trailer_write(from, &trailer, job->key) ||
 	    (self->sync_data && fsync(from)) || stand(self, job, &standing))
 		return local_fail(error, errno, "write");

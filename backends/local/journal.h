@@ -12,7 +12,7 @@
  *	2. the temporary becomes a journal: it is linked into the root's
  *	   folder ".storefs-tmp.journal" (or beside the file, where that
  *	   cannot be), which is fsynced;
- *	3. attributes, bytes and then the id are copied over the target,
+ *	3. metadata, bytes, then mtime, id and mode are copied over the target,
  *	   which is fsynced;
  *	4. the journal is removed, and with the last one its folder.
  *
@@ -26,7 +26,7 @@
  * counts, and whoever opens the store finds bytes and id complete.  Only a
  * journal that had to stand beside its file waits for the next write there or
  * the next listing of the folder: until then the target may be torn, with
- * either id, as the disk may have got the attribute before the bytes.
+ * none or the new id, as the disk may have got the attribute before the bytes.
  *
  * Trailer, at the end of the journal, integers little-endian:
  *	key			bytes of the target's key

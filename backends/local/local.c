@@ -275,7 +275,7 @@ static int local_stat(void *self, struct store_context *context,
 	if (local_stat_at(fd, "", &st))
 		return local_fail(error, errno, "look at");
 	if (details)
-		code = local_fill_details(fd, &st, details, error);
+		code = local_fill_details(self, fd, &st, details, error);
 	if (code)
 		return code;
 	local_info_of(local, &st, local_id_of(local, fd, &st), info);

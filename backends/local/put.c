@@ -22,6 +22,7 @@
 #include "backends/local/bytes.h"
 #include "backends/local/journal.h"
 #include "backends/local/publish.h"
+#include "backends/local/stamp.h"
 #include "backends/local/xattr.h"
 #include "src/base/cleanup.h"
 
@@ -68,7 +69,7 @@ static struct store_attributes wanted_attributes(const struct put *put)
 /* -1 with errno. */
 static int dress(const struct put *put)
 {
-	const struct store_attributes wanted = wanted_attributes(put);
+	struct store_attributes wanted = wanted_attributes(put);
 	int fd = put->publish.temporary.fd;
 	struct local_stat now;
 
@@ -76,12 +77,16 @@ static int dress(const struct put *put)
 		return -1;
 	if (local_apply_xattrs(fd, put->request))
 		return -1;
-	/* Last of the attributes: it takes the room they leave. */
+	if (local_apply_times(fd, &wanted) || local_stat_at(fd, "", &now))
+		return -1;
+	/*
+	 * Last of the attributes: it takes the room they leave.  But before
+	 * the mode, which may take the right to set it.
+	 */
 	if (put->request->publish &&
-	    local_set_publish(fd, put->request->publish))
+	    local_stamp_set(put->publish.self, fd, &now, put->request->publish))
 		return -1;
-	if (local_stat_at(fd, "", &now))
-		return -1;
+	wanted.mask &= ~(uint32_t)(STORE_ATTR_MTIME | STORE_ATTR_ATIME);
 	return local_apply_attributes(fd, &now, &wanted);
 }
 

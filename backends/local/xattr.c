@@ -19,6 +19,7 @@
 #include <sys/xattr.h>
 
 #include "backends/local/path.h"
+#include "backends/local/stamp.h"
 #include "src/base/cleanup.h"
 
 const char *local_proc_path(struct local_proc_path *path, int fd)
@@ -163,46 +164,12 @@ static int fill_target(int fd, struct store_details *details,
 	return STORE_OK;
 }
 
-/* 1 when the file has one, 0 when it has none, -1 with errno. */
-static int read_publish(int fd, uint8_t publish[STORE_PUBLISH_SIZE])
-{
-	struct local_proc_path path;
-	ssize_t size = getxattr(local_proc_path(&path, fd), LOCAL_XATTR_PUBLISH,
-				publish, STORE_PUBLISH_SIZE);
-
-	if (size >= 0)
-		return size == STORE_PUBLISH_SIZE;
-	switch (errno) {
-	case ENODATA:
-	case ERANGE: /* not ours */
-	case EOPNOTSUPP:
-	case EACCES: /* a file that may not be read has a stat all the same */
-		return 0;
-	default:
-		return -1;
-	}
-}
-
-static int fill_publish(int fd, struct store_details *details)
-{
-	uint8_t publish[STORE_PUBLISH_SIZE];
-	int found = read_publish(fd, publish);
-
-	if (found <= 0)
-		return found;
-	details->has_publish = true;
-	memcpy(details->publish, publish, sizeof(publish));
-	return 0;
-}
-
 static int fill_one(int fd, const char *name, struct store_details *details)
 {
 	const size_t prefix = sizeof(LOCAL_XATTR_META) - 1;
 	bool is_type = strcmp(name, LOCAL_XATTR_TYPE) == 0;
 	CLEANUP_FREE char *value = NULL;
 
-	if (strcmp(name, LOCAL_XATTR_PUBLISH) == 0)
-		return fill_publish(fd, details);
 	if (!is_type && strncmp(name, LOCAL_XATTR_META, prefix) != 0)
 		return 0;
 	if (read_value(fd, name, &value) < 0)
@@ -219,7 +186,8 @@ static int fill_one(int fd, const char *name, struct store_details *details)
 	return 0;
 }
 
-int local_fill_details(int fd, const struct local_stat *st,
+int local_fill_details(const struct local *self, int fd,
+		       const struct local_stat *st,
 		       struct store_details *details, struct store_error *error)
 {
 	CLEANUP_FREE char *names = NULL;
@@ -232,10 +200,14 @@ int local_fill_details(int fd, const struct local_stat *st,
 	size = local_xattr_names(fd, &names);
 	if (size < 0 && errno != EOPNOTSUPP && errno != ENOENT)
 		return store_error_errno(error, errno, "read the metadata");
-	for (ssize_t at = 0; at < size; at += (ssize_t)strlen(names + at) + 1)
-		if (fill_one(fd, names + at, details))
+	for (ssize_t at = 0; at < size; at += (ssize_t)strlen(names + at) + 1) {
+		bool stamp = strcmp(names + at, LOCAL_XATTR_PUBLISH) == 0;
+
+		if (stamp ? local_stamp_tell(self, fd, st, details)
+			  : fill_one(fd, names + at, details))
 			return store_error_errno(error, errno,
 						 "read the metadata");
+	}
 	return STORE_OK;
 }
 
@@ -338,36 +310,6 @@ int local_apply_xattrs(int fd, const struct backend_put_request *request)
 			return -1;
 	}
 	return 0;
-}
-
-int local_set_publish(int fd, const uint8_t *publish)
-{
-	int failed = publish ? fsetxattr(fd, LOCAL_XATTR_PUBLISH, publish,
-					 STORE_PUBLISH_SIZE, 0)
-			     : fremovexattr(fd, LOCAL_XATTR_PUBLISH);
-
-	if (!failed)
-		return 0;
-	switch (errno) {
-	case ENODATA:
-	case ENOSPC:
-	case EDQUOT:
-	case E2BIG:
-	case EOPNOTSUPP:
-		return 0;
-	default:
-		return -1;
-	}
-}
-
-int local_carry_publish(int from, int to)
-{
-	uint8_t publish[STORE_PUBLISH_SIZE];
-	int found = read_publish(from, publish);
-
-	if (found < 0)
-		return -1;
-	return local_set_publish(to, found ? publish : NULL);
 }
 
 int local_replace_xattrs(int fd, const struct backend_put_request *request)

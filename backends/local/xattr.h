@@ -5,7 +5,7 @@
  *	user.storefs.id			the st_ino taken over (node.h)
  *	user.storefs.content_type	as given to a put
  *	user.storefs.meta.NAME		user metadata
- *	user.storefs.publish		the id of the put, 16 bytes
+ *	user.storefs.publish		the id of the put (stamp.h)
  *
  * All other names pass through to the file system.
  */
@@ -17,7 +17,6 @@
 #define LOCAL_XATTR_ID LOCAL_XATTR_PREFIX "id"
 #define LOCAL_XATTR_TYPE LOCAL_XATTR_PREFIX "content_type"
 #define LOCAL_XATTR_META LOCAL_XATTR_PREFIX "meta."
-#define LOCAL_XATTR_PUBLISH LOCAL_XATTR_PREFIX "publish"
 
 /* A path that leads to a descriptor, also an O_PATH one of a symlink. */
 struct local_proc_path {
@@ -35,7 +34,8 @@ ssize_t local_xattr_names(int fd, char **names) STORE_WARN_UNUSED;
 bool local_xattrs_work(int dir);
 
 /* What a stat tells beside the attributes. */
-int local_fill_details(int fd, const struct local_stat *st,
+int local_fill_details(const struct local *self, int fd,
+		       const struct local_stat *st,
 		       struct store_details *details, struct store_error *error)
 	STORE_WARN_UNUSED;
 /* Carry over from one file to another what `request` does not name. */
@@ -45,15 +45,6 @@ int local_carry_xattrs(int from, int to,
 /* Metadata, content type and attributes of a request: -1 with errno. */
 int local_apply_xattrs(int fd, const struct backend_put_request *request)
 	STORE_WARN_UNUSED;
-/*
- * Set the id of the put, NULL: take away what is there; -1 with errno.  A
- * file whose attributes leave no room goes without, and so does any file
- * where there are no attributes: an id that is missing costs its caller a
- * question, a put that fails all of the work.
- */
-int local_set_publish(int fd, const uint8_t *publish) STORE_WARN_UNUSED;
-/* Give `to` the id that `from` has, or none. */
-int local_carry_publish(int from, int to) STORE_WARN_UNUSED;
 /*
  * Metadata, content type and attributes on a file that had others: its
  * metadata is replaced.

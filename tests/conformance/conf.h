@@ -40,6 +40,11 @@ struct conf_backend {
 	void (*begin)(const char *scratch);
 	/* A handle on that store, NULL on failure. */
 	struct store *(*open)(struct store_error *error);
+	/*
+	 * Change the bytes of a file in place as other programs do, who know
+	 * nothing of us; NULL where nobody can.
+	 */
+	void (*change)(const char *key);
 	/* Things in the store no key leads to, seen from outside; optional. */
 	size_t (*leftovers)(void);
 	/* Add tests of this backend alone; optional. */

@@ -65,6 +65,15 @@ static void put_outside(const char *name, const char *text)
 	ck_assert_int_eq(fclose(file), 0);
 }
 
+static void local_change(const char *key)
+{
+	FILE *file = fopen(outside(key), "a");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_ge(fputs("more", file), 0);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
 START_TEST(a_file_put_there_by_others_is_read)
 {
 	put_outside("plain", "from outside");
@@ -151,6 +160,34 @@ START_TEST(an_unreadable_folder_is_an_error_not_an_omission)
 }
 END_TEST
 
+/* A write that leaves the size, a new size; a chmod alone does not. */
+START_TEST(a_change_in_place_of_any_kind_ends_the_id)
+{
+	static const uint8_t id[STORE_PUBLISH_SIZE] = { 1, 2, 3 };
+	struct store_write_options options = { .publish = id };
+	struct store_details details;
+	struct store_info info;
+
+	for (int kind = 0; kind < 3; kind++) {
+		int fd;
+
+		CONF_OK(conf_put_bytes("a", "12345", 5, &options, NULL));
+		ck_assert_int_eq(chmod(outside("a"), 0640), 0);
+		fd = open(outside("a"), O_WRONLY | O_CLOEXEC);
+		ck_assert_int_ge(fd, 0);
+		if (kind == 0)
+			ck_assert_int_eq(pwrite(fd, "x", 1, 2), 1);
+		if (kind == 1)
+			ck_assert_int_eq(ftruncate(fd, 4), 0);
+		ck_assert_int_eq(close(fd), 0);
+		CONF_OK(store_stat_details(conf_store, NULL, "a", &info,
+					   &details, &conf_error));
+		ck_assert_int_eq(details.has_publish, kind == 2);
+		store_details_release(&details);
+	}
+}
+END_TEST
+
 START_TEST(copy_keeps_mode_and_mtime)
 {
 	struct stat from;
@@ -175,6 +212,8 @@ static void local_extra(void)
 	conf_add("P local", 0, native_path_is_the_path);
 	conf_add("E2", 0, an_unreadable_folder_is_an_error_not_an_omission);
 	conf_add("F9", 0, copy_keeps_mode_and_mtime);
+	conf_add("P publish", STORE_CAP_PUBLISH_ID,
+		 a_change_in_place_of_any_kind_ends_the_id);
 }
 
 const struct conf_backend conf_backend = {
@@ -196,6 +235,7 @@ const struct conf_backend conf_backend = {
 	.persistent = true,
 	.begin = local_begin,
 	.open = local_open,
+	.change = local_change,
 	.leftovers = local_leftovers,
 	.extra = local_extra,
 };

@@ -49,6 +49,19 @@ static void run_sql(const char *sql)
 	ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
 }
 
+/* Not even the size is another one. */
+static void sqlite_change(const char *key)
+{
+	char *sql = sqlite3_mprintf("UPDATE " TABLE
+				    " SET data = zeroblob(size), modified_at "
+				    "= modified_at + 1 WHERE key = %Q",
+				    key);
+
+	ck_assert_ptr_nonnull(sql);
+	run_sql(sql);
+	sqlite3_free(sql);
+}
+
 /* The first column of the first row as text; malloc'd, "" for NULL. */
 static char *ask_sql(const char *sql)
 {
@@ -231,5 +244,6 @@ const struct conf_backend conf_backend = {
 	.largest = 999999999,
 	.begin = sqlite_begin,
 	.open = sqlite_open,
+	.change = sqlite_change,
 	.extra = sqlite_extra,
 };

@@ -174,6 +174,27 @@ START_TEST(attributes_leave_the_id_alone)
 }
 END_TEST
 
+START_TEST(what_others_change_in_place_has_no_id)
+{
+	struct store_attributes attributes = {
+		.mask = STORE_ATTR_MTIME,
+		.mtime = { .tv_sec = 1000000000 },
+	};
+
+	CONF_OK(put_id("d/a", "1", one));
+	CONF_OK(put_id("d/b", "2", two));
+	conf_backend.change("d/a");
+	expect_id("d/a", NULL);
+	expect_id("d/b", two);
+	if (conf_has(STORE_CAP_POSIX))
+		CONF_OK(store_set_attributes(conf_store, NULL, "d/a",
+					     &attributes, NULL, &conf_error));
+	expect_id("d/a", NULL);
+	CONF_OK(put_keeping("d/a", "3", one));
+	expect_id("d/a", one);
+}
+END_TEST
+
 START_TEST(an_id_is_no_extended_attribute_and_outlives_them)
 {
 	struct store_xattr xattr = { "user.a", "1", 1 };
@@ -409,6 +430,9 @@ void conf_add_publish(void)
 		 an_exchange_swaps_the_ids);
 	conf_add("P publish", needs | STORE_CAP_POSIX,
 		 attributes_leave_the_id_alone);
+	if (conf_backend.change)
+		conf_add("P publish", needs,
+			 what_others_change_in_place_has_no_id);
 	conf_add("P publish", needs | STORE_CAP_XATTR,
 		 an_id_is_no_extended_attribute_and_outlives_them);
 	conf_add("P publish", needs, a_copy_has_no_id);

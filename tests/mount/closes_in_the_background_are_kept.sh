@@ -6,7 +6,8 @@
 # names it had by then (M7); a file that is written and renamed before its
 # upload costs one put of its last name; a full staging directory makes
 # writers wait for uploads and only then fails (M5); a second writer's loss is
-# told to the next one who opens the file for writing.
+# told to the next one who opens the file for writing; what another program
+# writes into a file that was just stored is not taken for ours.
 # shellcheck source=tests/mount/lib.sh
 . "$SRCDIR/tests/mount/lib.sh"
 need_root
@@ -157,6 +158,34 @@ the_second_writer_is_told() {
 	is "$(stored both)" theirs "$kind: after the end"
 }
 
+# The put of the second text arrives, its answer does not; then somebody who
+# knows nothing of ids writes in place.
+an_edit_of_what_arrived_is_not_replaced() {
+	[ "$kind" = local ] || return 0
+	set_fault ''
+	mount_faulty
+	echo base >"$mnt/edited"
+	wait_settled "$mnt"
+	set_fault $'put delay=2s\nput-after die'
+	echo second >"$mnt/edited"
+	wait_until 10 put_has_begun || fail "$kind: no upload"
+	echo third >>"$mnt/edited"
+	wait_until 10 gone "$driver" || fail "$kind: the driver lives"
+	umount -l "$mnt" || fail "$mnt cannot be unmounted"
+	is "$(stored edited)" second "$kind: what arrived"
+	echo theirs >>"$backing/edited"
+	set_fault ''
+	mount_faulty
+	wait_until 10 has_failed || wrong "$kind: no conflict"
+	is "$(stored edited)" $'second\ntheirs' "$kind: what the store has"
+	is "$(cat "$mnt/edited")" $'second\nthird' "$kind: what the mount shows"
+	unmount "$mnt"
+}
+
+put_has_begun() {
+	"$STORECTL" pending "$mnt" | grep -q uploading
+}
+
 has_failed() {
 	[ "$(status_of "$mnt" failed_files)" = 1 ]
 }
@@ -164,7 +193,8 @@ has_failed() {
 head -c 5000000 /dev/urandom >"$WORK/large"
 for each in local sqlite; do
 	for step in kept_over_a_kill one_put_of_the_last_name \
-		writers_wait_for_room the_second_writer_is_told; do
+		writers_wait_for_room the_second_writer_is_told \
+		an_edit_of_what_arrived_is_not_replaced; do
 		note "$each: $step"
 		rm -rf "$WORK"/st-*
 		store_new "$each"

@@ -43,12 +43,12 @@ static bool has_id(const char *key)
 
 START_TEST(the_id_is_an_attribute_of_the_file)
 {
-	uint8_t value[STORE_PUBLISH_SIZE + 1];
+	uint8_t value[STORE_PUBLISH_SIZE + 25];
 
 	ck_assert(ops->has(self) & STORE_CAP_PUBLISH_ID);
 	OK(put_id("f", "1", 0, mine));
 	ck_assert_int_eq(getxattr(outside("f"), NAME, value, sizeof(value)),
-			 STORE_PUBLISH_SIZE);
+			 STORE_PUBLISH_SIZE + 24);
 	ck_assert_mem_eq(value, mine, sizeof(mine));
 	reopen();
 	ck_assert(has_id("f"));
@@ -87,6 +87,10 @@ START_TEST(an_attribute_of_another_length_is_no_id)
 	ck_assert(!has_id("f"));
 	ck_assert_int_eq(
 		setxattr(outside("f"), NAME, "one byte too many", 17, 0), 0);
+	ck_assert(!has_id("f"));
+	/* As earlier versions left it: it may have outlived its bytes. */
+	ck_assert_int_eq(setxattr(outside("f"), NAME, mine, sizeof(mine), 0),
+			 0);
 	ck_assert(!has_id("f"));
 	OK(put_id("f", "2", BACKEND_PUT_KEEP, mine));
 	ck_assert(has_id("f"));
@@ -198,6 +202,66 @@ START_TEST(a_link_written_in_place_shows_the_id_of_its_put)
 }
 END_TEST
 
+START_TEST(a_copy_of_the_attribute_by_other_means_is_no_id)
+{
+	uint8_t value[64];
+	ssize_t size;
+	struct timespec times[2];
+
+	OK(put_id("f", "1", 0, mine));
+	OK(put_simply("g", "2"));
+	size = getxattr(outside("f"), NAME, value, sizeof(value));
+	ck_assert_int_gt(size, 0);
+	ck_assert_int_eq(setxattr(outside("g"), NAME, value, (size_t)size, 0),
+			 0);
+	times[0] = times[1] = stat_outside("f").st_mtim;
+	ck_assert_int_eq(utimensat(AT_FDCWD, outside("g"), times, 0), 0);
+	ck_assert(!has_id("g"));
+	ck_assert(has_id("f"));
+}
+END_TEST
+
+START_TEST(an_id_that_has_ended_does_not_come_back_with_a_new_time)
+{
+	const struct store_attributes touch = {
+		.mask = STORE_ATTR_MTIME,
+		.mtime = { .tv_sec = 1000000000 },
+	};
+	struct store_info info;
+
+	OK(put_id("f", "1", 0, mine));
+	write_outside("f", "2");
+	ck_assert(!has_id("f"));
+	OK(ops->set_attributes(self, &context, "f", &touch, &info, &error));
+	ck_assert(!has_id("f"));
+}
+END_TEST
+
+/* The mode takes the right to set attributes, the mtime has to follow. */
+START_TEST(an_id_follows_a_new_time_and_a_mode_that_is_closed)
+{
+	const struct store_attributes both = {
+		.mask = STORE_ATTR_MODE | STORE_ATTR_MTIME,
+		.mode = 0444,
+		.mtime = { .tv_sec = 1000000000, .tv_nsec = 5 },
+	};
+	struct store_info info;
+	uid_t user = geteuid();
+
+	if (user == 0) {
+		ck_assert_int_eq(chmod(scratch, 0755), 0);
+		ck_assert_int_eq(chown(root, 65534, 65534), 0);
+		ck_assert_int_eq(seteuid(65534), 0);
+	}
+	OK(put_id("f", "1", 0, mine));
+	OK(ops->set_attributes(self, &context, "f", &both, &info, &error));
+	ck_assert(has_id("f"));
+	if (user == 0)
+		ck_assert_int_eq(seteuid(0), 0);
+	ck_assert_int_eq(stat_outside("f").st_mtim.tv_nsec, 5);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tests = tcase_create("local publish");
@@ -211,5 +275,10 @@ int main(void)
 	tcase_add_test(tests,
 		       attributes_that_leave_no_room_cost_the_id_not_the_put);
 	tcase_add_test(tests, a_link_written_in_place_shows_the_id_of_its_put);
+	tcase_add_test(tests, a_copy_of_the_attribute_by_other_means_is_no_id);
+	tcase_add_test(tests,
+		       an_id_that_has_ended_does_not_come_back_with_a_new_time);
+	tcase_add_test(tests,
+		       an_id_follows_a_new_time_and_a_mode_that_is_closed);
 	return unit_run("local publish", tests);
 }

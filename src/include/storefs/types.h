@@ -122,12 +122,14 @@ int store_metadata_check(const struct store_metadata *metadata,
  * there, except that a store may leave it out where the other attributes of
  * a file leave no room, and cannot tell it of a file it may not read: so
  * what has none may be anybody's, and must not be replaced as if it were
- * known.  An id says nothing of what others have done to the bytes in place
- * since; that is what versions are for.
+ * known.
  *
- * It belongs to the node: moving, linking, and setting attributes of any
- * kind keep it.  The next put brings its own or leaves none, also when it
- * keeps all else; a copy has none.
+ * It belongs to the bytes of its put.  Moving, linking, and setting
+ * attributes of any kind through the store keep it.  Bytes that somebody has
+ * changed since have none: the next put brings its own or leaves none, also
+ * when it keeps all else, a copy has none, and where others can write in
+ * place the store tells it only while version, size or time show that nobody
+ * did.
  */
 #define STORE_PUBLISH_SIZE 16
 
