@@ -47,7 +47,8 @@ outside)
 		echo "skip: no mount namespace to be had"
 		exit 77
 	}
-	exec unshare "${mapped[@]}" --mount "$0" inside
+	exec unshare "${mapped[@]}" --mount \
+		"$SRCDIR/tests/own-mounts" '' "$0" inside
 	;;
 inside)
 	read_only || fail "the rest cannot be made read-only"

@@ -17,13 +17,7 @@ trap leave EXIT
 # alone COMMAND...: where no other mount of storefs is to be seen, since any of
 # the machine may be dead.
 alone() {
-	# shellcheck disable=SC2016
-	unshare --mount bash -c '
-		findmnt -rno TARGET -t fuse.storefs | while read -r target; do
-			target=$(printf "%b" "$target")
-			[ "$target" = "$0" ] || umount -l "$target"
-		done
-		exec "$@"' "$mounted" "$@"
+	unshare --mount "$SRCDIR/tests/own-mounts" "$mounted" "$@"
 }
 
 expect 2 "$STORECTL" status data

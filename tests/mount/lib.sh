@@ -123,7 +123,7 @@ user_may_mount() {
 	rm -f "$WORK/fuse"
 	mknod -m 666 "$WORK/fuse" c 10 229 || fail "no device node"
 	# shellcheck disable=SC2016
-	OWN_FUSE=1 exec unshare --mount sh -c \
+	OWN_FUSE=1 exec unshare --mount "$SRCDIR/tests/own-mounts" '' sh -c \
 		'mount --bind "$WORK/fuse" /dev/fuse && exec "$@"' sh "$0" "$@"
 }
 

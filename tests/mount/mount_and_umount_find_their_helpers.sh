@@ -23,7 +23,7 @@ if [ -z "${OWN_SBIN-}" ]; then
 		ln -sf "$storefs" "$WORK/sbin/$helper"
 	done
 	# shellcheck disable=SC2016
-	OWN_SBIN=1 exec unshare --mount sh -c \
+	OWN_SBIN=1 exec unshare --mount "$SRCDIR/tests/own-mounts" '' sh -c \
 		'mount --bind "$WORK/sbin" /sbin && exec "$@"' sh "$0" "$@"
 fi
 

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# alone: a mount namespace of this one would keep the drivers of others alive
 # timeout: 120
 # A driver in a process namespace of its own knows no process outside, and so
 # cannot tell whose close is the last: it publishes at every close that comes
