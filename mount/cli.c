@@ -66,9 +66,11 @@ static int cli_letter(struct cli *cli, int letter, bool helper,
 		return STORE_OK;
 	case 'r':
 		return mount_words_set(&cli->words, "ro", NULL, "-r", error);
+	case 'v':
+		cli->verbose = true;
+		return STORE_OK;
 	case 'n':
 	case 's':
-	case 'v':
 	case 'w':
 	case 't':
 		return STORE_OK;
@@ -89,9 +91,11 @@ static int umount_letter(struct cli *cli, int letter, struct store_error *error)
 	case 'l':
 		cli->lazy = true;
 		return STORE_OK;
+	case 'v':
+		cli->verbose = true;
+		return STORE_OK;
 	case 'n':
 	case 'r':
-	case 'v':
 	case 't':
 		return STORE_OK;
 	default:

@@ -26,6 +26,7 @@ struct cli {
 	const char *namespace; /* -N: a process id or a path, or NULL */
 	bool foreground;
 	bool debug;
+	bool verbose;	  /* -v of the helpers */
 	bool lazy, force; /* umount -l, -f */
 	struct mount_words words;
 };

@@ -78,6 +78,17 @@ static int run_detached(const struct cli *cli, const struct source *source,
 	return session_run(cli, source, mountpoint, pipes[1]);
 }
 
+/* As mount(8) does for file systems without a helper. */
+static void tell_mounted(const struct cli *cli, const struct source *source,
+			 const char *mountpoint)
+{
+	CLEANUP_FREE char *name = source_masked(source);
+
+	printf("%s: %s %s on %s.\n", cli->program, name ? name : "the store",
+	       cli->action == CLI_MOUNT ? "mounted" : "can be mounted",
+	       mountpoint);
+}
+
 static int run_mount(struct cli *cli)
 {
 	bool look_only = cli->action != CLI_MOUNT;
@@ -103,6 +114,8 @@ static int run_mount(struct cli *cli)
 		status = session_run(cli, &source, mountpoint, -1);
 	else if (!look_only)
 		status = run_detached(cli, &source, mountpoint);
+	if (cli->verbose && !status)
+		tell_mounted(cli, &source, mountpoint);
 	source_release(&source);
 	return status;
 }

@@ -41,8 +41,9 @@ static int find_driver(const char *mountpoint, struct client **client,
 	return code;
 }
 
-static void drain(const char *mountpoint)
+static void drain(const struct cli *cli)
 {
+	const char *mountpoint = cli->mountpoint;
 	struct drain_request request = {
 		.timeout_ns = -1,
 		.progress = isatty(STDERR_FILENO) ? stderr : NULL,
@@ -51,8 +52,13 @@ static void drain(const char *mountpoint)
 	struct store_error error = STORE_ERROR_INIT;
 	struct client *client = NULL;
 	struct drained drained;
-	int code = find_driver(mountpoint, &client, &error);
+	int code;
 
+	if (cli->verbose)
+		printf("%s: %s: waiting for what is not stored yet.\n",
+		       cli->program, mountpoint);
+	fflush(stdout);
+	code = find_driver(mountpoint, &client, &error);
 	if (!code)
 		code = drain_ask(client, &request, &drained, &error);
 	client_close(client);
@@ -76,10 +82,13 @@ int umount_run(const struct cli *cli)
 		return CLI_EXIT_FAILED;
 	}
 	if (!cli->lazy && !cli->force)
-		drain(cli->mountpoint);
-	if (!mountpoint_unmount(cli->mountpoint, cli->lazy || cli->force,
-				&error))
-		return 0;
-	fprintf(stderr, "%s: %s\n", cli->program, error.message);
-	return CLI_EXIT_FAILED;
+		drain(cli);
+	if (mountpoint_unmount(cli->mountpoint, cli->lazy || cli->force,
+			       &error)) {
+		fprintf(stderr, "%s: %s\n", cli->program, error.message);
+		return CLI_EXIT_FAILED;
+	}
+	if (cli->verbose)
+		printf("%s: %s unmounted.\n", cli->program, cli->mountpoint);
+	return 0;
 }

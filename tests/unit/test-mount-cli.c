@@ -175,12 +175,14 @@ START_TEST(helpers_take_the_letters_of_mount)
 	ck_assert_str_eq(cli.program, "mount.storefs");
 	ck_assert_str_eq(cli.source, "data");
 	ck_assert(!cli.foreground);
+	ck_assert(cli.verbose);
 	ck_assert_uint_eq(made()->umask, 022);
 	good("/sbin/mount.fuse.storefs data /mnt -w -o dev,suid");
 	ck_assert_int_eq(cli.action, CLI_MOUNT);
 	ck_assert_str_eq(made()->kernel, "dev,suid");
 	good("mount.storefs data /mnt -r");
 	ck_assert(made()->read_only);
+	ck_assert(!cli.verbose);
 }
 END_TEST
 
@@ -204,6 +206,7 @@ START_TEST(the_helper_of_umount_takes_its_letters)
 	ck_assert(!cli.lazy && !cli.force);
 	good("umount.storefs /mnt -n -r -v -N /ns -t fuse.storefs -l");
 	ck_assert(cli.lazy && !cli.force);
+	ck_assert(cli.verbose);
 	good("umount.fuse.storefs -f /mnt");
 	ck_assert(cli.force && !cli.lazy);
 	bad("umount.fuse.storefs /mnt -o ro", "unknown option");
