@@ -65,7 +65,9 @@ static void drain(struct ending *ending)
 		clock_monotonic_ns() + fs->options->drain_timeout_ns;
 	undone = publish_drain(fs, &context);
 	if (undone)
-		log_warn("%u files stay in the staging directory", undone);
+		log_warn("%u %s in the staging directory %s", undone,
+			 undone == 1 ? "file stays" : "files stay",
+			 fs->staging_path);
 }
 
 bool ending_detached(const struct ending *ending)
