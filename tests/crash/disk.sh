@@ -3,7 +3,7 @@
 # A staging directory on a disk of its own, which forgets what was not flushed
 # when it goes; sourced by bash, after lib.sh.
 : "${WORK:?}" "${crash:?}" "${p:?}" "${mnt:?}" "${manifest:?}"
-declare url driver worker
+declare url driver worker workers
 
 image=$WORK/disk.img
 disk=$WORK/disk
@@ -49,7 +49,7 @@ disk_work() {
 	staging=$disk/staging
 	mkdir "$staging"
 	driver_start "${@:3}" || fail "no mount of $url"
-	work_on &
+	work_on "$RANDOM" &
 	worker=$!
 }
 sky= # the weather of the store
@@ -74,9 +74,9 @@ disk_back() {
 	mount -o loop "$image" "$disk" || fail "$1 does not come back"
 }
 
-# work_on: until something fails.
+# work_on SEED: until something fails.
 work_on() {
-	"$crash/workload" "$mnt" "$manifest" "$RANDOM" 1000 \
+	"$crash/workload" "$mnt" "$manifest" "$1" "$workers" 1000 \
 		>"$p/workload.out" 2>&1
 }
 

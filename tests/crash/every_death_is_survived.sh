@@ -4,11 +4,11 @@
 # timeout: 240
 # timeout-full: 43200
 # The driver dies at every named step, around store calls and at any moment,
-# while several programs work, and again while it recovers. Afterwards what
-# was acknowledged is whole and everything else is old or new (M7), in the
-# mount and in the store itself. A full run takes every point there is;
-# otherwise there is at least one for every step, and some by chance. With
-# arguments, points as they are printed, it tries these and nothing else.
+# while programs work, and again while it recovers. Afterwards what was
+# acknowledged is whole and everything else is old or new (M7), in the mount
+# and in the store itself. A full run takes every point there is; otherwise
+# there is at least one for every step, and some by chance. With arguments,
+# points as they are printed, it tries these and nothing else.
 # shellcheck source=tests/crash/lib.sh
 . "$SRCDIR/tests/crash/lib.sh"
 need_root
@@ -17,16 +17,15 @@ need_root
 exceptions=(
 )
 
-declare -A covered # names of steps at which a driver died
-points=()          # "KIND COMMIT PHASE DOOM"
-doom=              # step NAME:N, call RULE or moment MS; empty: none
-died=0
-died_again=0
+stores=(local sqlite)
+points=() # "KIND COMMIT PHASE DOOM"
+doom=     # step NAME:N, call RULE or moment MS; empty: none
 
 # ---- phases ----
 
 # scenes: "KIND COMMIT PHASE" of all there is.
-#	work		programs work
+#	alone		one program does one thing after the other
+#	work		three programs work
 #	slow		with uploads that last
 #	long		with a journal that is rewritten while files are pending
 #	recovery	what a driver does that follows one that died
@@ -34,9 +33,11 @@ died_again=0
 scenes() {
 	local each
 
-	for each in local sqlite; do
+	for each in "${stores[@]}"; do
 		printf '%s\n' "$each close "{work,recovery,torn} \
 			"$each background "{work,slow,recovery,torn}
+		[ "$full" = 0 ] ||
+			printf '%s\n' "$each "{close,background}" alone"
 	done
 	echo "local background long"
 }
@@ -68,10 +69,12 @@ scene() {
 	[ "$1" != slow ] || weather 'put delay=40ms'
 	[ "$1" != long ] || weather 'put stall=9s times=3'
 	case $1 in
+	alone) doomed_start && workers=1 operations=0 work "$seed" ;;
 	work | slow) doomed_start && work "$seed" ;;
 	long) doomed_start && work "$seed" 800 && wait_until 9 rewritten ;;
 	recovery) pending && doomed_start && check_alive ;;
 	torn) pending && tear && doomed_start && check_alive ;;
+	*) fail "no phase is called '$1'" ;;
 	esac
 	! is_mounted "$mnt" || calls=$(calls_of)
 	detach
@@ -94,18 +97,20 @@ calls_of() {
 
 # ---- points ----
 
-# enumerate KIND COMMIT PHASE: its steps, as lines of "COUNT NAME".
+# enumerate "KIND COMMIT PHASE": its steps, as lines of "COUNT NAME".
 enumerate() {
-	local log=$WORK/steps-$1-$2-$3
-	point="$1 $2 $3 undisturbed"
-	place_new "$1" "$2"
+	local phase log=$WORK/steps-${1// /-}
+	read -r kind commit phase <<<"$1"
+
+	point="$1 undisturbed"
+	place_new "$kind" "$commit"
 	calls=
-	scene "$3"
+	scene "$phase"
 	[ "$driver_status" -eq 0 ] ||
 		wrong_here "the driver ends with $driver_status"
 	touch "$p/steps"
 	sort "$p/steps" | uniq -c | sed 's/^ *//' >"$log"
-	echo "${calls:-0}" >"$WORK/calls-$1-$2-$3"
+	echo "${calls:-0}" >"$WORK/calls-${1// /-}"
 	printf '%s: %s steps of %s names, %s store calls\n' "$point" \
 		"$(wc -l <"$p/steps")" "$(wc -l <"$log")" "${calls:-0}"
 	recovered
@@ -120,15 +125,18 @@ one_of() {
 	shuf -n 1 --random-source=<(yes "$RANDOM") -- "$@"
 }
 
-# all_of KIND COMMIT PHASE: every point of it.
+# all_of KIND COMMIT PHASE: every point of it; in the long scene only those
+# of steps that nothing else comes to.
 all_of() {
 	local count name i
 
 	while read -r count name; do
+		[ "$3" != long ] || ! elsewhere "$name" >/dev/null || continue
 		for ((i = 1; i <= count; i++)); do
 			points+=("$* step $name:$i")
 		done
 	done <"$WORK/steps-$1-$2-$3"
+	[ "$3" != long ] || return 0
 	for ((i = 0; i < $(cat "$WORK/calls-$1-$2-$3"); i++)); do
 		points+=("$* call any die after=$i")
 		points+=("$* call any-after die after=$i")
@@ -138,13 +146,17 @@ all_of() {
 	done
 }
 
-# one_of_each: a point for every name, wherever it was reached; in the long
-# scene only what nothing else comes to.
+# elsewhere NAME: in which scenes but the long one this step is reached.
+elsewhere() {
+	grep -lE "^[0-9]+ $1\$" "$WORK"/steps-*[!g]
+}
+
+# one_of_each: a point for every name, wherever it was reached.
 one_of_each() {
 	local name file count place
 
 	while read -r name; do
-		file=$(grep -lE "^[0-9]+ $name\$" "$WORK"/steps-*[!g] | one_of)
+		file=$(elsewhere "$name" | one_of)
 		[ -n "$file" ] || file=$WORK/steps-local-background-long
 		count=$(sed -n "s/^\([0-9]*\) $name\$/\1/p" "$file")
 		place=${file##*/steps-}
@@ -171,21 +183,23 @@ by_chance() {
 }
 
 points_choose() {
-	local place i
+	local places place i
 
-	while read -r place; do
-		# shellcheck disable=SC2086
-		enumerate $place </dev/null
-	done < <(scenes)
+	mapfile -t places < <(scenes)
+	beside enumerate "${places[@]}"
 	if [ "$full" = 1 ]; then
-		while read -r place; do
+		for place in "${places[@]}"; do
 			# shellcheck disable=SC2086
 			all_of $place
-		done < <(scenes)
+		done
+		# Whatever part of it was seen is a sample of the whole.
+		mapfile -t points < <(printf '%s\n' "${points[@]}" |
+			shuf --random-source=<(yes "$seed"))
+		echo "${#points[@]} points"
 		return
 	fi
 	one_of_each
-	for ((i = 0; i < 12; i++)); do
+	for ((i = 0; i < 20; i++)); do
 		by_chance
 	done
 }
@@ -209,7 +223,7 @@ dies() {
 
 # run_point "KIND COMMIT PHASE DOOM"
 run_point() {
-	local phase n name tries=0
+	local phase n tries=0 again=
 	point=$1
 	read -r kind commit phase doom <<<"$1"
 
@@ -217,18 +231,20 @@ run_point() {
 		# Threads do not take the same turns in every run.
 		n=${doom##*[:=]}
 		tries=$((tries + 1))
-		[[ $doom != moment* ]] && [ "$tries" -lt 10 ] || return 0
+		if [[ $doom == moment* ]] || [ "$tries" -eq 10 ]; then
+			echo "$point: did not come to it"
+			return
+		fi
 		doom=${doom%"$n"}$((n > 1 ? n / 2 : n))
 	done
-	died=$((died + 1))
-	name=${doom#step }
-	[ "$name" = "$doom" ] || covered[${name%:*}]=1
+	echo "$doom" >>"$WORK/deaths"
 	if [ "$commit" = close ]; then
 		fetch "$p/now"
 		check "$p/now" || wrong_here "in the store, before recovery"
 	fi
 	[ $((RANDOM % 3)) -ne 0 ] || die_again
 	recovered
+	echo "$point: survived$again"
 }
 
 # die_again: wherever the recovery is.
@@ -236,7 +252,9 @@ die_again() {
 	driver_start STOREFS_DIE_AT="*:$((RANDOM % 20 + 1))" && check_alive
 	detach
 	driver_end
-	[ "$driver_status" -ne 137 ] || died_again=$((died_again + 1))
+	[ "$driver_status" -eq 137 ] || return 0
+	echo again >>"$WORK/deaths"
+	again=", and again while recovering"
 }
 
 # ---- what the sources name ----
@@ -259,22 +277,22 @@ no_step_forgotten() {
 			printf '%s\n' "${exceptions[@]%%|*}"
 		} | sort -u))
 	while read -r name; do
-		[ -n "${covered[$name]-}" ] || wrong "nobody died at '$name'"
+		grep -q "^step $name:[0-9]*\$" "$WORK/deaths" ||
+			wrong "nobody died at '$name'"
 	done < <(reached)
 }
 
 # ---- the run ----
 
 echo "seed $seed"
+: >"$WORK/deaths"
 points=("$@")
 [ $# -gt 0 ] || points_choose
-for one in "${points[@]}"; do
-	[ "$full" = 1 ] || echo "$one"
-	run_point "$one"
-done
+beside run_point "${points[@]}"
 [ $# -gt 0 ] || no_step_forgotten
-printf '%s points, %s deaths, %s while recovering from one\n' \
-	"${#points[@]}" "$died" "$died_again"
+died=$(grep -vc again "$WORK/deaths")
+printf '%s points, %s deaths survived, %s while recovering from one\n' \
+	"${#points[@]}" "$died" "$(grep -c again "$WORK/deaths")"
 [ $((died * 10)) -ge $((${#points[@]} * 8)) ] ||
 	wrong "too few deaths to mean anything"
 finish

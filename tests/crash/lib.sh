@@ -3,20 +3,70 @@
 # What the tests share that end the driver in the middle of work; sourced by
 # bash. A place is a fresh store with a staging directory and a manifest, all
 # in $p; one driver at a time runs there, in the foreground, as $driver, with
-# $driver_status once it has ended.
+# $driver_status once it has ended. Whoever works beside others (beside) has a
+# place of its own.
 # shellcheck source=tests/mount/lib.sh
 . "$SRCDIR/tests/mount/lib.sh"
 
 crash=$BUILDDIR/tests/crash
-p=$WORK/p
-mnt=$p/mnt
-staging=$p/staging
-manifest=$p/manifest
-operations=30
+workers=3
+operations=10
 point=   # what is tried, for messages
 below=() # mount points that $p stands on, to be gone at the end
 tracer=() # a command that runs the driver
-RANDOM=$((seed % 32768))
+
+# place_at DIR: from now on places are made there.
+place_at() {
+	p=$1
+	mnt=$p/mnt
+	staging=$p/staging
+	manifest=$p/manifest
+}
+place_at "$WORK/p"
+
+# chance_of TEXT: what is left to chance from here on depends on that and the
+# seed only.
+chance_of() {
+	RANDOM=$(($(cksum <<<"$seed $1" | cut -d ' ' -f 1) % 32768))
+}
+chance_of "$0"
+
+# beside FUNCTION ITEM...: calls it for each item, two at a time. Where it
+# leaves its results is its own affair; findings are counted here.
+beside() {
+	local i shards=() each good=1
+
+	for i in 0 1; do
+		shard "$i" "$@" &
+		shards+=($!)
+	done
+	for i in 0 1; do
+		wait "${shards[i]}" || good=0
+	done
+	[ "$good" = 1 ] || fail "a half of it did not come to its end"
+	for i in 0 1; do
+		read -r each <"$WORK/findings-$i"
+		failures=$((failures + each))
+	done
+}
+
+# shard NUMBER FUNCTION ITEM...: every second item.
+shard() {
+	local number=$1 function=$2 i
+	shift 2
+
+	trap clean_up EXIT
+	failures=0
+	rm -f "$WORK/findings-$number"
+	place_at "$WORK/p$number"
+	for ((i = number + 1; i <= $#; i += 2)); do
+		chance_of "${!i}"
+		"$function" "${!i}" >"$WORK/said-$number" 2>&1
+		flock "$WORK" cat "$WORK/said-$number"
+	done
+	echo "$failures" >"$WORK/findings-$number"
+	exit 0
+}
 
 # place_new KIND COMMIT
 place_new() {
@@ -100,7 +150,7 @@ wrong_here() {
 work() {
 	local status=0
 
-	"$crash/workload" "$mnt" "$manifest" "$1" "$operations" \
+	"$crash/workload" "$mnt" "$manifest" "$1" "$workers" "$operations" \
 		"${2:-0}" >"$p/workload.out" 2>&1 || status=$?
 	[ $status -ne 0 ] || return 0
 	wait_until 2 gone "$driver" && return 1
@@ -135,13 +185,42 @@ fetch() {
 no_leftovers() {
 	local left
 
-	[ "$kind" = local ] || return 0
-	left=$(find "$backing" -name '.storefs-tmp*')
+	case $kind in
+	local) left=$(find "$backing" -name '.storefs-tmp*') ;;
+	sqlite) left=$(sqlite3 "$p/store.db" "$orphans" 2>&1) ;;
+	*) left="who knows how to look into a store of kind $kind?" ;;
+	esac
 	[ -z "$left" ] || wrong_here "left in the store: $left"
 }
 
+# Rows of the SQLite store that belong to no name, and damage.
+orphans="
+	SELECT 'object', key FROM remote_store_objects WHERE key NOT IN
+		(SELECT key FROM remote_store_objects_storefs_names);
+	SELECT 'node', id FROM remote_store_objects_storefs_nodes
+		WHERE id NOT IN
+		(SELECT node FROM remote_store_objects_storefs_names);
+	SELECT 'xattr', node FROM remote_store_objects_storefs_xattrs
+		WHERE node NOT IN
+		(SELECT id FROM remote_store_objects_storefs_nodes);
+	SELECT integrity_check FROM pragma_integrity_check
+		WHERE integrity_check <> 'ok'"
+
+# only_unfinished: what the staging directory still has was promised to
+# nobody, by its record or for want of one.
+only_unfinished() {
+	"$STORECTL" pending --offline --json --staging-dir "$staging" \
+		>"$p/pending" 2>"$p/pending.err" || {
+		cat "$p/pending.err"
+		wrong_here "the staging directory cannot be listed"
+	}
+	! grep -vE '"state":"(unfinished|orphan)"' "$p/pending" ||
+		wrong_here "left in the staging directory"
+}
+
 # recovered [--power]: mounts again, for good: what was acknowledged shows in
-# the mount, and after unmounting the store has just what the mount showed.
+# the mount. When it has been unmounted, which stores what is left, the store
+# alone has just what the mount showed: the staging directory is gone by then.
 recovered() {
 	rm -f "$p/fault"
 	driver_start || {
@@ -155,6 +234,8 @@ recovered() {
 	stop
 	[ "$driver_status" -eq 0 ] ||
 		wrong_here "the driver ends with $driver_status"
+	only_unfinished
+	rm -rf "$staging"
 	fetch "$p/copy"
 	"$crash/checker" --list "$p/copy" >"$p/stored"
 	diff "$p/shown" "$p/stored" ||

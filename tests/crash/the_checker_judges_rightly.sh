@@ -49,7 +49,7 @@ two='f 644 3 5714d319447c9709 -' # "two"
 real() {
 	mkdir tree
 	rm -f manifest
-	"$crash/workload" tree manifest 5 100 || failures=1
+	"$crash/workload" tree manifest 5 3 100 || failures=1
 	accepts "after the workload"
 	accepts "after the workload, and a power cut" --power
 	"$crash/checker" --list tree >list

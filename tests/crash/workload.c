@@ -2,12 +2,14 @@
 /*
  * workload: programs at work in a mount, which may go away any time.
  *
- *	workload DIR MANIFEST SEED OPERATIONS [FILLERS]
+ *	workload DIR MANIFEST SEED WORKERS OPERATIONS [FILLERS]
  *
- * Three workers do what programs do with files, each on names of its own in
+ * The workers do what programs do with files, each on names of its own in
  * one folder: first every kind of operation once, then OPERATIONS of them by
  * chance.  What they are about to do, and what they were told, goes to the
  * manifest (manifest.h).  A worker ends with its first error.  The same seed
+ * makes each worker do the same.  With FILLERS each begins with so many
+ * contents of one file.
  *
  * Exit status: 0 all was done, 1 some operation failed, 2 trouble.
  */
@@ -27,7 +29,7 @@
 #include "tests/posix/prng.h"
 
 enum {
-	WORKERS = 3,
+	WORKERS_MAX = 26,
 	SMALL = 9000,
 	MEDIUM = 200000,
 	BIG = 3 << 20,
@@ -501,14 +503,14 @@ static void act(struct worker *worker)
 
 struct order {
 	uint64_t seed;
-	unsigned long fillers, count;
+	unsigned long workers, fillers, count;
 };
 
 static void work(char letter, int fd, const struct order *order)
 {
 	struct worker worker = { .letter = letter, .manifest = fd };
 
-	prng_init(&worker.prng, order->seed * WORKERS + (uint64_t)letter);
+	prng_init(&worker.prng, order->seed * WORKERS_MAX + (uint64_t)letter);
 	if (order->fillers)
 		create_of(&worker, FILLER);
 	for (unsigned long i = 1; i < order->fillers; i++)
@@ -536,14 +538,15 @@ static int wait_all(void)
 
 static bool order_read(int argc, char **argv, struct order *order)
 {
-	if (argc != 5 && argc != 6)
+	if (argc != 6 && argc != 7)
 		return false;
 	*order = (struct order){
 		.seed = strtoull(argv[3], NULL, 10),
-		.count = strtoul(argv[4], NULL, 10),
-		.fillers = argc == 6 ? strtoul(argv[5], NULL, 10) : 0,
+		.workers = strtoul(argv[4], NULL, 10),
+		.count = strtoul(argv[5], NULL, 10),
+		.fillers = argc == 7 ? strtoul(argv[6], NULL, 10) : 0,
 	};
-	return true;
+	return order->workers > 0 && order->workers <= WORKERS_MAX;
 }
 
 int main(int argc, char **argv)
@@ -552,8 +555,8 @@ int main(int argc, char **argv)
 	int fd;
 
 	if (!order_read(argc, argv, &order)) {
-		fprintf(stderr, "usage: workload DIR MANIFEST SEED OPERATIONS "
-				"[FILLERS]\n");
+		fprintf(stderr, "usage: workload DIR MANIFEST SEED WORKERS "
+				"OPERATIONS [FILLERS]\n");
 		return 2;
 	}
 	umask(022);
@@ -562,13 +565,13 @@ int main(int argc, char **argv)
 		perror(argv[1]);
 		return 2;
 	}
-	for (int i = 0; i < WORKERS; i++) {
+	for (unsigned long i = 0; i < order.workers; i++) {
 		pid_t child = fork();
 
 		if (child < 0)
 			return 2;
 		if (!child)
-			work((char)('a' + i), fd, &order);
+			work((char)('a' + (int)i), fd, &order);
 	}
 	/* Nothing of ours keeps the mount busy. */
 	return chdir("/") == 0 ? wait_all() : 2;
