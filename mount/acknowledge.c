@@ -334,7 +334,7 @@ static int acknowledge(struct acknowledgement *ack,
 	gate_leave(&fs->gate, &pass);
 	if (code)
 		return code;
-	code = journal_sync(fs->commit->journal, ack->position, error);
+	code = commit_sync_to(fs, ack->position, error);
 	if (code)
 		forget_frame(ack);
 	else if (ack->lost && !ack->keep)

@@ -25,30 +25,41 @@
 
 /* ---- flushing ---- */
 
+/* With all that is owed. */
+static int sync_to(struct commit *commit, uint64_t position,
+		   struct store_error *error)
+{
+	uint64_t paid;
+	int code = debts_pay(&commit->debts, error);
+
+	if (code)
+		return code;
+	paid = atomic_load(&commit->debts.paid);
+	return journal_sync(commit->journal, paid > position ? paid : position,
+			    error);
+}
+
+int commit_sync_to(struct fs *fs, uint64_t position, struct store_error *error)
+{
+	return fs->commit ? sync_to(fs->commit, position, error) : STORE_OK;
+}
+
 int commit_sync(struct fs *fs, struct store_error *error)
 {
 	struct commit *commit = fs->commit;
 
-	if (!commit)
-		return STORE_OK;
-	return journal_sync(commit->journal, journal_position(commit->journal),
-			    error);
+	return commit ? sync_to(commit, journal_position(commit->journal),
+				error)
+		      : STORE_OK;
 }
 
 int commit_sync_notes(struct fs *fs, struct store_error *error)
 {
 	struct commit *commit = fs->commit;
 
-	if (!commit)
-		return STORE_OK;
-	return journal_sync(commit->journal, atomic_load(&commit->acknowledged),
-			    error);
-}
-
-int commit_sync_to(struct fs *fs, uint64_t position, struct store_error *error)
-{
-	return fs->commit ? journal_sync(fs->commit->journal, position, error)
-			  : STORE_OK;
+	return commit ? sync_to(commit, atomic_load(&commit->acknowledged),
+				error)
+		      : STORE_OK;
 }
 
 void note_position(_Atomic uint64_t *last, uint64_t position)
@@ -84,8 +95,7 @@ int commit_sync_node(struct fs *fs, const struct node *node,
 	/* Changes of names keep their order, also those in memory only. */
 	position = atomic_load(&commit->ends[number % COMMIT_ENDS]);
 	names = atomic_load(&commit->names);
-	return journal_sync(commit->journal,
-			    names > position ? names : position, error);
+	return sync_to(commit, names > position ? names : position, error);
 }
 
 /* ---- names ---- */
@@ -117,44 +127,55 @@ int commit_moving(struct fs *fs, const char *from, const char *to,
 		    false);
 	code = buf_error(&frame, "a record", error);
 	if (!code)
-		code = journal_append(commit->journal, frame.data, frame.length,
-				      0, &position, error);
+		code = debts_append(&commit->debts, &frame, 0, &position,
+				    error);
 	if (!code && STEP_WANTED("commit: flush move"))
 		code = journal_sync(commit->journal, position, error);
 	STEP("commit: moving");
 	return code;
 }
 
-static int append_done(struct fs *fs, uint64_t id, struct store_error *error)
+static int append_end(struct commit *commit, const struct buf *frame,
+		      uint64_t *position, struct store_error *error)
 {
-	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
-	struct record record = { .type = RECORD_DONE, .id = id };
-	uint64_t position;
-	int code;
+	int code = buf_error(frame, "a record", error);
 
-	record_encode(&frame, &record);
-	code = buf_error(&frame, "a record", error);
 	if (!code)
-		code = journal_append(fs->commit->journal, frame.data,
-				      frame.length, JOURNAL_RELEASES, &position,
-				      error);
+		code = debts_append(&commit->debts, frame, JOURNAL_RELEASES,
+				    position, error);
 	if (!code)
-		note_position(&fs->commit->acknowledged, position);
+		note_position(&commit->acknowledged, *position);
 	return code;
+}
+
+static void encode_done(struct buf *frame, uint64_t id)
+{
+	struct record record = { .type = RECORD_DONE, .id = id };
+
+	record_encode(frame, &record);
 }
 
 void commit_settle(struct fs *fs, uint64_t id)
 {
+	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
 	struct store_error error = STORE_ERROR_INIT;
+	uint64_t position;
 
-	if (append_done(fs, id, &error))
-		log_warn("not noted as settled: %s", error.message);
+	encode_done(&frame, id);
+	if (!append_end(fs->commit, &frame, &position, &error))
+		return;
+	log_warn("not noted as settled: %s", error.message);
+	debts_owe(&fs->commit->debts, &frame, JOURNAL_RELEASES);
 }
 
 int commit_discard(struct fs *fs, uint64_t id, struct store_error *error)
 {
-	int code = append_done(fs, id, error);
+	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
+	uint64_t position;
+	int code;
 
+	encode_done(&frame, id);
+	code = append_end(fs->commit, &frame, &position, error);
 	return code ? code : commit_sync(fs, error);
 }
 
@@ -162,26 +183,20 @@ void commit_moved(struct fs *fs, const char *from, const char *to, bool done,
 		  uint64_t replaced)
 {
 	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
-	struct record end = { .type = RECORD_DONE, .id = replaced };
 	struct store_error error = STORE_ERROR_INIT;
 	struct commit *commit = fs->commit;
 	uint64_t position;
-	int code;
 
 	if (!commit)
 		return;
 	STEP("commit: before moved");
 	encode_move(&frame, RECORD_MOVED, from, to, done);
 	if (done && replaced)
-		record_encode(&frame, &end);
-	code = buf_error(&frame, "a record", &error);
-	if (!code)
-		code = journal_append(commit->journal, frame.data, frame.length,
-				      JOURNAL_RELEASES, &position, &error);
-	if (code) {
+		encode_done(&frame, replaced);
+	if (append_end(commit, &frame, &position, &error)) {
 		log_warn("%s: not noted as moved: %s", from, error.message);
+		debts_owe(&commit->debts, &frame, JOURNAL_RELEASES);
 	} else {
-		note_position(&commit->acknowledged, position);
 		note_position(&commit->names, position);
 	}
 	STEP("commit: moved");
@@ -306,8 +321,7 @@ static void flush_round(struct commit *commit)
 {
 	struct store_error error = STORE_ERROR_INIT;
 
-	if (journal_sync(commit->journal, journal_position(commit->journal),
-			 &error))
+	if (sync_to(commit, journal_position(commit->journal), &error))
 		log_warn("journal: %s", error.message);
 	rewrite_if_needed(commit, !graveyard_empty(&commit->graveyard));
 }
@@ -355,11 +369,13 @@ int commit_start(struct fs *fs, struct journal *journal, uint64_t last_id,
 	commit->fs = fs;
 	commit->journal = journal;
 	atomic_store(&commit->last_id, last_id);
+	debts_init(&commit->debts, journal);
 	graveyard_init(&commit->graveyard, journal, fs->area);
 	lock_init(&commit->lock);
 	condition_init(&commit->wake);
 	if (pthread_create(&commit->thread, NULL, flush_thread, commit)) {
 		graveyard_release(&commit->graveyard);
+		debts_release(&commit->debts);
 		lock_destroy(&commit->lock);
 		condition_destroy(&commit->wake);
 		free(commit);
@@ -383,6 +399,7 @@ void commit_stop(struct commit *commit)
 	staging_area_bury_with(commit->fs->area, NULL, NULL);
 	commit->fs->commit = NULL;
 	graveyard_release(&commit->graveyard);
+	debts_release(&commit->debts);
 	journal_close(commit->journal);
 	lock_destroy(&commit->lock);
 	condition_destroy(&commit->wake);

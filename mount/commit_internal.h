@@ -6,6 +6,7 @@
 #define STOREFS_MOUNT_COMMIT_INTERNAL_H
 
 #include "mount/commit.h"
+#include "mount/debts.h"
 #include "mount/graveyard.h"
 #include "src/base/buf.h"
 
@@ -15,6 +16,7 @@ enum { COMMIT_ENDS = 1024 };
 struct commit {
 	struct fs *fs;
 	struct journal *journal;
+	struct debts debts; /* what it is still to be told */
 	/* Of the last record that told of a name changed in memory only. */
 	_Atomic uint64_t names;
 	/*

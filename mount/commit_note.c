@@ -169,8 +169,8 @@ int note_append_locked(struct file *file, const struct buf *frame,
 	int code = buf_error(frame, "a record", error);
 
 	if (!code && frame->length)
-		code = journal_append(commit->journal, frame->data,
-				      frame->length, flags, &position, error);
+		code = debts_append(&commit->debts, frame, flags, &position,
+				    error);
 	/* What it names must not go while the journal goes on naming it. */
 	if (code && (file->note.binding || (flags & JOURNAL_RELEASES)))
 		graveyard_shut(&commit->graveyard);
@@ -188,6 +188,19 @@ int note_append_locked(struct file *file, const struct buf *frame,
 	if (gone)
 		note_position(&commit->names, position);
 	return STORE_OK;
+}
+
+/* The same for what has happened already: if not now, then later. */
+static int note_append_or_owe_locked(struct file *file, const struct buf *frame,
+				     unsigned int flags,
+				     struct store_error *error)
+	REQUIRES(file->lock)
+{
+	int code = note_append_locked(file, frame, flags, error);
+
+	if (code && (file->note.binding || (flags & JOURNAL_RELEASES)))
+		debts_owe(&file->fs->commit->debts, frame, flags);
+	return code;
 }
 
 void note_id_locked(struct file *file)
@@ -209,7 +222,7 @@ void commit_note_locked(struct file *file)
 	file->note.generation += file->note.acknowledged;
 	note_encode_locked(file, file_state(file), NULL, &frame);
 	file->note.top = staging_top_number(&file->staging);
-	if (note_append_locked(file, &frame, 0, &error))
+	if (note_append_or_owe_locked(file, &frame, 0, &error))
 		log_warn("%s: not noted: %s", file->name_hint, error.message);
 }
 
@@ -271,7 +284,8 @@ void commit_renamed_locked(struct file *file, uint64_t replaced)
 	note_encode_locked(file, file_state(file), NULL, &frame);
 	if (replaced)
 		record_encode(&frame, &done);
-	if (note_append_locked(file, &frame, 0, &error))
+	if (note_append_or_owe_locked(file, &frame,
+				      replaced ? JOURNAL_RELEASES : 0, &error))
 		log_warn("%s: not noted: %s", file->name_hint, error.message);
 	else
 		note_position(&file->fs->commit->names, file->note.position);
@@ -289,7 +303,7 @@ void commit_done_locked(struct file *file)
 		return;
 	STEP("commit: before done");
 	record_encode(&frame, &record);
-	if (note_append_locked(file, &frame, JOURNAL_RELEASES, &error))
+	if (note_append_or_owe_locked(file, &frame, JOURNAL_RELEASES, &error))
 		log_warn("%s: not noted as stored: %s", file->name_hint,
 			 error.message);
 	STEP("commit: done");

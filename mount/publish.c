@@ -331,8 +331,6 @@ static int attempt_freeze(struct attempt *attempt)
 /* A put must not be the only one to know of its record. */
 static int attempt_sync(struct attempt *attempt)
 {
-	if (!attempt->position)
-		return STORE_OK;
 	return commit_sync_to(attempt->fs, attempt->position, &attempt->error);
 }
 

@@ -50,6 +50,7 @@ static struct mount_disk {
 	void (*at_journal)(void);
 	/* What the next flush, or write, answers: an errno; 0: it works. */
 	int data_fails, journal_fails, append_fails;
+	bool append_stays; /* writes to the journal go on failing */
 } disk;
 
 /* ---- what was flushed ---- */
@@ -170,7 +171,8 @@ static inline int disk_write(int fd, size_t *length, off_t offset)
 	lock_take(&disk.lock);
 	if (disk.append_fails && disk_name_of(fd, name) &&
 	    !strncmp(name, "journal", 7))
-		failed = disk_once(&disk.append_fails);
+		failed = disk.append_stays ? disk.append_fails
+					   : disk_once(&disk.append_fails);
 	lock_drop(&disk.lock);
 	return failed;
 }

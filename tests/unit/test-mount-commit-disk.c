@@ -31,6 +31,22 @@ static void setup(void)
 	publisher_pause(fs->publisher, true);
 }
 
+/* From now on; 0: no more. */
+static void journal_refuses(int code)
+{
+	lock_take(&disk.lock);
+	disk.append_fails = code;
+	disk.append_stays = code;
+	lock_drop(&disk.lock);
+}
+
+/* It may have to be written anew. */
+static void journal_recovers(void)
+{
+	journal_refuses(0);
+	flusher_mend();
+}
+
 /* ---- the journal refuses ---- */
 
 START_TEST(what_found_no_room_in_the_journal_is_written_by_the_next_fsync)
@@ -164,6 +180,98 @@ START_TEST(bytes_whose_end_cannot_be_noted_stay_until_it_can)
 	ck_assert_uint_eq(fs->counters.failed_files, 0);
 	flusher_round();
 	ck_assert_int_eq(area_count(&mount->area, "data-"), 0);
+}
+END_TEST
+
+/* ---- ends that cannot be noted ---- */
+
+/* Stored, and the journal does not know: its record is still that of then. */
+static void store_without_a_note(const char *path, const char *text)
+{
+	ok(call_store(fs, path, text));
+	journal_refuses(ENOSPC);
+	publisher_pause(fs->publisher, false);
+	is_stored(path, text);
+	publisher_pause(fs->publisher, true);
+}
+
+START_TEST(a_name_is_not_removed_before_its_end_is_noted)
+{
+	store_without_a_note("a", "hello");
+	ck_assert_int_eq(call_unlink(fs, "a"), ENOSPC);
+	memory_is(fs->store, "a", "hello");
+	journal_recovers();
+	ok(call_unlink(fs, "a"));
+	restart(_i, false);
+	shows_none("a");
+	ck_assert_uint_eq(drain(), 0);
+	ck_assert(!memory_has_key(fs->store, "a"));
+}
+END_TEST
+
+START_TEST(a_name_is_not_moved_before_its_end_is_noted)
+{
+	store_without_a_note("a", "hello");
+	ck_assert_int_eq(call_rename(fs, "a", "b", 0), ENOSPC);
+	journal_recovers();
+	ok(call_rename(fs, "a", "b", 0));
+	restart(_i, false);
+	shows_none("a");
+	is_stored("b", "hello");
+	ck_assert(!memory_has_key(fs->store, "a"));
+}
+END_TEST
+
+START_TEST(a_folder_is_not_moved_before_the_end_of_what_is_in_it_is_noted)
+{
+	ok(call_mkdir(fs, "d"));
+	store_without_a_note("d/a", "hello");
+	ck_assert_int_eq(call_rename(fs, "d", "e", 0), ENOSPC);
+	journal_recovers();
+	ok(call_rename(fs, "d", "e", 0));
+	restart(_i, false);
+	shows_none("d");
+	is_stored("e/a", "hello");
+}
+END_TEST
+
+/* Or the next mount took the one it finds for somebody else's. */
+START_TEST(a_version_is_not_followed_by_another_before_it_is_noted)
+{
+	struct call_handle handle;
+
+	publisher_pause(fs->publisher, false);
+	shut_the_door();
+	ok(call_create(fs, "a", &handle));
+	ok(write_text(&handle, 0, "first"));
+	ok(call_fsync(&handle));
+	door_wait(&door.puts, 1);
+	ok(write_text(&handle, 0, "again"));
+	ok(call_fsync(&handle));
+	journal_refuses(ENOSPC);
+	open_the_door();
+	mount_wait_attempts(file_of(&handle), 2);
+	memory_is(fs->store, "a", "first");
+	end(_i);
+	journal_refuses(0);
+	call_release(&handle);
+	begin_again(false);
+	is_stored("a", "again");
+	ck_assert_uint_eq(fs->counters.failed_files, 0);
+}
+END_TEST
+
+START_TEST(what_a_dead_journal_was_not_told_the_next_mount_finds_out)
+{
+	store_without_a_note("a", "hello");
+	ck_assert_int_eq(call_unlink(fs, "a"), ENOSPC);
+	end(_i);
+	journal_refuses(0);
+	begin_again(false);
+	is_stored("a", "hello");
+	ck_assert_int_eq(stored_puts(), 1);
+	ok(call_unlink(fs, "a"));
+	shows_none("a");
 }
 END_TEST
 
@@ -353,6 +461,22 @@ static TCase *journal_cases(void)
 	return tests;
 }
 
+static TCase *end_cases(void)
+{
+	TCase *tests = new_case("ends");
+
+	add_ends(tests, a_name_is_not_removed_before_its_end_is_noted);
+	add_ends(tests, a_name_is_not_moved_before_its_end_is_noted);
+	add_ends(
+		tests,
+		a_folder_is_not_moved_before_the_end_of_what_is_in_it_is_noted);
+	add_ends(tests,
+		 a_version_is_not_followed_by_another_before_it_is_noted);
+	add_ends(tests,
+		 what_a_dead_journal_was_not_told_the_next_mount_finds_out);
+	return tests;
+}
+
 static TCase *data_cases(void)
 {
 	TCase *tests = new_case("data");
@@ -370,7 +494,7 @@ static TCase *data_cases(void)
 
 int main(void)
 {
-	TCase *cases[] = { journal_cases(), data_cases(), NULL };
+	TCase *cases[] = { journal_cases(), end_cases(), data_cases(), NULL };
 
 	return unit_run_cases("mount commit disk", cases);
 }

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See debts.h.  Called by commit.c and commit_note.c, calls journal.c.
+ */
+#include "config.h"
+
+#include "mount/debts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct debt {
+	struct debt *next;
+	unsigned int flags;
+	size_t length;
+	unsigned char frame[];
+};
+
+void debts_init(struct debts *debts, struct journal *journal)
+{
+	*debts = (struct debts){ .journal = journal };
+	debts->end = &debts->first;
+	lock_init(&debts->lock);
+}
+
+void debts_release(struct debts *debts)
+{
+	while (debts->first) {
+		struct debt *debt = debts->first;
+
+		debts->first = debt->next;
+		free(debt);
+	}
+	lock_destroy(&debts->lock);
+}
+
+void debts_owe(struct debts *debts, const struct buf *frame, unsigned int flags)
+{
+	struct debt *debt = NULL;
+
+	lock_take(&debts->lock);
+	if (!frame->failed && frame->length <= DEBTS_MAX - debts->bytes)
+		debt = malloc(sizeof(*debt) + frame->length);
+	if (debt) {
+		*debt = (struct debt){ .flags = flags,
+				       .length = frame->length };
+		memcpy(debt->frame, frame->data, frame->length);
+		debts->bytes += frame->length;
+		*debts->end = debt;
+		debts->end = &debt->next;
+	} else {
+		atomic_store(&debts->lost, true);
+	}
+	atomic_store(&debts->any, true);
+	lock_drop(&debts->lock);
+}
+
+static int pay_first_locked(struct debts *debts, struct store_error *error)
+	REQUIRES(debts->lock)
+{
+	struct debt *debt = debts->first;
+	uint64_t position;
+	int code = journal_append(debts->journal, debt->frame, debt->length,
+				  debt->flags, &position, error);
+
+	if (code)
+		return code;
+	atomic_store(&debts->paid, position);
+	debts->bytes -= debt->length;
+	debts->first = debt->next;
+	if (!debts->first)
+		debts->end = &debts->first;
+	free(debt);
+	return STORE_OK;
+}
+
+static int pay_locked(struct debts *debts, struct store_error *error)
+	REQUIRES(debts->lock)
+{
+	int code = STORE_OK;
+
+	while (debts->first && !code)
+		code = pay_first_locked(debts, error);
+	if (!code && atomic_load(&debts->lost))
+		return store_error_set(error, STORE_UNAVAILABLE,
+				       "journal: a record was lost; the next "
+				       "mount asks the store what it missed");
+	if (!code)
+		atomic_store(&debts->any, false);
+	return code;
+}
+
+int debts_pay(struct debts *debts, struct store_error *error)
+{
+	int code;
+
+	if (!atomic_load(&debts->any))
+		return STORE_OK;
+	lock_take(&debts->lock);
+	code = pay_locked(debts, error);
+	lock_drop(&debts->lock);
+	return code;
+}
+
+int debts_append(struct debts *debts, const struct buf *frame,
+		 unsigned int flags, uint64_t *position,
+		 struct store_error *error)
+{
+	int code = debts_pay(debts, error);
+
+	return code ? code
+		    : journal_append(debts->journal, frame->data, frame->length,
+				     flags, position, error);
+}
