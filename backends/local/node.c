@@ -185,7 +185,14 @@ void local_take_id(struct local *self, int fd, uint64_t id)
 	taken.id = htole64(id);
 	taken.own = htole64(local_own_id(self, &st));
 	/* A full attribute block costs a stable number, not the put. */
+	if (!fsetxattr(fd, LOCAL_XATTR_ID, &taken, sizeof(taken), 0) ||
+	    errno != EACCES)
+		return;
+	/* The descriptor may be written, but it is the mode that counts. */
+	if (fchmod(fd, (st.mode & 07777) | S_IWUSR))
+		return;
 	fsetxattr(fd, LOCAL_XATTR_ID, &taken, sizeof(taken), 0);
+	fchmod(fd, st.mode & 07777);
 }
 
 /* ---- what a stat tells ---- */

@@ -97,6 +97,15 @@ START_TEST(an_attribute_of_another_length_is_no_id)
 }
 END_TEST
 
+static void become_user(void)
+{
+	if (geteuid())
+		return;
+	ck_assert_int_eq(chmod(scratch, 0755), 0);
+	ck_assert_int_eq(chown(root, 65534, 65534), 0);
+	ck_assert_int_eq(seteuid(65534), 0);
+}
+
 /* A new file of a mode that takes the right to set attributes. */
 START_TEST(a_file_nobody_may_write_gets_its_id)
 {
@@ -112,11 +121,7 @@ START_TEST(a_file_nobody_may_write_gets_its_id)
 	struct store_info info;
 	uid_t user = geteuid();
 
-	if (user == 0) {
-		ck_assert_int_eq(chmod(scratch, 0755), 0);
-		ck_assert_int_eq(chown(root, 65534, 65534), 0);
-		ck_assert_int_eq(seteuid(65534), 0);
-	}
+	become_user();
 	OK(ops->put(self, &context, &request, &info, &error));
 	ck_assert(has_id("f"));
 	OK(ops->put(self, &context, &request, &info, &error));
@@ -248,17 +253,42 @@ START_TEST(an_id_follows_a_new_time_and_a_mode_that_is_closed)
 	struct store_info info;
 	uid_t user = geteuid();
 
-	if (user == 0) {
-		ck_assert_int_eq(chmod(scratch, 0755), 0);
-		ck_assert_int_eq(chown(root, 65534, 65534), 0);
-		ck_assert_int_eq(seteuid(65534), 0);
-	}
+	become_user();
 	OK(put_id("f", "1", 0, mine));
 	OK(ops->set_attributes(self, &context, "f", &both, &info, &error));
 	ck_assert(has_id("f"));
 	if (user == 0)
 		ck_assert_int_eq(seteuid(0), 0);
 	ck_assert_int_eq(stat_outside("f").st_mtim.tv_nsec, 5);
+}
+END_TEST
+
+/* The number a mount has shown for it already. */
+START_TEST(a_file_nobody_may_write_gets_its_number_and_keeps_it)
+{
+	const struct store_attributes mode = { .mask = STORE_ATTR_MODE,
+					       .mode = 0444 };
+	struct store_memory_source source;
+	struct backend_put_request request = {
+		.key = "f",
+		.attributes = &mode,
+		.id = 4711,
+	};
+	struct store_info info;
+	uid_t user = geteuid();
+
+	become_user();
+	for (int i = 0; i < 2; i++) {
+		request.source = store_memory_source_init(&source, "1", 1);
+		OK(ops->put(self, &context, &request, &info, &error));
+		ck_assert_uint_eq(info.id, 4711);
+		ck_assert_int_eq(stat_outside("f").st_mode & 07777, 0444);
+		/* The next one has it from the version it replaces. */
+		request.id = 0;
+		request.flags = BACKEND_PUT_KEEP;
+	}
+	if (user == 0)
+		ck_assert_int_eq(seteuid(0), 0);
 }
 END_TEST
 
@@ -280,5 +310,7 @@ int main(void)
 		       an_id_that_has_ended_does_not_come_back_with_a_new_time);
 	tcase_add_test(tests,
 		       an_id_follows_a_new_time_and_a_mode_that_is_closed);
+	tcase_add_test(tests,
+		       a_file_nobody_may_write_gets_its_number_and_keeps_it);
 	return unit_run("local publish", tests);
 }
