@@ -319,6 +319,8 @@ struct store_backend {
 	/*
 	 * Optional: make names directly in a folder durable that were made,
 	 * moved or removed before.  NULL: they are when the call returns.
+	 * A folder that is not there has none: whether it is, nobody is
+	 * told, and more than was asked for may become durable.
 	 */
 	int (*sync)(void *self, struct store_context *context, const char *key,
 		    struct store_error *error) STORE_WARN_UNUSED;

@@ -212,10 +212,14 @@ static int local_sync(void *self, struct store_context *context,
 	CLEANUP_FD int fd = -1;
 	int code = store_context_check(context, error);
 
-	if (!code)
-		code = local_open_key(local, key, O_RDONLY | O_DIRECTORY, &fd,
-				      error);
-	if (!code && local->sync_data && fsync(fd))
+	if (code || !local->sync_data)
+		return code;
+	code = local_open_key(local, key, O_RDONLY | O_DIRECTORY, &fd, error);
+	if (code == STORE_NOT_FOUND || code == STORE_NOT_DIR) {
+		store_error_clear(error);
+		return STORE_OK;
+	}
+	if (!code && fsync(fd))
 		return local_fail(error, errno, "sync");
 	return code;
 }

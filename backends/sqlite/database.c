@@ -380,17 +380,17 @@ int sqlite_write_name(struct sqlite_database *database,
 /*
  * The write-ahead log holds all that is not in the database file; commits
  * that were not synced are in it in their order.  A descriptor of the log may
- * be opened and closed freely: SQLite has no locks on it.
+ * be opened and closed freely: SQLite has no locks on it.  It is one log for
+ * all folders.
  */
-int sqlite_sync(void *self, struct store_context *context, const char *key,
-		struct store_error *error)
+int sqlite_sync(void *self, struct store_context *context,
+		const char *key UNUSED, struct store_error *error)
 {
 	struct sqlite_database *database = self;
 	CLEANUP_BUF struct buf path = BUF_INIT(PATH_MAX);
 	CLEANUP_FD int fd = -1;
 	int code = store_context_check(context, error);
 
-	(void)key;
 	if (code || database->settings.sync != DURABLE_DATA)
 		return code;
 	buf_addf(&path, "%s-wal", database->settings.path);

@@ -309,6 +309,12 @@ START_TEST(syncing_changes_nothing)
 	conf_expect_names("", "d/ d/a d/e/ d/e/b");
 	CONF_FAILS(STORE_INVALID,
 		   store_sync(conf_store, NULL, "d/../e", &conf_error));
+	/* No folder has no names that could be lost. */
+	CONF_OK(store_sync(conf_store, NULL, "none", &conf_error));
+	CONF_OK(store_sync(conf_store, NULL, "none/below", &conf_error));
+	CONF_OK(store_sync(conf_store, NULL, "d/a", &conf_error));
+	CONF_OK(store_sync(conf_store, NULL, "d/a/below", &conf_error));
+	conf_expect_names("", "d/ d/a d/e/ d/e/b");
 }
 END_TEST
 

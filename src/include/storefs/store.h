@@ -372,7 +372,8 @@ int store_copy_version(struct store *store, struct store_context *context,
 	STORE_WARN_UNUSED;
 /*
  * Names directly in a folder that were made, moved or removed before are
- * durable when this returns.  (Files are when their write returns.)
+ * durable when this returns.  (Files are when their write returns.)  Whether
+ * there is such a folder is not looked at.
  */
 int store_sync(struct store *store, struct store_context *context,
 	       const char *folder, struct store_error *error) STORE_WARN_UNUSED;
