@@ -263,7 +263,8 @@ struct store_backend {
 		STORE_WARN_UNUSED;
 	/*
 	 * Copy a file with its metadata and attributes inside the store, whole
-	 * or not at all, as a put does.  The id of its put does not go along:
+	 * or not at all, as a put does; INVALID for a symlink or special file,
+	 * which make_node can make anew.  The id of its put does not go along:
 	 * the copy has that of the request, or none.  CHANGED when `source`
 	 * or the precondition on `to` does not hold, which is checked with the
 	 * copy where the store can, just before where it cannot.

@@ -151,13 +151,8 @@ static int copy_bytes(struct call *call, const struct store_info *from,
 	return code;
 }
 
-static int check_source(struct call *call, struct store_info *from,
-			struct store_details *details)
+int core_check_copied(struct call *call, const struct store_info *from)
 {
-	int code = core_stat(call, call->key, from, details);
-
-	if (code)
-		return code;
 	if (from->type == STORE_TYPE_FOLDER)
 		return call_fail(call, STORE_IS_DIR);
 	if (from->type != STORE_TYPE_FILE)
@@ -189,7 +184,9 @@ int core_copy_through(struct call *call,
 	int code;
 
 	store_details_init(&details);
-	code = check_source(call, &from, &details);
+	code = core_stat(call, call->key, &from, &details);
+	if (!code)
+		code = core_check_copied(call, &from);
 	if (!code && request->source.condition == STORE_IF_VERSION &&
 	    !store_version_equal(&request->source.version, &from.version))
 		code = call_fail(call, STORE_CHANGED);

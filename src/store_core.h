@@ -119,6 +119,9 @@ void core_put_request(struct backend_put_request *request, const char *key,
 		      struct store_source *source,
 		      const struct store_write_options *options);
 /* Copy call->key to call->to through this process. */
+/* Only files are copied: IS_DIR, or INVALID, for what else is there. */
+int core_check_copied(struct call *call, const struct store_info *from)
+	STORE_WARN_UNUSED;
 int core_copy_through(struct call *call,
 		      const struct backend_move_request *request,
 		      struct store_info *info) STORE_WARN_UNUSED;

@@ -81,9 +81,7 @@ static int copy_onto_itself(struct call *call, struct store_info *info)
 {
 	int code = same_key(call, info);
 
-	if (!code && info->type == STORE_TYPE_FOLDER)
-		code = call_fail(call, STORE_IS_DIR);
-	return code;
+	return code ? code : core_check_copied(call, info);
 }
 
 static int copy_call(struct call *call,

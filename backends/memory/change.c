@@ -301,7 +301,7 @@ int memory_move(void *self, struct store_context *context UNUSED,
 	return code;
 }
 
-/* A node of its own with content, attributes and all the rest of `from`. */
+/* A file of its own with content, attributes and all the rest of `from`. */
 static struct node *node_copy(const struct node *from)
 {
 	struct node *node =
@@ -309,8 +309,7 @@ static struct node *node_copy(const struct node *from)
 
 	if (!node)
 		return NULL;
-	if (from->type == STORE_TYPE_FILE)
-		node->blob = blob_ref(from->blob);
+	node->blob = blob_ref(from->blob);
 	if (node_copy_extra(node, from)) {
 		node_free(node);
 		return NULL;
@@ -331,6 +330,9 @@ static int copy_locked(struct memory *memory,
 
 	if (!code && source.node->type == STORE_TYPE_FOLDER)
 		code = memory_fail(STORE_IS_DIR, error);
+	else if (!code && source.node->type != STORE_TYPE_FILE)
+		code = store_error_set(error, STORE_INVALID,
+				       "it is no regular file");
 	if (!code)
 		code = tree_check(memory, source.node, &request->source, error);
 	if (!code)

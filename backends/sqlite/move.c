@@ -256,25 +256,18 @@ int sqlite_move(void *self, struct store_context *context,
 static int copy_node(struct sqlite_txn *txn, struct move_job *job, bool reuse,
 		     struct sqlite_node *node)
 {
-	CLEANUP_FREE char *target = NULL;
 	struct store_info info;
-	int code = STORE_OK;
+	int code;
 
 	sqlite_entry_info(&job->from, &info);
 	sqlite_node_init(txn, job->from.type, &info.attributes, node);
-	node->rdev = info.rdev;
-	if (reuse) {
-		node->id = job->to.node.id;
-		node->version = job->to.node.version;
-		sqlite_node_new_version(txn, node);
-		code = sqlite_xattrs_delete(txn, node->id);
-		if (!code)
-			code = sqlite_node_update(txn, node);
-		return code;
-	}
-	if (node->type == STORE_TYPE_SYMLINK)
-		code = sqlite_node_target(txn, job->from.node.id, &target);
-	return code ? code : sqlite_node_insert(txn, node, target);
+	if (!reuse)
+		return sqlite_node_insert(txn, node, NULL);
+	node->id = job->to.node.id;
+	node->version = job->to.node.version;
+	sqlite_node_new_version(txn, node);
+	code = sqlite_xattrs_delete(txn, node->id);
+	return code ? code : sqlite_node_update(txn, node);
 }
 
 static int copy_side(struct sqlite_txn *txn, struct move_job *job, bool reuse,
@@ -329,6 +322,9 @@ static int copy_check(struct sqlite_txn *txn, struct move_job *job)
 	job->from.type = sqlite_entry_file_type(&job->from);
 	if (job->from.type == STORE_TYPE_FOLDER)
 		return txn_fail(txn, STORE_IS_DIR);
+	if (job->from.type != STORE_TYPE_FILE)
+		return store_error_set(txn->error, STORE_INVALID,
+				       "it is no regular file");
 	code = sqlite_entry_check(txn, &job->from, &request->source);
 	if (!code)
 		code = load_target(txn, job);

@@ -234,6 +234,39 @@ START_TEST(symlinks_move_and_refuse_taken_names)
 }
 END_TEST
 
+/* Its target may be relative: where a copy leads is the caller's matter. */
+START_TEST(symlinks_are_not_copied)
+{
+	CONF_OK(conf_put("a", "1"));
+	CONF_OK(symlink_at("l", "a"));
+	CONF_FAILS(STORE_INVALID, store_copy(conf_store, NULL, "l", "d/m", 0,
+					     NULL, &conf_error));
+	CONF_FAILS(STORE_INVALID,
+		   store_copy(conf_store, NULL, "l", "a", STORE_MOVE_OVERWRITE,
+			      NULL, &conf_error));
+	CONF_FAILS(STORE_INVALID, store_copy(conf_store, NULL, "l", "l", 0,
+					     NULL, &conf_error));
+	conf_expect("a", "1");
+	conf_expect_names("", "a l");
+	/* To be replaced by a file is another thing. */
+	CONF_OK(store_copy(conf_store, NULL, "a", "l", STORE_MOVE_OVERWRITE,
+			   NULL, &conf_error));
+	conf_expect("l", "1");
+}
+END_TEST
+
+START_TEST(special_files_are_not_copied)
+{
+	struct store_node node = { .type = STORE_TYPE_FIFO };
+
+	CONF_OK(store_make_node(conf_store, NULL, "p", &node, NULL,
+				&conf_error));
+	CONF_FAILS(STORE_INVALID, store_copy(conf_store, NULL, "p", "q", 0,
+					     NULL, &conf_error));
+	conf_expect_names("", "p");
+}
+END_TEST
+
 START_TEST(symlinks_can_be_hard_linked)
 {
 	CONF_OK(symlink_at("l", "x"));
@@ -320,6 +353,8 @@ void conf_add_links(void)
 	conf_add("P symlinks", symlinks,
 		 removing_a_tree_leaves_what_symlinks_name);
 	conf_add("P symlinks", symlinks, symlinks_move_and_refuse_taken_names);
+	conf_add("F10", symlinks, symlinks_are_not_copied);
+	conf_add("F10", STORE_CAP_NODES, special_files_are_not_copied);
 	conf_add("P symlinks", symlinks | links, symlinks_can_be_hard_linked);
 	conf_add("P nodes", STORE_CAP_NODES, every_kind_of_node_is_kept);
 	conf_add("P nodes", STORE_CAP_NODES, nodes_are_listed_as_files);

@@ -342,7 +342,8 @@ enum store_move_flags {
 /*
  * Move or copy a file (store_move also a folder, where the store can) with
  * its metadata.  Onto itself nothing happens.  `precondition` on the target
- * may be NULL; `info` may be NULL.
+ * may be NULL; `info` may be NULL.  A move takes symlinks and special files
+ * along, a copy of one is INVALID.
  */
 int store_move(struct store *store, struct store_context *context,
 	       const char *from, const char *to, unsigned int flags,
