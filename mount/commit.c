@@ -202,7 +202,7 @@ void commit_moved(struct fs *fs, const char *from, const char *to, bool done,
 	STEP("commit: moved");
 }
 
-/* ---- the thread that flushes what nobody waits for ---- */
+/* ---- writing the journal anew ---- */
 
 static int rewrite_layers(struct journal *journal,
 			  const struct pending_file *file, struct buf *frame,
@@ -253,21 +253,54 @@ static int rewrite_move(struct journal *journal, enum record_type type,
 }
 
 struct rewriting {
-	const struct commit *commit;
+	struct commit *commit;
 	struct pending pending; /* what it finds */
 };
 
-/* What counts is what a replay of the journal finds. */
-static int rewrite_all(void *arg, struct journal *journal,
-		       struct store_error *error)
+static int rewrite_record(struct journal *journal, const struct record *record,
+			  struct store_error *error)
 {
-	struct rewriting *rewriting = arg;
-	struct pending *pending = &rewriting->pending;
-	int code = pending_load(rewriting->commit->fs->staging_fd,
-				JOURNAL_READ_ONLY, pending, NULL, error);
+	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
+	int code;
 
-	if (code)
-		return code;
+	record_encode(&frame, record);
+	code = buf_error(&frame, "a record", error);
+	return code ? code
+		    : journal_rewrite_add(journal, frame.data, frame.length,
+					  error);
+}
+
+/*
+ * Data files of settled files that are still there: layers of a file that is
+ * done, or the next run could not tell them from bytes nobody has stored.
+ */
+static int rewrite_settled(struct rewriting *rewriting, struct journal *journal,
+			   struct store_error *error)
+{
+	const struct pending *pending = &rewriting->pending;
+	struct record done = { .type = RECORD_DONE };
+	int code = STORE_OK;
+
+	if (!pending->settled_count)
+		return STORE_OK;
+	done.id = atomic_fetch_add(&rewriting->commit->last_id, 1) + 1;
+	for (size_t i = 0; i < pending->settled_count && !code; i++) {
+		struct record layer = {
+			.type = RECORD_LAYER,
+			.layer = { .file = done.id,
+				   .number = pending->settled[i] },
+		};
+
+		code = rewrite_record(journal, &layer, error);
+	}
+	return code ? code : rewrite_record(journal, &done, error);
+}
+
+static int rewrite_live(const struct pending *pending, struct journal *journal,
+			struct store_error *error)
+{
+	int code = STORE_OK;
+
 	for (size_t i = 0; i < pending->count && !code; i++) {
 		code = rewrite_file(journal, &pending->files[i], error);
 		if (!code && pending->files[i].removing)
@@ -282,12 +315,26 @@ static int rewrite_all(void *arg, struct journal *journal,
 	return code;
 }
 
+/* What counts is what a replay of the journal finds. */
+static int rewrite_all(void *arg, struct journal *journal,
+		       struct store_error *error)
+{
+	struct rewriting *rewriting = arg;
+	struct pending *pending = &rewriting->pending;
+	int code = pending_load(rewriting->commit->fs->staging_fd,
+				JOURNAL_READ_ONLY, pending, NULL, error);
+
+	if (code)
+		return code;
+	code = rewrite_settled(rewriting, journal, error);
+	return code ? code : rewrite_live(pending, journal, error);
+}
+
 /*
- * A rewrite forgets whose the files in graves were.  One that mends the
- * journal does not wait until there are none: what it has found given up is
- * removed, whatever became of the frames that said so.
+ * One that mends the journal has other files in graves spared: what it has
+ * found given up is removed, whatever became of the frames that said so.
  */
-static void rewrite(struct commit *commit, bool mending)
+void commit_rewrite(struct commit *commit, bool mending)
 {
 	struct rewriting rewriting = { .commit = commit };
 	struct store_error error = STORE_ERROR_INIT;
@@ -307,15 +354,16 @@ static void rewrite(struct commit *commit, bool mending)
 	commit->live_size = journal_size(commit->journal);
 }
 
-static void rewrite_if_needed(struct commit *commit, bool graves)
+static void rewrite_if_needed(struct commit *commit)
 {
 	bool broken = journal_is_broken(commit->journal);
 	uint64_t size = journal_size(commit->journal);
 
-	if (broken ||
-	    (!graves && size >= REWRITE_SIZE && size >= 2 * commit->live_size))
-		rewrite(commit, broken);
+	if (broken || (size >= REWRITE_SIZE && size >= 2 * commit->live_size))
+		commit_rewrite(commit, broken);
 }
+
+/* ---- the thread that flushes what nobody waits for ---- */
 
 static void flush_round(struct commit *commit)
 {
@@ -323,7 +371,8 @@ static void flush_round(struct commit *commit)
 
 	if (sync_to(commit, journal_position(commit->journal), &error))
 		log_warn("journal: %s", error.message);
-	rewrite_if_needed(commit, !graveyard_empty(&commit->graveyard));
+	graveyard_empty(&commit->graveyard);
+	rewrite_if_needed(commit);
 }
 
 static void *flush_thread(void *arg)

@@ -36,6 +36,11 @@ struct commit {
 	pthread_t thread;
 };
 
+/*
+ * Write the journal anew with what still counts.  `mending`: some of its
+ * frames may be lost.
+ */
+void commit_rewrite(struct commit *commit, bool mending);
 /* Raise a position; several threads may. */
 void note_position(_Atomic uint64_t *last, uint64_t position);
 /* Something was appended about this node. */
