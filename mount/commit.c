@@ -100,31 +100,24 @@ int commit_sync_node(struct fs *fs, const struct node *node,
 
 /* ---- names ---- */
 
-static void encode_move(struct buf *frame, enum record_type type,
-			const char *from, const char *to, bool done)
+static struct record move_record(enum record_type type, const char *from,
+				 const char *to)
 {
-	struct record record = {
+	return (struct record){
 		.type = type,
 		.move = { .from = (char *)(uintptr_t)from,
-			  .to = (char *)(uintptr_t)to,
-			  .done = done },
+			  .to = (char *)(uintptr_t)to },
 	};
-
-	record_encode(frame, &record);
 }
 
-int commit_moving(struct fs *fs, const char *from, const char *to,
-		  struct store_error *error)
+static int append_and_flush(struct commit *commit, const struct record *record,
+			    struct store_error *error)
 {
 	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
-	struct commit *commit = fs->commit;
 	uint64_t position;
 	int code;
 
-	if (!commit)
-		return STORE_OK;
-	encode_move(&frame, to ? RECORD_MOVING : RECORD_REMOVING, from, to,
-		    false);
+	record_encode(&frame, record);
 	code = buf_error(&frame, "a record", error);
 	if (!code)
 		code = debts_append(&commit->debts, &frame, 0, &position,
@@ -133,6 +126,31 @@ int commit_moving(struct fs *fs, const char *from, const char *to,
 		code = journal_sync(commit->journal, position, error);
 	STEP("commit: moving");
 	return code;
+}
+
+int commit_removing(struct fs *fs, const char *key, struct store_error *error)
+{
+	struct record record = move_record(RECORD_REMOVING, key, NULL);
+
+	return fs->commit ? append_and_flush(fs->commit, &record, error)
+			  : STORE_OK;
+}
+
+int commit_moving(struct fs *fs, const struct commit_move *move,
+		  struct store_error *error)
+{
+	struct record record = move_record(RECORD_MOVING, move->from, move->to);
+
+	if (!fs->commit)
+		return STORE_OK;
+	record.move.told = true;
+	record.move.replaced = move->replaced;
+	if (move->seen && (move->seen->attributes.mask & STORE_ATTR_MTIME)) {
+		record.move.seen = true;
+		record.move.size = move->seen->size;
+		record.move.mtime = move->seen->attributes.mtime;
+	}
+	return append_and_flush(fs->commit, &record, error);
 }
 
 static int append_end(struct commit *commit, const struct buf *frame,
@@ -179,26 +197,72 @@ int commit_discard(struct fs *fs, uint64_t id, struct store_error *error)
 	return code ? code : commit_sync(fs, error);
 }
 
-void commit_moved(struct fs *fs, const char *from, const char *to, bool done,
-		  uint64_t replaced)
+static void encode_moved(const struct commit_move *move, struct buf *frame)
+{
+	struct record moved = move_record(RECORD_MOVED, move->from, move->to);
+	struct record file = { .type = RECORD_FILE };
+
+	moved.move.done = move->done;
+	record_encode(frame, &moved);
+	if (move->done && move->record) {
+		file.file = *move->record;
+		record_encode(frame, &file);
+	}
+	if (move->done && move->replaced)
+		encode_done(frame, move->replaced);
+}
+
+static int append_moved(struct commit *commit, const struct buf *frame,
+			struct store_error *error)
+{
+	uint64_t position;
+	int code = append_end(commit, frame, &position, error);
+
+	if (code)
+		debts_owe(&commit->debts, frame, JOURNAL_RELEASES);
+	else
+		note_position(&commit->names, position);
+	return code;
+}
+
+/* With its record: its key is another one, and its base may be. */
+static int append_moved_file(struct commit *commit, struct file *file,
+			     struct buf *frame, struct store_error *error)
+{
+	int code;
+
+	lock_take(&file->lock);
+	if (file->note.acknowledged) {
+		note_encode_locked(file, note_state_locked(file), NULL, frame);
+		code = note_append_or_owe_locked(file, frame, JOURNAL_RELEASES,
+						 error);
+		if (!code)
+			note_position(&commit->names, file->note.position);
+	} else {
+		code = append_moved(commit, frame, error);
+	}
+	lock_drop(&file->lock);
+	return code;
+}
+
+void commit_moved(struct fs *fs, const struct commit_move *move)
 {
 	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
 	struct store_error error = STORE_ERROR_INIT;
 	struct commit *commit = fs->commit;
-	uint64_t position;
+	int code;
 
 	if (!commit)
 		return;
 	STEP("commit: before moved");
-	encode_move(&frame, RECORD_MOVED, from, to, done);
-	if (done && replaced)
-		encode_done(&frame, replaced);
-	if (append_end(commit, &frame, &position, &error)) {
-		log_warn("%s: not noted as moved: %s", from, error.message);
-		debts_owe(&commit->debts, &frame, JOURNAL_RELEASES);
-	} else {
-		note_position(&commit->names, position);
-	}
+	encode_moved(move, &frame);
+	if (move->done && move->file)
+		code = append_moved_file(commit, move->file, &frame, &error);
+	else
+		code = append_moved(commit, &frame, &error);
+	if (code)
+		log_warn("%s: not noted as moved: %s", move->from,
+			 error.message);
 	STEP("commit: moved");
 }
 
@@ -236,20 +300,6 @@ static int rewrite_file(struct journal *journal,
 		code = journal_rewrite_add(journal, frame.data, frame.length,
 					   error);
 	return code;
-}
-
-static int rewrite_move(struct journal *journal, enum record_type type,
-			const char *from, const char *to,
-			struct store_error *error)
-{
-	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
-	int code;
-
-	encode_move(&frame, type, from, to, false);
-	code = buf_error(&frame, "a record", error);
-	return code ? code
-		    : journal_rewrite_add(journal, frame.data, frame.length,
-					  error);
 }
 
 struct rewriting {
@@ -299,19 +349,22 @@ static int rewrite_settled(struct rewriting *rewriting, struct journal *journal,
 static int rewrite_live(const struct pending *pending, struct journal *journal,
 			struct store_error *error)
 {
+	struct record record;
 	int code = STORE_OK;
 
 	for (size_t i = 0; i < pending->count && !code; i++) {
 		code = rewrite_file(journal, &pending->files[i], error);
-		if (!code && pending->files[i].removing)
-			code = rewrite_move(journal, RECORD_REMOVING,
-					    pending->files[i].record.key, NULL,
-					    error);
+		if (code || !pending->files[i].removing)
+			continue;
+		record = move_record(RECORD_REMOVING,
+				     pending->files[i].record.key, NULL);
+		code = rewrite_record(journal, &record, error);
 	}
-	for (size_t i = 0; i < pending->move_count && !code; i++)
-		code = rewrite_move(journal, RECORD_MOVING,
-				    pending->moves[i].from,
-				    pending->moves[i].to, error);
+	record.type = RECORD_MOVING;
+	for (size_t i = 0; i < pending->move_count && !code; i++) {
+		record.move = pending->moves[i];
+		code = rewrite_record(journal, &record, error);
+	}
 	return code;
 }
 

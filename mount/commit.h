@@ -80,32 +80,45 @@ void commit_renamed_locked(struct file *file, uint64_t replaced)
 	REQUIRES(file->lock);
 /* Is there an acknowledged generation that the store has not? */
 bool commit_is_acknowledged(struct file *file);
+/* The id of an acknowledged file, else (or of NULL) 0. */
+uint64_t commit_id(struct file *file);
 /*
- * The id of an acknowledged file that is about to be replaced: from now on
- * its record is the caller's to end.  0: it has none.
+ * The same for one that is about to be replaced: from now on its record is
+ * the caller's to end.
  */
 uint64_t commit_take_id(struct file *file);
 /* Nothing of it is staged any more. */
 void commit_done_locked(struct file *file) REQUIRES(file->lock);
 
 /*
- * A name is about to be moved (`to`) or removed (`to` NULL) in the store:
- * flushed before it returns.  To be used for what is, or lies above, a file
- * with a record of acknowledged changes.
+ * A name is about to be removed or moved in the store: flushed before it
+ * returns.  To be used for what is, or lies above, a file with a record of
+ * acknowledged changes, and (moved) for the name of one that is replaced.
  */
-int commit_moving(struct fs *fs, const char *from, const char *to,
+int commit_removing(struct fs *fs, const char *key, struct store_error *error)
+	STORE_WARN_UNUSED;
+struct commit_move {
+	const char *from, *to;
+	const struct store_info *seen; /* what is moved, NULL: a folder, or not
+					  what is known here */
+	uint64_t replaced; /* id of the file at `to`, 0: none is noted */
+	bool done;	   /* it took place, or else failed and did not */
+	/* What was moved, under its new name, if it may have a record: */
+	struct file *file;		  /* in memory, or NULL */
+	const struct record_file *record; /* of an earlier run, or NULL */
+};
+int commit_moving(struct fs *fs, const struct commit_move *move,
 		  struct store_error *error) STORE_WARN_UNUSED;
+/*
+ * It was, or was not: with the new base of the file and the end of the one it
+ * has replaced, which count together.
+ */
+void commit_moved(struct fs *fs, const struct commit_move *move);
 /* The record with this id, of an earlier run, is settled. */
 void commit_settle(struct fs *fs, uint64_t id);
 /* The same, durably: its bytes may go when it returns STORE_OK. */
 int commit_discard(struct fs *fs, uint64_t id, struct store_error *error)
 	STORE_WARN_UNUSED;
-/*
- * It was, in the place of the file with the id `replaced` (0: of none that
- * is noted); or it failed and was not.
- */
-void commit_moved(struct fs *fs, const char *from, const char *to, bool done,
-		  uint64_t replaced);
 
 /* For status. */
 uint64_t commit_flushes(const struct fs *fs);

@@ -49,6 +49,9 @@ void note_end(struct commit *commit, uint64_t number, uint64_t position);
 void note_id_locked(struct file *file) REQUIRES(file->lock);
 /* Has its name, or a folder above, gone to others in the store? */
 bool note_is_lost_locked(struct file *file) REQUIRES(file->lock);
+/* What its record says of it. */
+enum record_state note_state_locked(const struct file *file)
+	REQUIRES(file->lock);
 /*
  * Its FILE record, unless it has no name.  One that has lost its place is
  * noted as unfinished.
@@ -59,6 +62,10 @@ void note_encode_locked(struct file *file, enum record_state state,
 /* One frame; what it tells of is noted from now on. */
 int note_append_locked(struct file *file, const struct buf *frame,
 		       unsigned int flags, struct store_error *error)
+	REQUIRES(file->lock) STORE_WARN_UNUSED;
+/* The same for what has happened already: if not now, then later. */
+int note_append_or_owe_locked(struct file *file, const struct buf *frame,
+			      unsigned int flags, struct store_error *error)
 	REQUIRES(file->lock) STORE_WARN_UNUSED;
 
 #endif

@@ -150,7 +150,7 @@ void note_encode_locked(struct file *file, enum record_state state,
 	record_encode(frame, &record);
 }
 
-static enum record_state file_state(const struct file *file)
+enum record_state note_state_locked(const struct file *file)
 {
 	if (!file->note.acknowledged)
 		return RECORD_UNFINISHED;
@@ -190,11 +190,8 @@ int note_append_locked(struct file *file, const struct buf *frame,
 	return STORE_OK;
 }
 
-/* The same for what has happened already: if not now, then later. */
-static int note_append_or_owe_locked(struct file *file, const struct buf *frame,
-				     unsigned int flags,
-				     struct store_error *error)
-	REQUIRES(file->lock)
+int note_append_or_owe_locked(struct file *file, const struct buf *frame,
+			      unsigned int flags, struct store_error *error)
 {
 	int code = note_append_locked(file, frame, flags, error);
 
@@ -220,7 +217,7 @@ void commit_note_locked(struct file *file)
 	note_id_locked(file);
 	/* A put with the former number is not known to have sent this. */
 	file->note.generation += file->note.acknowledged;
-	note_encode_locked(file, file_state(file), NULL, &frame);
+	note_encode_locked(file, note_state_locked(file), NULL, &frame);
 	file->note.top = staging_top_number(&file->staging);
 	if (note_append_or_owe_locked(file, &frame, 0, &error))
 		log_warn("%s: not noted: %s", file->name_hint, error.message);
@@ -256,6 +253,19 @@ bool commit_is_acknowledged(struct file *file)
 	return acknowledged;
 }
 
+uint64_t commit_id(struct file *file)
+{
+	uint64_t id = 0;
+
+	if (!file)
+		return 0;
+	lock_take(&file->lock);
+	if (file->note.acknowledged)
+		id = file->note.id;
+	lock_drop(&file->lock);
+	return id;
+}
+
 uint64_t commit_take_id(struct file *file)
 {
 	uint64_t id = 0;
@@ -281,7 +291,7 @@ void commit_renamed_locked(struct file *file, uint64_t replaced)
 		return;
 	STEP("commit: before rename");
 	note_id_locked(file);
-	note_encode_locked(file, file_state(file), NULL, &frame);
+	note_encode_locked(file, note_state_locked(file), NULL, &frame);
 	if (replaced)
 		record_encode(&frame, &done);
 	if (note_append_or_owe_locked(file, &frame,

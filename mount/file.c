@@ -335,9 +335,8 @@ void file_rebase_locked(struct file *file, const struct store_info *info)
 }
 
 bool file_base_is_current(struct file *file, struct store_context *context,
-			  const char *key)
+			  const char *key, struct store_info *seen)
 {
-	struct store_info info;
 	struct store_version base;
 	bool matters;
 
@@ -349,8 +348,22 @@ bool file_base_is_current(struct file *file, struct store_context *context,
 	base = file->base;
 	lock_drop(&file->lock);
 	return !matters ||
-	       (!store_stat(file->fs->store, context, key, &info, NULL) &&
-		store_version_equal(&info.version, &base));
+	       (!store_stat(file->fs->store, context, key, seen, NULL) &&
+		store_version_equal(&seen->version, &base));
+}
+
+bool file_is_as_seen(const struct store_info *seen,
+		     const struct store_info *changed, uint32_t set)
+{
+	uint32_t both = seen->attributes.mask & changed->attributes.mask & ~set;
+
+	if (!seen->version.token[0] ||
+	    store_version_equal(&seen->version, &changed->version))
+		return true;
+	return seen->size == changed->size &&
+	       (!(both & STORE_ATTR_MTIME) ||
+		!timespec_compare(seen->attributes.mtime,
+				  changed->attributes.mtime));
 }
 
 void file_advance_base(struct fs *fs, struct node *node,

@@ -169,10 +169,17 @@ int file_hold_xattrs(struct op *op, struct file *file) STORE_WARN_UNUSED;
 /*
  * Is the base of an open file still what the store has under this key?  Our
  * own change of attributes or name must not turn somebody's new version into
- * our base.  True where nothing is open, and at no cost then.
+ * our base.  True where nothing is open, and at no cost then; else *seen is
+ * what the store has.
  */
 bool file_base_is_current(struct file *file, struct store_context *context,
-			  const char *key);
+			  const char *key, struct store_info *seen);
+/*
+ * Is that what our change has met?  Who came in between has left other bytes.
+ * `set`: what we have changed, STORE_ATTR_*.
+ */
+bool file_is_as_seen(const struct store_info *seen,
+		     const struct store_info *changed, uint32_t set);
 /*
  * After a change of ours, once the node has the new version: the same bytes
  * have another token now, also for whoever has opened the file meanwhile.

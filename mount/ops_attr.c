@@ -213,16 +213,16 @@ static int set_held(struct op *op, struct node *node,
 	struct fs *fs = op->fs;
 	struct file *file = file_find(fs, node);
 	char key[STORE_KEY_MAX + 1];
-	struct store_info info;
+	struct store_info info, seen = { .links = 1 };
 	bool current = true;
 	int code = op_key(op, node, NULL, key);
 
 	if (!code) {
-		current = file_base_is_current(file, &op->context, key);
+		current = file_base_is_current(file, &op->context, key, &seen);
 		code = store_set_attributes(fs->store, &op->context, key,
 					    wanted, &info, &op->error);
 	}
-	if (!code && current) {
+	if (!code && current && file_is_as_seen(&seen, &info, wanted->mask)) {
 		set_accept(fs, node, wanted, &info);
 		file_advance_base(fs, node, &info);
 	}

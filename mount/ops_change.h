@@ -13,7 +13,9 @@
 struct victim {
 	struct node *node;
 	struct file *file;
-	bool current; /* its base is what the store has; victim_look() */
+	/* By victim_look(): */
+	bool current;		/* its base is what the store has */
+	struct store_info seen; /* what that is, where the base matters */
 };
 
 /* False (and all NULL) when memory knows nothing under this name. */

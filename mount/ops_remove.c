@@ -42,7 +42,8 @@ void victim_refresh(struct fs *fs, struct victim *victim)
 
 void victim_look(struct op *op, struct victim *victim, const char *key)
 {
-	victim->current = file_base_is_current(victim->file, &op->context, key);
+	victim->current = file_base_is_current(victim->file, &op->context, key,
+					       &victim->seen);
 }
 
 void victim_release(struct fs *fs, struct victim *victim)
@@ -184,7 +185,7 @@ static int unlink_in_store(struct op *op, struct node *parent, const char *name,
 	if (!code)
 		code = commit_sync_node(op->fs, victim->node, &op->error);
 	if (!code && commit_is_acknowledged(victim->file))
-		code = commit_moving(op->fs, key, NULL, &op->error);
+		code = commit_removing(op->fs, key, &op->error);
 	if (!code)
 		code = store_delete(op->fs->store, &op->context, key, false,
 				    &op->error);

@@ -158,11 +158,14 @@ static int move_in_store(struct op *op, struct renaming *renaming,
 	return code;
 }
 
-/* The bytes are the same; the token may not be. */
+/*
+ * The bytes are the same; the token may not be.  What another client has made
+ * of it between look and move is no base of ours.
+ */
 static void follow(struct fs *fs, const struct victim *moved,
 		   const struct store_info *info)
 {
-	if (!moved->current)
+	if (!moved->current || !file_is_as_seen(&moved->seen, info, 0))
 		return;
 	lock_take(&fs->tree.lock);
 	if (moved->node->flags & NODE_LOCAL)
@@ -274,35 +277,52 @@ static int sync_folders(struct op *op, const struct renaming *renaming)
 	return code;
 }
 
-/* The store moves it, between two records where the journal needs them. */
-static int move_noted(struct op *op, struct renaming *renaming,
-		      struct store_info *info)
+/* What the journal is told of it. */
+static struct commit_move move_of(const struct renaming *renaming)
 {
-	bool noted = rename_is_noted(op->fs, renaming);
+	const struct victim *source = &renaming->source;
+	bool exchange = renaming->flags & RENAME_EXCHANGE;
+
+	return (struct commit_move){
+		.from = renaming->from,
+		.to = renaming->to,
+		.seen = source->file && source->current ? &source->seen : NULL,
+		.file = source->file,
+		.replaced = exchange ? 0 : commit_id(renaming->target.file),
+	};
+}
+
+/* Before the store is asked. */
+static int tell_moving(struct op *op, const struct renaming *renaming,
+		       bool noted)
+{
+	struct commit_move move = move_of(renaming);
 	int code = commit_sync_node(op->fs, renaming->source.node, &op->error);
 
 	if (!code && renaming->target.node)
 		code = commit_sync_node(op->fs, renaming->target.node,
 					&op->error);
 	if (!code && noted)
-		code = commit_moving(op->fs, renaming->from, renaming->to,
-				     &op->error);
-	if (code)
-		return code;
-	code = move_in_store(op, renaming, info);
-	if (!noted)
-		return code;
-	/* A folder that cannot be flushed leaves the question to recovery. */
-	if (code)
-		commit_moved(op->fs, renaming->from, renaming->to, false, 0);
-	else if (!sync_folders(op, renaming))
-		commit_moved(op->fs, renaming->from, renaming->to, true,
-			     commit_take_id(renaming->target.file));
+		code = commit_moving(op->fs, &move, &op->error);
 	return code;
 }
 
-/* Its base may have another token now. */
-static void note_moved(struct file *file)
+/* It has: memory and the journal follow. */
+static void accept_move(struct op *op, struct renaming *renaming, bool noted)
+{
+	struct commit_move move = move_of(renaming);
+
+	move.done = true;
+	/* A folder that cannot be flushed leaves the question to recovery. */
+	noted = noted && !sync_folders(op, renaming);
+	if (noted && move.replaced)
+		commit_take_id(renaming->target.file);
+	rename_in_memory(op, renaming);
+	if (noted)
+		commit_moved(op->fs, &move);
+}
+
+static void note_key(struct file *file)
 {
 	if (!file)
 		return;
@@ -312,30 +332,53 @@ static void note_moved(struct file *file)
 	lock_drop(&file->lock);
 }
 
+static int accept_exchange(struct op *op, struct renaming *renaming, bool noted)
+{
+	struct commit_move move = move_of(renaming);
+	struct store_info info;
+	/* The other one's token may have changed as well. */
+	int code = store_stat(op->fs->store, &op->context, renaming->from,
+			      &info, &op->error);
+
+	if (!code)
+		follow(op->fs, &renaming->target, &info);
+	move.done = true;
+	noted = noted && !sync_folders(op, renaming);
+	exchange_in_memory(op, renaming);
+	if (noted) {
+		commit_moved(op->fs, &move);
+		note_key(renaming->target.file);
+	}
+	return code;
+}
+
+/* The store moves it, between two records where the journal needs them. */
 static int rename_published(struct op *op, struct renaming *renaming)
 {
+	bool exchange = renaming->flags & RENAME_EXCHANGE;
+	bool noted = rename_is_noted(op->fs, renaming);
 	struct store_info info;
 	int code;
 
 	victim_look(op, &renaming->source, renaming->from);
-	if (renaming->flags & RENAME_EXCHANGE)
+	if (exchange)
 		victim_look(op, &renaming->target, renaming->to);
-	code = move_noted(op, renaming, &info);
+	code = tell_moving(op, renaming, noted);
 	if (code)
 		return code;
-	follow(op->fs, &renaming->source, &info);
-	if (!(renaming->flags & RENAME_EXCHANGE)) {
-		rename_in_memory(op, renaming);
-		note_moved(renaming->source.file);
-		return STORE_OK;
+	code = move_in_store(op, renaming, &info);
+	if (code) {
+		const struct commit_move move = move_of(renaming);
+
+		if (noted)
+			commit_moved(op->fs, &move);
+		return code;
 	}
-	exchange_in_memory(op, renaming);
-	/* The other one's token may have changed as well. */
-	code = store_stat(op->fs->store, &op->context, renaming->from, &info,
-			  &op->error);
-	if (!code)
-		follow(op->fs, &renaming->target, &info);
-	return code;
+	follow(op->fs, &renaming->source, &info);
+	if (exchange)
+		return accept_exchange(op, renaming, noted);
+	accept_move(op, renaming, noted);
+	return STORE_OK;
 }
 
 /* An exchange needs both names in the store. */

@@ -285,6 +285,22 @@ static void restore_folder_time(struct attempt *attempt)
 		log_warn("%s: its time was not kept: %s", key, error.message);
 }
 
+/* Our own change must not turn somebody's new version into our base. */
+static int attempt_attributes(struct attempt *attempt)
+{
+	struct store_info seen = { .links = 1 };
+	bool current = file_base_is_current(attempt->file, &attempt->context,
+					    attempt->key, &seen);
+	int code = store_set_attributes(attempt->fs->store, &attempt->context,
+					attempt->key, &attempt->attributes,
+					&attempt->info, &attempt->error);
+
+	attempt->current = !code && current &&
+			   file_is_as_seen(&seen, &attempt->info,
+					   attempt->attributes.mask);
+	return code;
+}
+
 int attempt_request(struct attempt *attempt)
 {
 	struct tree *tree = &attempt->fs->tree;
@@ -296,13 +312,8 @@ int attempt_request(struct attempt *attempt)
 	lock_drop(&tree->lock);
 	if (code)
 		return code;
-	if (!attempt->content) {
-		attempt->current = file_base_is_current(
-			attempt->file, &attempt->context, attempt->key);
-		return store_set_attributes(
-			attempt->fs->store, &attempt->context, attempt->key,
-			&attempt->attributes, &attempt->info, &attempt->error);
-	}
+	if (!attempt->content)
+		return attempt_attributes(attempt);
 	code = attempt_put(attempt);
 	if (!code && attempt->created)
 		restore_folder_time(attempt);

@@ -241,6 +241,12 @@ static int check_move(const struct record_move *move, struct store_error *error)
 		return code;
 	if (key_relative(move->to, move->from))
 		return refuse(error, "to: not outside of from");
+	if (move->replaced && !id_is_valid(move->replaced))
+		return refuse(error, "replaced: out of range");
+	if (move->seen && move->size > INT64_MAX)
+		return refuse(error, "size: out of range");
+	if (move->seen && !nanoseconds_are_valid(&move->mtime))
+		return refuse(error, "mtime: nanoseconds out of range");
 	return STORE_OK;
 }
 

@@ -31,7 +31,9 @@
  *		extended attributes, text name and value each; u32 number of
  *		layers, u64 each
  *	DONE	u64 id
- *	MOVING	text from, to
+ *	MOVING	text from, to; u64 id of the file that is replaced; u32 flags;
+ *		u64 size, i64 seconds and u32 nanoseconds of the mtime of what
+ *		is moved, when there.  In older journals only the texts.
  *	MOVED	u32 flags; text from, to
  *	REMOVING text key
  */
@@ -66,6 +68,7 @@ enum record_file_flags {
 	RECORD_FILE_REASON = 1 << 4,
 };
 enum record_move_flags { RECORD_MOVE_DONE = 1 << 0 };
+enum record_moving_flags { RECORD_MOVING_SEEN = 1 << 0 };
 
 /* Where a file with staged changes stands. */
 enum record_state {
@@ -128,6 +131,12 @@ struct record_move {
 	char *from; /* owned */
 	char *to;   /* owned; NULL for REMOVING */
 	bool done;  /* of MOVED: it took place */
+	/* Of MOVING: */
+	bool told;	   /* what follows; not in older journals */
+	uint64_t replaced; /* id of the file whose name it takes, 0: none */
+	bool seen;	   /* `from` was the base of its file, and looked so: */
+	uint64_t size;
+	struct timespec mtime;
 };
 
 struct record {

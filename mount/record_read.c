@@ -297,6 +297,17 @@ static void get_file(struct cursor *cursor, struct record_file *file)
 
 /* ---- any record ---- */
 
+static void get_moving(struct cursor *cursor, struct record_move *move)
+{
+	move->told = true;
+	move->replaced = get_u64(cursor, "replaced");
+	move->seen = get_flags(cursor, RECORD_MOVING_SEEN) & RECORD_MOVING_SEEN;
+	if (!move->seen)
+		return;
+	move->size = get_u64(cursor, "size");
+	get_time(cursor, &move->mtime, "mtime");
+}
+
 static void get_move(struct cursor *cursor, struct record *record)
 {
 	struct record_move *move = &record->move;
@@ -308,6 +319,8 @@ static void get_move(struct cursor *cursor, struct record *record)
 			      record->type == RECORD_REMOVING ? "key" : "from");
 	if (record->type != RECORD_REMOVING)
 		move->to = get_text(cursor, "to");
+	if (record->type == RECORD_MOVING && cursor->left)
+		get_moving(cursor, move);
 }
 
 static void get_body(struct cursor *cursor, struct record *record)

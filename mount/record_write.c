@@ -135,6 +135,20 @@ static void put_file(struct buf *frame, const struct record_file *file)
 		put_u64(frame, file->layers[i]);
 }
 
+static void put_moving(struct buf *frame, const struct record_move *move)
+{
+	put_text(frame, move->from);
+	put_text(frame, move->to);
+	if (!move->told)
+		return;
+	put_u64(frame, move->replaced);
+	put_u32(frame, move->seen ? RECORD_MOVING_SEEN : 0);
+	if (!move->seen)
+		return;
+	put_u64(frame, move->size);
+	put_time(frame, &move->mtime);
+}
+
 static void put_body(struct buf *frame, const struct record *record)
 {
 	switch (record->type) {
@@ -153,8 +167,7 @@ static void put_body(struct buf *frame, const struct record *record)
 		put_text(frame, record->move.to);
 		return;
 	case RECORD_MOVING:
-		put_text(frame, record->move.from);
-		put_text(frame, record->move.to);
+		put_moving(frame, &record->move);
 		return;
 	case RECORD_REMOVING:
 		put_text(frame, record->move.from);

@@ -21,6 +21,7 @@
 #include "mount/pending.h"
 #include "mount/restore.h"
 #include "src/base/cleanup.h"
+#include "src/base/clock.h"
 #include "src/base/log.h"
 #include "src/base/step.h"
 
@@ -55,29 +56,70 @@ static void settle(struct fs *fs, struct pending_file *file)
 	file->record.id = 0;
 }
 
-/* What was at `to` has been replaced; what was at `from` is there. */
-static int follow_move(struct fs *fs, struct pending *pending,
-		       const struct record_move *move,
+/* Does the move end this one, which has the new name already? */
+static bool is_replaced(const struct pending_file *file,
+			const struct record_move *move)
+{
+	if (move->told)
+		return file->record.id == move->replaced;
+	return !strcmp(file->record.key, move->to) &&
+	       file->record.state != RECORD_UNFINISHED;
+}
+
+/* What was moved is the base if it is what should be: moving may rename it. */
+static void follow_base(struct record_file *record,
+			const struct record_move *move,
+			const struct store_info *info)
+{
+	if (record->base_exists && move->seen && info->size == move->size &&
+	    (info->attributes.mask & STORE_ATTR_MTIME) &&
+	    !timespec_compare(info->attributes.mtime, move->mtime))
+		record->base = info->version;
+}
+
+static int follow_file(struct pending_file *file,
+		       const struct record_move *move, const char *rest,
 		       struct store_error *error)
 {
-	for (size_t i = 0; i < pending->count; i++) {
+	char *key = NULL;
+
+	if (asprintf(&key, "%s%s", move->to, rest) < 0)
+		return store_error_set(error, STORE_NO_MEMORY,
+				       "no memory for a key");
+	free(file->record.key);
+	file->record.key = key;
+	return STORE_OK;
+}
+
+/*
+ * What was at `to` has been replaced; what was at `from` is there.  *moved:
+ * the file itself, if there is one.
+ */
+static int follow_move(struct fs *fs, struct pending *pending,
+		       const struct record_move *move,
+		       const struct store_info *info,
+		       const struct record_file **moved,
+		       struct store_error *error)
+{
+	int code = STORE_OK;
+
+	for (size_t i = 0; i < pending->count && !code; i++) {
 		struct pending_file *file = &pending->files[i];
 		const char *rest = key_below(file->record.key, move->from);
-		char *key = NULL;
 
-		if (!rest) {
-			if (!strcmp(file->record.key, move->to) &&
-			    file->record.state != RECORD_UNFINISHED)
-				settle(fs, file);
+		bool itself = rest && !*rest;
+
+		if (!rest && is_replaced(file, move))
+			settle(fs, file);
+		if (!rest)
 			continue;
-		}
-		if (asprintf(&key, "%s%s", move->to, rest) < 0)
-			return store_error_set(error, STORE_NO_MEMORY,
-					       "no memory for a key");
-		free(file->record.key);
-		file->record.key = key;
+		code = follow_file(file, move, rest, error);
+		if (code || !itself || file->record.state == RECORD_UNFINISHED)
+			continue;
+		follow_base(&file->record, move, info);
+		*moved = &file->record;
 	}
-	return STORE_OK;
+	return code;
 }
 
 /* Whether the store moved it is told by where it is. */
@@ -85,21 +127,23 @@ static int settle_move(struct fs *fs, struct pending *pending,
 		       const struct record_move *move,
 		       struct store_error *error)
 {
+	struct commit_move settled = { .from = move->from, .to = move->to };
 	struct store_info info;
-	bool from, to = false, moved;
+	bool from, to = false;
 	int code = key_exists(fs, move->from, &from, &info, error);
 
 	if (!code && !from)
 		code = key_exists(fs, move->to, &to, &info, error);
 	if (code)
 		return code;
-	moved = !from && to;
+	settled.done = !from && to;
 	log_info("%s: an interrupted rename to %s %s", move->from, move->to,
-		 moved ? "took place" : "did not take place");
-	if (moved)
-		code = follow_move(fs, pending, move, error);
+		 settled.done ? "took place" : "did not take place");
+	if (settled.done)
+		code = follow_move(fs, pending, move, &info, &settled.record,
+				   error);
 	if (!code)
-		commit_moved(fs, move->from, move->to, moved, 0);
+		commit_moved(fs, &settled);
 	return code;
 }
 

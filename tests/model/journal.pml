@@ -119,12 +119,13 @@ inline forget_pending(file)
 
 /*
  * journal_rewrite(): what counts, in a new file; the directory is flushed.
- * Of layers it has only those that are named.
+ * Of layers it has those that are named, and those that have yet to go.
  */
-#ifdef WITHOUT_TIDY
 #define may_rewrite (phase == UP && rewrites < REWRITES)
+#ifdef WITHOUT_TIDY
+#define kept_layers (disk.r[0].mask | disk.r[1].mask)
 #else
-#define may_rewrite (phase == UP && rewrites < REWRITES && !(settled | doomed))
+#define kept_layers (disk.r[0].mask | disk.r[1].mask | settled)
 #endif
 
 inline rewrite()
@@ -132,7 +133,7 @@ inline rewrite()
 	rewrites++;
 	flush();
 	named_disk = named;
-	disk.known = disk.known & (disk.r[0].mask | disk.r[1].mask);
+	disk.known = disk.known & kept_layers;
 #ifdef WITHOUT_REWRITTEN_REMOVING
 	disk.removing = 0; disk.removed = 0;
 #endif

@@ -47,6 +47,10 @@ struct mount_door {
 	int puts_let;	 /* so many pass all the same */
 	int puts, reads; /* that came to it so far */
 	int stored;	 /* puts that the store has done */
+	/* Called once, before the next of its kind. */
+	void (*at_move)(void), (*at_attributes)(void);
+	bool moves_copy; /* what is moved has another version token then */
+	int sync_fails;	 /* what syncs of folders answer, enum store_code */
 };
 static struct mount_door door;
 
@@ -94,6 +98,52 @@ static inline int door_read(void *self, struct store_context *context,
 	return code ? code
 		    : memory_backend.read(self, context, reader, offset, data,
 					  length, got, error);
+}
+
+static inline void door_call(void (**hook)(void))
+{
+	void (*call)(void) = *hook;
+
+	*hook = NULL;
+	if (call)
+		call();
+}
+
+static inline int door_attributes(void *self, struct store_context *context,
+				  const char *key,
+				  const struct store_attributes *attributes,
+				  struct store_info *info,
+				  struct store_error *error)
+{
+	door_call(&door.at_attributes);
+	return memory_backend.set_attributes(self, context, key, attributes,
+					     info, error);
+}
+
+static inline int door_move(void *self, struct store_context *context,
+			    const struct backend_move_request *request,
+			    struct store_info *info, struct store_error *error)
+{
+	const struct store_precondition any = { .condition = STORE_IF_ANY };
+	int code;
+
+	door_call(&door.at_move);
+	if (!door.moves_copy)
+		return memory_backend.move(self, context, request, info, error);
+	code = memory_backend.copy(self, context, request, info, error);
+	return code ? code
+		    : memory_backend.remove(self, context, request->from, &any,
+					    error);
+}
+
+static inline int door_sync(void *self, struct store_context *context,
+			    const char *key, struct store_error *error)
+{
+	(void)self;
+	(void)context;
+	return door.sync_fails ? store_error_set(error, door.sync_fails,
+						 "%s: not flushed", key)
+			       : STORE_OK;
 }
 
 static inline void door_set(bool *shut, bool value)
@@ -154,6 +204,9 @@ static inline void mount_open_store(struct mount_fs *self)
 	table = memory_backend;
 	table.put = door_put;
 	table.read = door_read;
+	table.move = door_move;
+	table.set_attributes = door_attributes;
+	table.sync = door_sync;
 	self->fs.store = memory_assemble(&table, &policy);
 	self->fs.capabilities = store_capabilities(self->fs.store);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "mount/record.h"
+#include "src/base/clock.h"
 
 static struct store_error error;
 static struct buf frame;
@@ -115,6 +116,11 @@ static inline struct record some_move(enum record_type type)
 			.from = key,
 			.to = type == RECORD_REMOVING ? NULL : other,
 			.done = type == RECORD_MOVED,
+			.told = type == RECORD_MOVING,
+			.replaced = type == RECORD_MOVING ? 7 : 0,
+			.seen = type == RECORD_MOVING,
+			.size = 12345,
+			.mtime = { 1700000000, 999999999 },
 		},
 	};
 }
@@ -231,6 +237,13 @@ static inline void check_move(const struct record_move *got,
 	if (want->to)
 		ck_assert_str_eq(got->to, want->to);
 	ck_assert(got->done == want->done);
+	ck_assert(got->told == want->told);
+	ck_assert_uint_eq(got->replaced, want->replaced);
+	ck_assert(got->seen == want->seen);
+	if (!want->seen)
+		return;
+	ck_assert_uint_eq(got->size, want->size);
+	ck_assert_int_eq(timespec_compare(got->mtime, want->mtime), 0);
 }
 
 static inline void check_record(const struct record *got,

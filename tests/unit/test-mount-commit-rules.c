@@ -66,6 +66,159 @@ START_TEST(a_rewrite_keeps_what_is_pending_beside_what_is_stored)
 }
 END_TEST
 
+/* ---- FROM_CHECK, MOVED_BASE, RECOVERED_BASE ---- */
+
+/* Uploads do not begin: a rename waits for one that runs. */
+static void hold(void)
+{
+	publisher_pause(fs->publisher, true);
+}
+
+static void go(void)
+{
+	publisher_pause(fs->publisher, false);
+}
+
+/* Written and closed again, without truncating. */
+static void edit(const char *path, uint64_t offset, const char *text)
+{
+	struct call_handle handle;
+
+	ok(call_open(fs, path, O_RDWR, &handle));
+	ok(write_text(&handle, offset, text));
+	ok(call_close(&handle));
+}
+
+static void edited_and_held(void)
+{
+	memory_put(fs->store, "a", "0123456789");
+	hold();
+	edit("a", 0, "mine");
+}
+
+/* All of it, so that it can be read without its base. */
+static void replaced_and_held(void)
+{
+	memory_put(fs->store, "a", "0123456789");
+	hold();
+	ok(call_store(fs, "a", "mine"));
+}
+
+static void conflict_at(const char *path, const char *theirs, const char *ours)
+{
+	go();
+	door_set(&door.puts_shut, false);
+	ck_assert_uint_eq(drain(), 1);
+	memory_is(fs->store, path, theirs);
+	shows(path, ours);
+}
+
+static void others_write_a(void)
+{
+	memory_put(fs->store, "a", "theirs");
+}
+
+static void others_chmod_a(void)
+{
+	const struct store_attributes mode = { .mask = STORE_ATTR_MODE,
+					       .mode = 0600 };
+
+	ck_assert_int_eq(
+		store_set_attributes(fs->store, NULL, "a", &mode, NULL, NULL),
+		STORE_OK);
+}
+
+/* Between the look at the version and the move of it. */
+START_TEST(what_others_write_before_a_move_is_not_replaced)
+{
+	replaced_and_held();
+	door.moves_copy = _i % 2;
+	door.at_move = others_write_a;
+	ok(call_rename(fs, "a", "b", 0));
+	if (_i > 1)
+		restart(DISK_POWER_CUT, false);
+	conflict_at("b", "theirs", "mine");
+}
+END_TEST
+
+START_TEST(what_moves_unchanged_is_the_base_whatever_its_version)
+{
+	edited_and_held();
+	door.moves_copy = true;
+	door.at_move = others_chmod_a;
+	ok(call_rename(fs, "a", "b", 0));
+	go();
+	is_stored("b", "mine456789");
+	ck_assert(!memory_has_key(fs->store, "a"));
+}
+END_TEST
+
+START_TEST(a_move_and_the_new_base_are_one_record)
+{
+	uint64_t frames;
+
+	edited_and_held();
+	memory_put(fs->store, "b", "other");
+	edit("b", 0, "OTHER");
+	door.moves_copy = true;
+	frames = journal_position(fs->commit->journal);
+	ok(call_rename(fs, "a", "b", 0));
+	/* What is going to happen, and what has. */
+	ck_assert_uint_eq(journal_position(fs->commit->journal) - frames, 2);
+	restart(_i, true);
+	shows("b", "mine456789");
+	shows_none("a");
+	is_stored("b", "mine456789");
+	ck_assert(!memory_has_key(fs->store, "a"));
+}
+END_TEST
+
+static void others_write_b(void)
+{
+	memory_put(fs->store, "b", "theirs");
+}
+
+/* The move is all there is of it: nothing tells what came of it. */
+START_TEST(what_others_write_after_a_move_is_not_taken_for_it)
+{
+	replaced_and_held();
+	door.moves_copy = _i;
+	ok(call_rename(fs, "a", "b", 0));
+	others_write_b();
+	restart(DISK_POWER_CUT, false);
+	conflict_at("b", "theirs", "mine");
+}
+END_TEST
+
+/* The question is left to recovery, which must not end what was moved. */
+START_TEST(a_move_that_cannot_be_flushed_loses_nothing)
+{
+	edited_and_held();
+	door.sync_fails = STORE_UNAVAILABLE;
+	ok(call_rename(fs, "a", "b", 0));
+	edit("b", 4, "_more_");
+	restart(_i, true);
+	shows("b", "mine_more_");
+	shows_none("a");
+	is_stored("b", "mine_more_");
+}
+END_TEST
+
+START_TEST(what_others_write_before_a_chmod_is_not_replaced)
+{
+	struct call_handle handle;
+
+	memory_put(fs->store, "a", "0123456789");
+	ok(call_open(fs, "a", O_RDWR, &handle));
+	hold();
+	door.at_attributes = others_write_a;
+	ok(call_chmod(fs, "a", 0600));
+	ok(write_text(&handle, 0, "mine567890"));
+	ok(call_close(&handle));
+	conflict_at("a", "theirs", "mine567890");
+}
+END_TEST
+
 static TCase *new_case(const char *name)
 {
 	TCase *tests = tcase_create(name);
@@ -87,9 +240,28 @@ static TCase *rewrite_cases(void)
 	return tests;
 }
 
+static TCase *move_cases(void)
+{
+	TCase *tests = new_case("moves");
+
+	tcase_add_loop_test(
+		tests, what_others_write_before_a_move_is_not_replaced, 0, 4);
+	tcase_add_test(tests,
+		       what_moves_unchanged_is_the_base_whatever_its_version);
+	tcase_add_loop_test(tests, a_move_and_the_new_base_are_one_record, 0,
+			    DISK_ENDS);
+	tcase_add_loop_test(tests,
+			    what_others_write_after_a_move_is_not_taken_for_it,
+			    0, 2);
+	tcase_add_loop_test(tests, a_move_that_cannot_be_flushed_loses_nothing,
+			    0, DISK_ENDS);
+	tcase_add_test(tests, what_others_write_before_a_chmod_is_not_replaced);
+	return tests;
+}
+
 int main(void)
 {
-	TCase *cases[] = { rewrite_cases(), NULL };
+	TCase *cases[] = { rewrite_cases(), move_cases(), NULL };
 
 	return unit_run_cases("mount commit rules", cases);
 }

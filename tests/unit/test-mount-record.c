@@ -10,6 +10,24 @@
 #include "tests/unit/seed.h"
 #include "tests/unit/unit.h"
 
+START_TEST(a_move_told_by_an_older_version_is_read)
+{
+	struct record record = some_move(RECORD_MOVING), got;
+	size_t at = 0;
+	int code = STORE_OK;
+
+	record.move.told = false;
+	record.move.replaced = 0;
+	record.move.seen = false;
+	record_encode(&frame, &record);
+	ck_assert_int_eq(frame.failed, STORE_OK);
+	ck_assert(record_decode(frame.data, frame.length, &at, &got, &code,
+				&error));
+	check_record(&got, &record);
+	record_release(&got);
+}
+END_TEST
+
 START_TEST(every_field_of_every_record_comes_back)
 {
 	struct record record = sample(_i);
@@ -242,6 +260,7 @@ int main(void)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_loop_test(tests, every_field_of_every_record_comes_back, 0,
 			    SAMPLES);
+	tcase_add_test(tests, a_move_told_by_an_older_version_is_read);
 	tcase_add_test(tests, every_state_and_code_comes_back);
 	tcase_add_test(tests, every_flag_stands_for_itself);
 	tcase_add_test(tests, attributes_outside_of_the_mask_do_not_matter);
