@@ -11,34 +11,39 @@
 
 #include "src/base/clock.h"
 
-bool answer_is_ours(struct fs *fs, struct store_context *context,
-		    const char *key, const struct answer_sent *sent,
-		    struct store_info *info)
+enum answer answer_of(struct fs *fs, struct store_context *context,
+		      const char *key, const struct answer_sent *sent,
+		      struct store_info *info)
 {
+	const size_t same = STORE_PUBLISH_SIZE - 4;
 	struct store_details details;
-	bool ours;
+	bool ours, last = false;
 
 	if (store_stat_details(fs->store, context, key, info, &details, NULL))
-		return false;
-	if (fs_can(fs, STORE_CAP_PUBLISH_ID))
+		return ANSWER_NOT_OURS;
+	if (fs_can(fs, STORE_CAP_PUBLISH_ID)) {
 		ours = details.has_publish &&
-		       !memcmp(details.publish, sent->publish,
-			       STORE_PUBLISH_SIZE - 4);
-	else
+		       !memcmp(details.publish, sent->publish, same);
+		last = ours &&
+		       !memcmp(details.publish + same, sent->publish + same, 4);
+	} else {
 		ours = sent->last.pending && info->size == sent->last.size &&
 		       (info->attributes.mask & STORE_ATTR_MTIME) &&
 		       !timespec_compare(info->attributes.mtime,
 					 sent->last.mtime);
+	}
 	store_details_release(&details);
-	return ours;
+	if (last)
+		return ANSWER_THE_LAST;
+	return ours ? ANSWER_OURS : ANSWER_NOT_OURS;
 }
 
-/* It has arrived: what is staged goes over it. */
-static void take_arrived(struct file *file, const struct store_info *info)
+/* What is staged goes over it. */
+static void take_base_locked(struct file *file, const struct store_info *info)
+	REQUIRES(file->lock)
 {
 	struct tree *tree = &file->fs->tree;
 
-	lock_take(&file->lock);
 	file->base_exists = true;
 	file->base = info->version;
 	file->epoch++;
@@ -46,6 +51,43 @@ static void take_arrived(struct file *file, const struct store_info *info)
 	lock_take(&tree->lock);
 	file->node->flags &= (uint8_t)~NODE_UNPUBLISHED;
 	lock_drop(&tree->lock);
+}
+
+/* Is what was acknowledged last all there is of it? */
+static bool has_nothing_newer_locked(const struct file *file)
+	REQUIRES(file->lock)
+{
+	return file->dirty && file->note.acknowledged &&
+	       file->note.change == file->change;
+}
+
+/* It has all of it.  The journal is told before the bytes go. */
+static void settle_locked(struct file *file, const struct store_info *info)
+	REQUIRES(file->lock)
+{
+	struct tree *tree = &file->fs->tree;
+
+	file->failures = 0;
+	file->force = false;
+	file->detached_error = false;
+	file->last_code = STORE_OK;
+	file->attributes = 0;
+	file_drop_xattrs_locked(file);
+	file_clean_locked(file);
+	file_rebase_locked(file, info);
+	lock_take(&tree->lock);
+	node_refresh(tree, file->node, info);
+	lock_drop(&tree->lock);
+	condition_broadcast(&file->changed);
+}
+
+static void take_arrived(struct file *file, const struct store_info *info,
+			 enum answer answer)
+{
+	lock_take(&file->lock);
+	take_base_locked(file, info);
+	if (answer == ANSWER_THE_LAST && has_nothing_newer_locked(file))
+		settle_locked(file, info);
 	lock_drop(&file->lock);
 }
 
@@ -53,6 +95,7 @@ void answer_look(struct op *op, struct file *file, const char *key)
 {
 	struct answer_sent sent;
 	struct store_info info;
+	enum answer answer;
 	bool unpublished;
 
 	if (!file)
@@ -64,7 +107,33 @@ void answer_look(struct op *op, struct file *file, const char *key)
 	unpublished = file->node->flags & NODE_UNPUBLISHED;
 	lock_drop(&op->fs->tree.lock);
 	lock_drop(&file->lock);
-	if (unpublished && sent.last.pending &&
-	    answer_is_ours(op->fs, &op->context, key, &sent, &info))
-		take_arrived(file, &info);
+	if (!unpublished || !sent.last.pending)
+		return;
+	answer = answer_of(op->fs, &op->context, key, &sent, &info);
+	if (answer != ANSWER_NOT_OURS)
+		take_arrived(file, &info, answer);
+}
+
+void answer_inherit(struct file *file, struct file *replaced)
+{
+	struct answer_sent sent;
+	uint64_t generation;
+
+	if (!replaced || replaced == file)
+		return;
+	lock_take(&replaced->lock);
+	sent.last = replaced->unanswered;
+	memcpy(sent.publish, replaced->publish, sizeof(sent.publish));
+	generation = replaced->note.generation;
+	lock_drop(&replaced->lock);
+	if (!sent.last.pending)
+		return;
+	lock_take(&file->lock);
+	file->unanswered = sent.last;
+	memcpy(file->publish, sent.publish, sizeof(file->publish));
+	/* None of both has sent this number. */
+	if (file->note.generation < generation)
+		file->note.generation = generation;
+	file->note.generation++;
+	lock_drop(&file->lock);
 }

@@ -13,19 +13,32 @@ struct answer_sent {
 	uint8_t publish[STORE_PUBLISH_SIZE];
 };
 
+enum answer {
+	ANSWER_NOT_OURS,
+	ANSWER_OURS,	/* some generation since the base */
+	ANSWER_THE_LAST /* the one that sent.publish names */
+};
+
 /*
  * Does the store have a version under this key that was sent so?  The id of
  * the put tells; a store that keeps none leaves size and the nanoseconds of
  * our own last write.  `info` is that version's.
  */
-bool answer_is_ours(struct fs *fs, struct store_context *context,
-		    const char *key, const struct answer_sent *sent,
-		    struct store_info *info);
+enum answer answer_of(struct fs *fs, struct store_context *context,
+		      const char *key, const struct answer_sent *sent,
+		      struct store_info *info);
 /*
  * The same for a file that counts as not in the store, before its name
  * changes: if a put has arrived after all, the file is in the store from now
- * on.  To be called with an exclusive pass.
+ * on, and stored if there is nothing newer.  To be called with an exclusive
+ * pass.
  */
 void answer_look(struct op *op, struct file *file, const char *key);
+
+/*
+ * `file` takes the name of `replaced` in memory only: a put of that one may
+ * still arrive there, and is ours then.
+ */
+void answer_inherit(struct file *file, struct file *replaced);
 
 #endif

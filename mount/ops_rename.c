@@ -237,6 +237,7 @@ static int rename_unpublished(struct op *op, struct renaming *renaming)
 		code = retarget(op, renaming);
 	if (code)
 		return code;
+	answer_inherit(file, renaming->target.file);
 	replaced = renaming->target.node == renaming->source.node
 			   ? 0
 			   : commit_take_id(renaming->target.file);

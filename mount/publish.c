@@ -145,6 +145,8 @@ static int freeze_locked(struct attempt *attempt, struct file *file)
 	attempt->generation = file->note.generation;
 	attempt->position = file->note.acknowledged ? file->note.position : 0;
 	code = freeze_content_locked(attempt, file);
+	attempt->exact = file->note.acknowledged &&
+			 file->running_change == file->note.change;
 	if (!code && attempt->created)
 		code = freeze_xattrs(attempt);
 	if (!code)

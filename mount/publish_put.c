@@ -157,12 +157,16 @@ static bool answer_was_lost(struct attempt *attempt, bool *stored)
 {
 	struct answer_sent sent = { .last = attempt->unanswered };
 	struct store_info info;
+	enum answer answer;
 
 	memcpy(sent.publish, attempt->publish, sizeof(sent.publish));
-	if (!answer_is_ours(attempt->fs, &attempt->context, attempt->key, &sent,
-			    &info))
+	answer = answer_of(attempt->fs, &attempt->context, attempt->key, &sent,
+			   &info);
+	if (answer == ANSWER_NOT_OURS)
 		return false;
-	*stored = is_as_sent(attempt, &info);
+	/* Stores may keep times less exactly than they are sent. */
+	*stored = is_as_sent(attempt, &info) ||
+		  (answer == ANSWER_THE_LAST && attempt->exact);
 	if (*stored)
 		attempt->info = info;
 	attempt->base_exists = true;

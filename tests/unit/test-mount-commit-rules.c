@@ -219,6 +219,114 @@ START_TEST(what_others_write_before_a_chmod_is_not_replaced)
 }
 END_TEST
 
+/* ---- SETTLED_LOOK, INHERIT ---- */
+
+static void wait_failed(struct call_handle *handle)
+{
+	mount_wait_attempts(file_of(handle), 1);
+	hold();
+}
+
+/* Created and closed, stored, and nobody has heard of it. */
+static void arrived_unanswered(struct call_handle *handle)
+{
+	mount_faults(mount, "put-after error=UNAVAILABLE times=1\n");
+	ok(call_create(fs, "a", handle));
+	ok(write_text(handle, 0, "hello"));
+	ok(call_fsync(handle));
+	wait_failed(handle);
+	ck_assert_int_eq(stored_puts(), 1);
+}
+
+START_TEST(what_has_arrived_is_not_sent_again_under_a_new_name)
+{
+	struct call_handle handle;
+
+	arrived_unanswered(&handle);
+	ok(call_rename(fs, "a", "b", 0));
+	if (_i) {
+		ok(write_text(&handle, 5, ", world"));
+		ok(call_fsync(&handle));
+	}
+	ok(call_close(&handle));
+	go();
+	is_stored("b", _i ? "hello, world" : "hello");
+	ck_assert_int_eq(stored_puts(), 1 + _i);
+	ck_assert(!memory_has_key(fs->store, "a"));
+	flusher_round();
+	ck_assert_int_eq(area_count(&mount->area, "data-"), 0);
+	restart(DISK_POWER_CUT, false);
+	ck_assert_uint_eq(fs->counters.dirty_files, 0);
+	shows("b", _i ? "hello, world" : "hello");
+}
+END_TEST
+
+/* The earlier generation has arrived: the newer one goes over it. */
+START_TEST(what_is_newer_than_what_has_arrived_is_sent)
+{
+	struct call_handle handle;
+
+	arrived_unanswered(&handle);
+	ok(write_text(&handle, 0, "HELLO"));
+	/* It is told once that an upload failed. */
+	ck_assert_int_eq(call_fsync(&handle), EIO);
+	if (_i)
+		ok(call_fsync(&handle));
+	ok(call_rename(fs, "a", "b", 0));
+	ok(call_close(&handle));
+	go();
+	is_stored("b", "HELLO");
+	ck_assert(!memory_has_key(fs->store, "a"));
+}
+END_TEST
+
+/* As the network delivers it: on the condition it was sent with. */
+static void arrive_late(const char *key, const struct store_version *base,
+			const uint8_t *publish)
+{
+	struct store_write_options options = {
+		.precondition = { .condition = STORE_IF_VERSION,
+				  .version = *base },
+		.publish = publish,
+	};
+	struct store_memory_source source;
+
+	ck_assert_int_eq(
+		store_write(fs->store, NULL, key,
+			    store_memory_source_init(&source, "late", 4),
+			    &options, NULL, NULL),
+		STORE_OK);
+}
+
+START_TEST(a_late_put_of_what_was_replaced_is_ours)
+{
+	uint8_t publish[STORE_PUBLISH_SIZE];
+	struct call_handle handle;
+	struct store_info info;
+
+	memory_put(fs->store, "a", "base");
+	ck_assert_int_eq(store_stat(fs->store, NULL, "a", &info, NULL),
+			 STORE_OK);
+	mount_faults(mount, "put error=UNAVAILABLE times=1\n");
+	ok(call_open(fs, "a", O_RDWR | O_TRUNC, &handle));
+	ok(write_text(&handle, 0, "late"));
+	ok(call_fsync(&handle));
+	wait_failed(&handle);
+	memcpy(publish, file_of(&handle)->publish, sizeof(publish));
+	ck_assert_int_eq(call_close(&handle), EIO);
+	ok(call_store(fs, "t", "new"));
+	ok(call_rename(fs, "t", "a", 0));
+	arrive_late("a", &info.version, publish);
+	if (_i) {
+		ok(call_fsyncdir(fs, ""));
+		restart(_i - 1, false);
+	}
+	go();
+	is_stored("a", "new");
+	ck_assert(!memory_has_key(fs->store, "t"));
+}
+END_TEST
+
 static TCase *new_case(const char *name)
 {
 	TCase *tests = tcase_create(name);
@@ -259,9 +367,24 @@ static TCase *move_cases(void)
 	return tests;
 }
 
+static TCase *answer_cases(void)
+{
+	TCase *tests = new_case("answers");
+
+	tcase_add_loop_test(tests,
+			    what_has_arrived_is_not_sent_again_under_a_new_name,
+			    0, 2);
+	tcase_add_loop_test(tests, what_is_newer_than_what_has_arrived_is_sent,
+			    0, 2);
+	tcase_add_loop_test(tests, a_late_put_of_what_was_replaced_is_ours, 0,
+			    1 + DISK_ENDS);
+	return tests;
+}
+
 int main(void)
 {
-	TCase *cases[] = { rewrite_cases(), move_cases(), NULL };
+	TCase *cases[] = { rewrite_cases(), move_cases(), answer_cases(),
+			   NULL };
 
 	return unit_run_cases("mount commit rules", cases);
 }
