@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "src/base/cleanup.h"
+#include "src/base/text.h"
 
 extern char **environ;
 
@@ -31,24 +32,6 @@ struct mounted {
 	dev_t device;
 	bool ours;
 };
-
-/* "\040" and friends, in place. */
-static void unescape(char *text)
-{
-	char *to = text;
-
-	for (const char *from = text; *from; to++) {
-		unsigned int code;
-
-		if (*from == '\\' && sscanf(from + 1, "%3o", &code) == 1) {
-			*to = (char)code;
-			from += 4;
-		} else {
-			*to = *from++;
-		}
-	}
-	*to = '\0';
-}
 
 /* One line of mountinfo, if it is of `path`. */
 static bool mountinfo_line(char *line, const char *path, struct mounted *out)
@@ -61,7 +44,7 @@ static bool mountinfo_line(char *line, const char *path, struct mounted *out)
 	if (!type || sscanf(line, "%*d %*d %u:%u %*s %ms", &major_number,
 			    &minor_number, &point) != 3)
 		return false;
-	unescape(point);
+	text_unescape_octal(point);
 	same = !strcmp(point, path);
 	free(point);
 	if (!same)

@@ -16,6 +16,7 @@
 
 #include "src/base/buf.h"
 #include "src/base/secret.h"
+#include "src/base/text.h"
 
 enum { URL_MAX = 64 * 1024, PORT_MAX = 65535 };
 
@@ -46,15 +47,6 @@ bool store_url_is(const char *text)
 	return scheme_length(text) > 0;
 }
 
-static int hex_digit(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	if (is_letter(c) && (c | 0x20) <= 'f')
-		return (c | 0x20) - 'a' + 10;
-	return -1;
-}
-
 int store_url_decode(const char *text, size_t length, const char *what,
 		     char **decoded, struct store_error *error)
 {
@@ -72,8 +64,8 @@ int store_url_decode(const char *text, size_t length, const char *what,
 			out[used++] = text[i];
 			continue;
 		}
-		high = i + 1 < length ? hex_digit(text[i + 1]) : -1;
-		low = i + 2 < length ? hex_digit(text[i + 2]) : -1;
+		high = i + 1 < length ? text_hex_digit(text[i + 1]) : -1;
+		low = i + 2 < length ? text_hex_digit(text[i + 2]) : -1;
 		zero = high == 0 && low == 0;
 		if (high < 0 || low < 0 || zero) {
 			secret_wipe(out, used);

@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "src/base/buf.h"
+#include "src/base/text.h"
 
 enum { NAME_MAX_LENGTH = 64 };
 
@@ -88,17 +89,6 @@ static bool password_span(const char *url, const char **start, const char **end)
 	return *end > *start;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Is the name in front of '=' a secret's, also when percent-encoded? */
 static bool secret_parameter(const char *text, size_t length)
 {
@@ -107,10 +97,10 @@ static bool secret_parameter(const char *text, size_t length)
 
 	for (size_t i = 0; i < length && used < NAME_MAX_LENGTH; i++) {
 		if (text[i] == '%' && i + 2 < length &&
-		    hex_digit(text[i + 1]) >= 0 &&
-		    hex_digit(text[i + 2]) >= 0) {
-			name[used++] = (char)(hex_digit(text[i + 1]) * 16 +
-					      hex_digit(text[i + 2]));
+		    text_hex_digit(text[i + 1]) >= 0 &&
+		    text_hex_digit(text[i + 2]) >= 0) {
+			name[used++] = (char)(text_hex_digit(text[i + 1]) * 16 +
+					      text_hex_digit(text[i + 2]));
 			i += 2;
 		} else {
 			name[used++] = text[i];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Text in messages: what a user typed, made safe to print, and the name the
- * user may have meant.
+ * user may have meant; and escapes in text that is read.
  */
 #ifndef STOREFS_BASE_TEXT_H
 #define STOREFS_BASE_TEXT_H
@@ -35,6 +35,11 @@ void text_nearest_try(struct text_nearest *nearest, const char *candidate);
 /* As above, but what is found is `meant` (the name behind an alias). */
 void text_nearest_try_alias(struct text_nearest *nearest, const char *candidate,
 			    const char *meant);
+
+/* 0 to 15, or -1. */
+int text_hex_digit(char c);
+/* "\040" and friends, as in mountinfo and fstab, undone in place. */
+void text_unescape_octal(char *text);
 
 /* Edit distance as above; more than 64 bytes count as infinitely far. */
 int text_distance(const char *a, const char *b);

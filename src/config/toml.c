@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "src/config/toml.h"
+#include "src/base/text.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,15 +19,12 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
+/* What is no digit at all is none of any base. */
 static int digit_value(char c)
 {
-	if (is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return 16;
+	int value = text_hex_digit(c);
+
+	return value < 0 ? 16 : value;
 }
 
 static void skip_blanks(const char **text)

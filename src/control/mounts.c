@@ -18,30 +18,12 @@
 
 #include "src/base/buf.h"
 #include "src/base/clock.h"
+#include "src/base/text.h"
 
 #define MOUNT_TYPE "fuse.storefs"
 #define MOUNT_CONTROL "user.storefs.control"
 /* An answer is less than PIPE_BUF, so that it is written whole. */
 #define MOUNT_PATH_MAX 4000
-
-/* The octal escapes of mountinfo, undone in place. */
-static void mount_unescape(char *text)
-{
-	char *out = text;
-
-	while (*text) {
-		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' &&
-		    text[2] >= '0' && text[2] <= '7' && text[3] >= '0' &&
-		    text[3] <= '7') {
-			*out++ = (char)((text[1] - '0') * 64 +
-					(text[2] - '0') * 8 + text[3] - '0');
-			text += 4;
-		} else {
-			*out++ = *text++;
-		}
-	}
-	*out = '\0';
-}
 
 /* The next word of *at, cut off in place; NULL at the end. */
 static char *mount_word(char **at)
@@ -95,8 +77,8 @@ static int mount_list_add(struct mount_list *list,
 		free(entry.target);
 		return STORE_NO_MEMORY;
 	}
-	mount_unescape(entry.source);
-	mount_unescape(entry.target);
+	text_unescape_octal(entry.source);
+	text_unescape_octal(entry.target);
 	list->entries[list->count++] = entry;
 	return STORE_OK;
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "src/base/buf.h"
+#include "src/base/text.h"
 #include "src/ctl/ctl.h"
 
 #define CHECK_LINE_MAX 65536
@@ -207,25 +208,6 @@ static void check_mount(struct check *check, char **fields)
 	}
 }
 
-/* fstab's \040 and friends, in place. */
-static void check_unescape(char *text)
-{
-	char *out = text;
-
-	while (*text) {
-		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' &&
-		    text[2] >= '0' && text[2] <= '7' && text[3] >= '0' &&
-		    text[3] <= '7') {
-			*out++ = (char)((text[1] - '0') * 64 +
-					(text[2] - '0') * 8 + text[3] - '0');
-			text += 4;
-		} else {
-			*out++ = *text++;
-		}
-	}
-	*out = '\0';
-}
-
 /* Split in place; returns the number of fields found. */
 static int check_fields(char *line, char *fields[FIELDS])
 {
@@ -264,7 +246,7 @@ static void check_line(struct check *check, char *line)
 	if (count == FIELD_OPTIONS)
 		fields[FIELD_OPTIONS] = none;
 	for (i = 0; i < FIELDS; i++)
-		check_unescape(fields[i]);
+		text_unescape_octal(fields[i]);
 	if (fields[FIELD_TARGET][0] != '/')
 		check_fail(check, STORE_INVALID,
 			   "the mount point is no absolute path");

@@ -15,6 +15,7 @@
 
 #include "src/base/buf.h"
 #include "src/base/secret.h"
+#include "src/base/text.h"
 #include "src/config/find.h"
 #include "src/key.h"
 
@@ -78,17 +79,6 @@ static size_t place_name_length(const char *text)
 	return text[length] == ':' ? length : 0;
 }
 
-static int place_hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static int place_decode(const char *text, size_t length, struct buf *out,
 			struct store_error *error)
 {
@@ -103,8 +93,8 @@ static int place_decode(const char *text, size_t length, struct buf *out,
 			continue;
 		}
 		if (i + 2 < length) {
-			high = place_hex(text[i + 1]);
-			low = place_hex(text[i + 2]);
+			high = text_hex_digit(text[i + 1]);
+			low = text_hex_digit(text[i + 2]);
 		}
 		if (high < 0 || low < 0)
 			return store_error_set(
