@@ -21,6 +21,7 @@
 
 #include "mount/staging.h"
 #include "src/base/cleanup.h"
+#include "src/base/fdio.h"
 
 struct content_source {
 	struct store_source source;
@@ -38,24 +39,6 @@ struct content {
 
 /* ---- layers ---- */
 
-static int write_all(int fd, const char *data, size_t length, uint64_t offset,
-		     struct store_error *error)
-{
-	while (length) {
-		ssize_t done = pwrite(fd, data, length, (off_t)offset);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return store_error_errno(error, errno,
-						 "memory for staged bytes");
-		data += done;
-		offset += (uint64_t)done;
-		length -= (size_t)done;
-	}
-	return STORE_OK;
-}
-
 /* Bytes of the journal itself get a file in memory. */
 static int open_inline(struct staging_layer *layer,
 		       const struct record_layer *record,
@@ -72,7 +55,9 @@ static int open_inline(struct staging_layer *layer,
 		const struct span *span = &record->present.spans[i];
 		size_t length = (size_t)(span->end - span->start);
 
-		code = write_all(layer->fd, data, length, span->start, error);
+		if (fd_write_at(layer->fd, data, length, span->start))
+			code = store_error_errno(error, errno,
+						 "memory for staged bytes");
 		data += length;
 	}
 	return code;

@@ -16,6 +16,7 @@
 
 #include "src/base/cleanup.h"
 #include "src/base/crypto.h"
+#include "src/base/fdio.h"
 #include "src/base/step.h"
 
 enum { ZEROS_SIZE = 64 << 10, BLOCK_SIZE = 4096 };
@@ -27,18 +28,7 @@ static const char new_name[] = "journal.new";
 static int write_at(int fd, const unsigned char *bytes, size_t length,
 		    uint64_t offset)
 {
-	while (length) {
-		ssize_t done = pwrite(fd, bytes, length, (off_t)offset);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return errno;
-		bytes += done;
-		offset += (uint64_t)done;
-		length -= (size_t)done;
-	}
-	return 0;
+	return fd_write_at(fd, bytes, length, offset) ? errno : 0;
 }
 
 static int write_zeros(int fd, uint64_t from, uint64_t to)

@@ -18,6 +18,7 @@
 
 #include "mount/pending.h"
 #include "src/base/cleanup.h"
+#include "src/base/fdio.h"
 
 enum { COPY_CHUNK = 1 << 20 };
 /* Left for a new journal, and for what is kept of a damaged one. */
@@ -407,43 +408,20 @@ static int layer_reserve(struct staging_layer *layer, struct store_error *error)
 static int write_all(int fd, const void *data, uint64_t offset, size_t length,
 		     struct store_error *error)
 {
-	const char *bytes = data;
-
-	while (length) {
-		ssize_t done = pwrite(fd, bytes, length, (off_t)offset);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return store_error_errno(error, errno, "staging file");
-		bytes += done;
-		offset += (uint64_t)done;
-		length -= (size_t)done;
-	}
-	return STORE_OK;
+	return fd_write_at(fd, data, length, offset)
+		       ? store_error_errno(error, errno, "staging file")
+		       : STORE_OK;
 }
 
 /* Zeros to the end where the file is shorter. */
 static int read_all(int fd, void *data, uint64_t offset, size_t length,
 		    struct store_error *error)
 {
-	char *bytes = data;
+	ssize_t got = fd_read_at(fd, data, length, offset);
 
-	while (length) {
-		ssize_t done = pread(fd, bytes, length, (off_t)offset);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return store_error_errno(error, errno, "staging file");
-		if (done == 0) {
-			memset(bytes, 0, length);
-			break;
-		}
-		bytes += done;
-		offset += (uint64_t)done;
-		length -= (size_t)done;
-	}
+	if (got < 0)
+		return store_error_errno(error, errno, "staging file");
+	memset((char *)data + got, 0, length - (size_t)got);
 	return STORE_OK;
 }
 

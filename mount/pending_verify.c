@@ -14,28 +14,18 @@
 
 #include "src/base/checksum.h"
 #include "src/base/cleanup.h"
+#include "src/base/fdio.h"
 
 enum { VERIFY_CHUNK = 16384 };
 
 /* Fills the buffer; CORRUPT when the file ends before. */
 static int read_exactly(int fd, void *data, uint64_t offset, size_t length)
 {
-	char *bytes = data;
+	ssize_t got = fd_read_at(fd, data, length, offset);
 
-	while (length) {
-		ssize_t done = pread(fd, bytes, length, (off_t)offset);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return store_error_errno(NULL, errno, "data file");
-		if (done == 0)
-			return STORE_CORRUPT;
-		bytes += done;
-		offset += (uint64_t)done;
-		length -= (size_t)done;
-	}
-	return STORE_OK;
+	if (got < 0)
+		return store_error_errno(NULL, errno, "data file");
+	return (size_t)got == length ? STORE_OK : STORE_CORRUPT;
 }
 
 static int add_span(struct checksum *sum, int fd, struct span span)

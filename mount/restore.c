@@ -16,6 +16,7 @@
 #include "mount/commit.h"
 #include "mount/publish.h"
 #include "src/base/clock.h"
+#include "src/base/fdio.h"
 #include "src/base/log.h"
 
 struct restoring {
@@ -163,10 +164,8 @@ static int write_inline(const struct staging_layer *layer,
 		const struct span *span = &record->present.spans[i];
 		size_t length = (size_t)(span->end - span->start);
 
-		if (pwrite(layer->fd, data, length, (off_t)span->start) !=
-		    (ssize_t)length)
-			return store_error_errno(error, errno ? errno : ENOSPC,
-						 "staging file");
+		if (fd_write_at(layer->fd, data, length, span->start))
+			return store_error_errno(error, errno, "staging file");
 		data += length;
 	}
 	return STORE_OK;

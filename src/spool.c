@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "src/base/cleanup.h"
+#include "src/base/fdio.h"
 
 struct spool {
 	int fd; /* -1 while all is in memory */
@@ -91,18 +92,8 @@ static int open_nameless(const char *folder)
 static int write_file(int fd, const unsigned char *data, size_t length,
 		      uint64_t offset, struct store_error *error)
 {
-	while (length) {
-		ssize_t done = pwrite(fd, data, length, (off_t)offset);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return spool_error(error, errno);
-		data += done;
-		offset += (uint64_t)done;
-		length -= (size_t)done;
-	}
-	return STORE_OK;
+	return fd_write_at(fd, data, length, offset) ? spool_error(error, errno)
+						     : STORE_OK;
 }
 
 /* From memory to a file. */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "src/base/cleanup.h"
+#include "src/base/fdio.h"
 
 enum {
 	KERNEL_CHUNK = 8 << 20, /* copied by the kernel in one step */
@@ -34,43 +35,6 @@ enum {
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
-}
-
-int local_pwrite_all(int fd, const void *data, size_t length, uint64_t offset)
-{
-	const char *at = data;
-
-	while (length) {
-		ssize_t put = pwrite(fd, at, length, (off_t)offset);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put < 0)
-			return -1;
-		at += put;
-		offset += (uint64_t)put;
-		length -= (size_t)put;
-	}
-	return 0;
-}
-
-ssize_t local_pread_all(int fd, void *data, size_t length, uint64_t offset)
-{
-	size_t done = 0;
-
-	while (done < length) {
-		ssize_t got = pread(fd, (char *)data + done, length - done,
-				    (off_t)(offset + done));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		done += (size_t)got;
-	}
-	return (ssize_t)done;
 }
 
 void local_next_data(int fd, uint64_t offset, uint64_t end,
@@ -118,7 +82,7 @@ static void flush_behind(int fd, uint64_t before, uint64_t after)
 
 int local_append(int fd, const void *data, size_t length, uint64_t offset)
 {
-	if (local_pwrite_all(fd, data, length, offset))
+	if (fd_write_at(fd, data, length, offset))
 		return -1;
 	flush_behind(fd, offset, offset + length);
 	return 0;
@@ -173,8 +137,8 @@ static ssize_t copy_step(const struct local_copy *copy, uint64_t offset,
 	room = malloc((size_t)length);
 	if (!room)
 		return -1;
-	got = local_pread_all(copy->from, room, (size_t)length, offset);
-	if (got > 0 && local_pwrite_all(copy->to, room, (size_t)got, offset))
+	got = fd_read_at(copy->from, room, (size_t)length, offset);
+	if (got > 0 && fd_write_at(copy->to, room, (size_t)got, offset))
 		return -1;
 	return got;
 }
@@ -222,7 +186,7 @@ static int write_zeros(int fd, uint64_t offset, uint64_t length)
 	while (length) {
 		size_t step = (size_t)smaller(length, LOCAL_CHUNK);
 
-		if (local_pwrite_all(fd, zeros, step, offset))
+		if (fd_write_at(fd, zeros, step, offset))
 			return -1;
 		offset += step;
 		length -= step;
@@ -300,7 +264,7 @@ static int pump(struct store_context *context, struct store_source *source,
 			code = source->read(source, at, data, step, error);
 		if (code)
 			return code;
-		if (local_pwrite_all(to, data, step, at))
+		if (fd_write_at(to, data, step, at))
 			return store_error_errno(error, errno, "write");
 		flush_behind(to, at, at + step);
 		at += step;

@@ -37,14 +37,8 @@ int local_write_range(const struct local *self, struct store_context *context,
 int local_write_version(const struct local *self, struct store_context *context,
 			const struct backend_put_request *request, int old,
 			int to, struct store_error *error) STORE_WARN_UNUSED;
-/* pwrite() all of it: -1 with errno. */
-int local_pwrite_all(int fd, const void *data, size_t length, uint64_t offset)
-	STORE_WARN_UNUSED;
-/* The same at the end of a long file that grows: the disk may begin. */
+/* fd_write_at() at the end of a long file that grows: the disk may begin. */
 int local_append(int fd, const void *data, size_t length, uint64_t offset)
-	STORE_WARN_UNUSED;
-/* pread() as much as there is: -1 with errno. */
-ssize_t local_pread_all(int fd, void *data, size_t length, uint64_t offset)
 	STORE_WARN_UNUSED;
 /*
  * The first stretch of data at or after `offset` and before `end`; length 0

@@ -27,6 +27,7 @@
 #include "backends/local/xattr.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
+#include "src/base/fdio.h"
 
 #define JOURNAL_FOLDER LOCAL_HIDDEN_PREFIX "journal"
 #define JOURNAL_KIND "inplace."
@@ -111,10 +112,10 @@ static int trailer_write(int fd, const struct trailer *trailer, const char *key)
 	unsigned char raw[TRAILER_SIZE];
 
 	trailer_encode(trailer, key, raw);
-	if (local_pwrite_all(fd, key, trailer->key_length, trailer->size))
+	if (fd_write_at(fd, key, trailer->key_length, trailer->size))
 		return -1;
-	return local_pwrite_all(fd, raw, sizeof(raw),
-				trailer->size + trailer->key_length);
+	return fd_write_at(fd, raw, sizeof(raw),
+			   trailer->size + trailer->key_length);
 }
 
 static bool trailer_decode(const unsigned char raw[TRAILER_SIZE],
@@ -149,10 +150,10 @@ static bool trailer_read(int fd, struct trailer *trailer,
 	if (fstat(fd, &st) || st.st_size < TRAILER_SIZE)
 		return false;
 	end = (uint64_t)st.st_size - TRAILER_SIZE;
-	if (local_pread_all(fd, raw, sizeof(raw), end) != TRAILER_SIZE ||
+	if (fd_read_at(fd, raw, sizeof(raw), end) != TRAILER_SIZE ||
 	    !trailer_decode(raw, trailer) ||
 	    trailer->size + trailer->key_length != end ||
-	    local_pread_all(fd, key, trailer->key_length, trailer->size) !=
+	    fd_read_at(fd, key, trailer->key_length, trailer->size) !=
 		    (ssize_t)trailer->key_length)
 		return false;
 	key[trailer->key_length] = '\0';

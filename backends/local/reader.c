@@ -19,6 +19,7 @@
 #include "backends/local/path.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
+#include "src/base/fdio.h"
 
 struct local_reader {
 	/* immutable */
@@ -215,8 +216,8 @@ static int read_chunks(struct local_reader *reader,
 
 		if (code)
 			return code;
-		read = local_pread_all(reader->fd, (char *)data + done, step,
-				       range->offset + done);
+		read = fd_read_at(reader->fd, (char *)data + done, step,
+				  range->offset + done);
 		if (read < 0)
 			return store_error_errno(error, errno, "read");
 		if ((size_t)read < step)
