@@ -11,6 +11,7 @@
 
 #include "src/base/clock.h"
 #include "src/base/log.h"
+#include "src/file_type.h"
 
 static void op_interrupted(fuse_req_t request, void *data)
 {
@@ -177,26 +178,6 @@ int op_check_name(struct op *op, const char *text)
 
 /* ---- attributes ---- */
 
-mode_t fs_type_bits(enum store_type type)
-{
-	switch (type) {
-	case STORE_TYPE_FOLDER:
-		return S_IFDIR;
-	case STORE_TYPE_SYMLINK:
-		return S_IFLNK;
-	case STORE_TYPE_FIFO:
-		return S_IFIFO;
-	case STORE_TYPE_SOCKET:
-		return S_IFSOCK;
-	case STORE_TYPE_CHAR:
-		return S_IFCHR;
-	case STORE_TYPE_BLOCK:
-		return S_IFBLK;
-	default:
-		return S_IFREG;
-	}
-}
-
 void fs_fill_stat(struct fs *fs, const struct node *node, struct stat *out)
 {
 	const struct mount_options *options = fs->options;
@@ -207,7 +188,7 @@ void fs_fill_stat(struct fs *fs, const struct node *node, struct stat *out)
 
 	memset(out, 0, sizeof(*out));
 	out->st_ino = (ino_t)node->number;
-	out->st_mode = fs_type_bits((enum store_type)node->type) | node->mode;
+	out->st_mode = file_type_bits((enum store_type)node->type) | node->mode;
 	if (node->type == STORE_TYPE_SYMLINK)
 		out->st_mode |= 0777;
 	else

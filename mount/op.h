@@ -55,8 +55,6 @@ void op_leave(struct op *op, struct gate_pass *pass);
 /* ENAMETOOLONG for components no store can hold. */
 int op_check_name(struct op *op, const char *text) STORE_WARN_UNUSED;
 
-/* S_IFREG and friends. */
-mode_t fs_type_bits(enum store_type type);
 /* Attributes as the options show them. */
 void fs_fill_stat(struct fs *fs, const struct node *node, struct stat *out);
 /*

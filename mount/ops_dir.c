@@ -20,6 +20,7 @@
 #include "mount/ops.h"
 #include "mount/publish.h"
 #include "src/base/clock.h"
+#include "src/file_type.h"
 
 enum {
 	PAGE_ENTRIES = 1024,
@@ -255,7 +256,7 @@ static void plain_entry(struct listing *listing,
 	const struct name *name;
 
 	*entry = (struct fuse_entry_param){ 0 };
-	entry->attr.st_mode = fs_type_bits(stored->info.type);
+	entry->attr.st_mode = file_type_bits(stored->info.type);
 	entry->attr.st_ino = (ino_t)stored->info.id;
 	lock_take(&fs->tree.lock);
 	name = tree_find_name(&fs->tree, listing->dir->node, stored->name);

@@ -17,6 +17,7 @@
 #include "mount/ops.h"
 #include "mount/publish.h"
 #include "src/base/clock.h"
+#include "src/file_type.h"
 
 /* ---- lookup ---- */
 
@@ -175,26 +176,6 @@ struct making {
 	const char *target;
 };
 
-static enum store_type mode_type(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFDIR:
-		return STORE_TYPE_FOLDER;
-	case S_IFLNK:
-		return STORE_TYPE_SYMLINK;
-	case S_IFIFO:
-		return STORE_TYPE_FIFO;
-	case S_IFSOCK:
-		return STORE_TYPE_SOCKET;
-	case S_IFCHR:
-		return STORE_TYPE_CHAR;
-	case S_IFBLK:
-		return STORE_TYPE_BLOCK;
-	default:
-		return STORE_TYPE_FILE;
-	}
-}
-
 static int make_in_store(struct op *op, const struct making *making,
 			 const char *key,
 			 const struct store_attributes *attributes,
@@ -207,7 +188,7 @@ static int make_in_store(struct op *op, const struct making *making,
 		.attributes = attributes,
 	};
 	struct store_node node = {
-		.type = mode_type(making->mode),
+		.type = file_type_of(making->mode),
 		.target = making->target,
 		.rdev = making->rdev,
 		.attributes = attributes,

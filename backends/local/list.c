@@ -29,6 +29,7 @@
 #include "backends/local/path.h"
 #include "backends/local/temporary.h"
 #include "src/base/cleanup.h"
+#include "src/file_type.h"
 
 enum { SCAN_ROOM = 32 * 1024 };
 
@@ -219,7 +220,7 @@ static bool info_of_dirent(const struct local_dirent *entry,
 	if (entry->type == DT_UNKNOWN)
 		return false;
 	*info = (struct store_info){
-		.type = local_type_of(DTTOIF(entry->type)),
+		.type = file_type_of(DTTOIF(entry->type)),
 		.links = 1,
 		.id = entry->ino,
 	};

@@ -19,6 +19,7 @@
 #include "backends/local/path.h"
 #include "backends/local/temporary.h"
 #include "src/base/cleanup.h"
+#include "src/file_type.h"
 
 /* ---- making ---- */
 
@@ -95,29 +96,13 @@ int local_make_dir(void *self, struct store_context *context, const char *key,
 	return make_end(self, key, &place, code);
 }
 
-static mode_t node_type(enum store_type type)
-{
-	switch (type) {
-	case STORE_TYPE_FIFO:
-		return S_IFIFO;
-	case STORE_TYPE_SOCKET:
-		return S_IFSOCK;
-	case STORE_TYPE_CHAR:
-		return S_IFCHR;
-	case STORE_TYPE_BLOCK:
-		return S_IFBLK;
-	default:
-		return S_IFREG;
-	}
-}
-
 static int make_one(const struct local_place *place,
 		    const struct backend_node_request *request)
 {
 	if (request->type == STORE_TYPE_SYMLINK)
 		return symlinkat(request->target, place->dir, place->name);
 	return mknodat(place->dir, place->name,
-		       node_type(request->type) |
+		       file_type_bits(request->type) |
 			       mode_of(request->attributes, 0666),
 		       (dev_t)request->rdev);
 }

@@ -23,6 +23,7 @@
 #include "backends/local/path.h"
 #include "backends/local/xattr.h"
 #include "src/base/clock.h"
+#include "src/file_type.h"
 
 /* ---- the kernel ---- */
 
@@ -197,26 +198,6 @@ void local_take_id(struct local *self, int fd, uint64_t id)
 
 /* ---- what a stat tells ---- */
 
-enum store_type local_type_of(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFDIR:
-		return STORE_TYPE_FOLDER;
-	case S_IFLNK:
-		return STORE_TYPE_SYMLINK;
-	case S_IFIFO:
-		return STORE_TYPE_FIFO;
-	case S_IFSOCK:
-		return STORE_TYPE_SOCKET;
-	case S_IFCHR:
-		return STORE_TYPE_CHAR;
-	case S_IFBLK:
-		return STORE_TYPE_BLOCK;
-	default:
-		return STORE_TYPE_FILE;
-	}
-}
-
 void local_version_of(const struct local *self, const struct local_stat *st,
 		      struct store_version *version)
 {
@@ -231,7 +212,7 @@ void local_info_of(const struct local *self, const struct local_stat *st,
 		   uint64_t id, struct store_info *info)
 {
 	*info = (struct store_info){
-		.type = local_type_of(st->mode),
+		.type = file_type_of(st->mode),
 		.links = st->links ? st->links : 1,
 		.size = S_ISDIR(st->mode) ? 0 : st->size,
 		.allocated = st->blocks * 512,

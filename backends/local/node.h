@@ -63,7 +63,6 @@ uint64_t local_id_at(struct local *self, int dir, const char *name,
 /* Let the file behind `fd` take over an id; does nothing where it cannot. */
 void local_take_id(struct local *self, int fd, uint64_t id);
 
-enum store_type local_type_of(mode_t mode);
 void local_version_of(const struct local *self, const struct local_stat *st,
 		      struct store_version *version);
 void local_info_of(const struct local *self, const struct local_stat *st,
