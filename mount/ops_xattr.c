@@ -412,71 +412,78 @@ static void pending_changed(struct file *file) NO_THREAD_SAFETY
 		commit_note_locked(file);
 }
 
-void fs_setxattr(fuse_req_t request, fuse_ino_t ino, const char *name,
-		 const char *value, size_t size, int flags)
+/* What a request does to a file that the store does not know. */
+static int change_pending(struct op *op, struct file *file,
+			  const struct store_xattr *xattr, int flags,
+			  bool remove) NO_THREAD_SAFETY
 {
-	struct store_xattr xattr = { .name = name,
-				     .value = value,
-				     .size = size };
+	struct file_xattr **link;
+
+	if (!remove)
+		return pending_set(op, file, xattr, flags);
+	link = pending_find(file, xattr->name);
+	if (!*link)
+		return no_such_attribute(op);
+	pending_drop(link);
+	return STORE_OK;
+}
+
+static int change_stored(struct op *op, struct node *node,
+			 const struct store_xattr *xattr, int flags,
+			 bool remove)
+{
 	char key[STORE_KEY_MAX + 1];
 	struct gate_pass pass;
-	struct node *node;
+	int code = op_enter(op, node, NULL, key, &pass);
+
+	if (!code && remove)
+		code = store_remove_xattr(op->fs->store, &op->context, key,
+					  xattr->name, &op->error);
+	else if (!code)
+		code = store_set_xattr(op->fs->store, &op->context, key, xattr,
+				       flags, &op->error);
+	op_leave(op, &pass);
+	if (!code)
+		node_forget_attributes(op, node);
+	return code;
+}
+
+static void change(fuse_req_t request, fuse_ino_t ino,
+		   const struct store_xattr *xattr, int flags, bool remove)
+{
 	struct file *file = NULL;
+	struct node *node;
 	struct op op;
 	int code;
 
 	op_begin(&op, request);
 	node = node_of(op.fs, ino);
-	code = check_writable(&op, name);
+	code = check_writable(&op, xattr->name);
 	if (!code)
 		code = pending_file_idle(&op, node, &file);
 	if (!code && file) {
-		code = pending_set(&op, file, &xattr, flags);
+		code = change_pending(&op, file, xattr, flags, remove);
 		pending_changed(file);
 		pending_done(file);
 	} else if (!code) {
-		code = op_enter(&op, node, NULL, key, &pass);
-		if (!code)
-			code = store_set_xattr(op.fs->store, &op.context, key,
-					       &xattr, flags, &op.error);
-		op_leave(&op, &pass);
-		if (!code)
-			node_forget_attributes(&op, node);
+		code = change_stored(&op, node, xattr, flags, remove);
 	}
 	op_error(&op, code);
 }
 
+void fs_setxattr(fuse_req_t request, fuse_ino_t ino, const char *name,
+		 const char *value, size_t size, int flags)
+{
+	const struct store_xattr xattr = { .name = name,
+					   .value = value,
+					   .size = size };
+
+	change(request, ino, &xattr, flags, false);
+}
+
 void fs_removexattr(fuse_req_t request, fuse_ino_t ino, const char *name)
 {
-	char key[STORE_KEY_MAX + 1];
-	struct gate_pass pass;
-	struct node *node;
-	struct file *file = NULL;
-	struct op op;
-	int code;
+	const struct store_xattr xattr = { .name = name };
 
-	op_begin(&op, request);
-	node = node_of(op.fs, ino);
-	code = check_writable(&op, name);
-	if (!code)
-		code = pending_file_idle(&op, node, &file);
-	if (!code && file) {
-		struct file_xattr **link = pending_find(file, name);
-
-		if (*link)
-			pending_drop(link);
-		else
-			code = no_such_attribute(&op);
-		pending_changed(file);
-		pending_done(file);
-	} else if (!code) {
-		code = op_enter(&op, node, NULL, key, &pass);
-		if (!code)
-			code = store_remove_xattr(op.fs->store, &op.context,
-						  key, name, &op.error);
-		op_leave(&op, &pass);
-		if (!code)
-			node_forget_attributes(&op, node);
-	}
-	op_error(&op, code);
+	change(request, ino, &xattr, 0, true);
 }
