@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Lost answers; see answer.h.  Called by publish.c before a conflict is
- * told, and by ops_*.c before a name changes; calls the store.
+ * Lost answers; see answer.h.  Called by publish_put.c before a
+ * conflict is told, and by ops_*.c before a name changes; calls the store.
  */
 #include "config.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Names for the loser of a conflict; see beside.h.  Called by publish.c.
+ * Names for the loser of a conflict; see beside.h.  Called by
+ * publish_put.c.
  */
 #include "config.h"
 

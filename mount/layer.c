@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * One layer of staged bytes, and the area; see layer.h.  Called by staging.c
- * and commit.c, calls only the local disk.
+ * One layer of staged bytes, and the area; see layer.h.  Called by staging.c,
+ * layer_keep.c and restore.c, calls only the local disk.
  */
 #include "config.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Steps C1 of doc/journal.md; see layer_keep.h.  Called by commit.c.
+ * Steps C1 of doc/journal.md; see layer_keep.h.  Called by
+ * acknowledge.c.
  */
 #include "config.h"
 

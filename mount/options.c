@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The mount's option table and its way to struct mount_options.  Called by
- * cli.c (command line) and session.c (configuration).
+ * cli.c (command line), source.c (configuration) and session.c.
  */
 #include "config.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The table of what is pending; see pending.h.  Called by recovery and by
- * storectl without a mount; calls journal.c and replay.c.
+ * The table of what is pending; see pending.h.  Called by recovery.c,
+ * offline.c and, for a rewrite, commit.c; calls journal.c and replay.c.
  *
  * Frames that hold records nobody understands are kept in files of their own
  * before a rewrite of the journal can drop them, named by their checksum so

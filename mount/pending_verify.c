@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The bytes of pending files against the checksums of their records; see
- * pending.h.  Called by recovery and by storectl; reads the local disk only.
+ * pending.h.  Called by recovery.c and what storectl asks of a staging
+ * directory; reads the local disk only.
  */
 #include "config.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The publisher: queue, threads, retries; see publish.h.  Called by
- * ops_file.c (close, fsync) and session.c (drain); calls publish_attempt().
+ * acknowledge.c (close, fsync), ops_*.c before names change, and ending.c
+ * (drain); calls publish_attempt().
  *
  * `queued`, `queue_next`, `all_next`, `retry_at_ns` and `interval_at_ns` of a
  * file are protected by the publisher's lock.  A queued file has a reference.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Records of the journal into bytes; the form stands in record.h.  Called by
- * commit.c and whoever settles or moves a pending file.
+ * commit.c, commit_note.c and acknowledge.c.
  */
 #include "config.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Sources; see source.h.  Called by session.c and main.c; calls src/config.
+ * Sources; see source.h.  Called by main.c, assemble.c and offline.c; calls
+ * src/config.
  */
 #include "config.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The stack of staged layers of one file; see staging.h.  Called by file.c,
- * publish.c and commit.c, calls layer.c.
+ * file_content.c, publish.c and acknowledge.c, calls layer.c.
  */
 #include "config.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Staging directories; see statedir.h.  Called by session.c and control
- * tools; calls only the local disk.
+ * Staging directories; see statedir.h.  Called by session.c and offline.c;
+ * calls only the local disk.
  */
 #include "config.h"
 
