@@ -325,9 +325,10 @@ static int acknowledge(struct acknowledgement *ack,
 		       struct store_error *error)
 {
 	struct fs *fs = ack->file->fs;
-	struct gate_pass pass = { .nodes = { ack->file->node } };
+	struct gate_pass pass = { .nodes = { ack->file->node }, .looks = true };
+	struct store_context waiting = *context;
 	bool again = true;
-	int code = gate_enter(&fs->gate, &pass, context, error);
+	int code = gate_enter(&fs->gate, &pass, &waiting, error);
 
 	while (!code && again)
 		code = acknowledge_once(ack, &again, error);

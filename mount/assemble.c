@@ -15,6 +15,7 @@
 #include "mount/file.h"
 #include "mount/publish.h"
 #include "mount/recovery.h"
+#include "mount/relocation.h"
 
 enum { PUBLISH_THREADS = 32 };
 
@@ -69,11 +70,14 @@ int assemble_queue(struct fs *fs, bool paused, struct store_error *error)
 		code = publisher_start(fs, PUBLISH_THREADS, error);
 	if (!code)
 		publisher_pause(fs->publisher, paused);
+	if (!code)
+		code = relocations_start(fs, error);
 	return code ? code : recovery_run(fs, error);
 }
 
 void assemble_stop(struct fs *fs)
 {
+	relocations_stop(fs);
 	if (fs->publisher) {
 		publisher_stop(fs->publisher);
 		publish_abandon_all(fs);

@@ -368,6 +368,24 @@ static int rewrite_live(const struct pending *pending, struct journal *journal,
 	return code;
 }
 
+/* To be told first: the keys of the files are as COPIED has made them. */
+static int rewrite_copies(const struct pending *pending,
+			  struct journal *journal, struct store_error *error)
+{
+	int code = STORE_OK;
+
+	for (size_t i = 0; i < pending->copies_count && !code; i++) {
+		struct record record = {
+			.type = pending->copies[i].copied ? RECORD_COPIED
+							  : RECORD_COPYING,
+			.copies = pending->copies[i],
+		};
+
+		code = rewrite_record(journal, &record, error);
+	}
+	return code;
+}
+
 /* What counts is what a replay of the journal finds. */
 static int rewrite_all(void *arg, struct journal *journal,
 		       struct store_error *error)
@@ -379,7 +397,9 @@ static int rewrite_all(void *arg, struct journal *journal,
 
 	if (code)
 		return code;
-	code = rewrite_settled(rewriting, journal, error);
+	code = rewrite_copies(pending, journal, error);
+	if (!code)
+		code = rewrite_settled(rewriting, journal, error);
 	return code ? code : rewrite_live(pending, journal, error);
 }
 

@@ -120,6 +120,29 @@ void commit_settle(struct fs *fs, uint64_t id);
 int commit_discard(struct fs *fs, uint64_t id, struct store_error *error)
 	STORE_WARN_UNUSED;
 
+/*
+ * A rename by copies, in three records: begun, flushed before the first copy;
+ * complete, flushed before the first source is removed; and settled, which
+ * is flushed with the next commit or within 1 s.
+ */
+int commit_copying(struct fs *fs, const struct record_copies *copies,
+		   struct store_error *error) STORE_WARN_UNUSED;
+/* A file whose base is another version now, as its name is. */
+struct commit_rebased {
+	struct file *file;		   /* in use, or NULL: */
+	const struct record_file *pending; /* of an earlier run */
+};
+/*
+ * `rebased`, which still have their old names, `replaced` and the record
+ * count together or not at all.  Without a flush: *position is what to give
+ * to commit_sync_to().
+ */
+int commit_copied(struct fs *fs, const struct record_copies *copies,
+		  const struct commit_rebased *rebased, size_t count,
+		  uint64_t replaced, uint64_t *position,
+		  struct store_error *error) STORE_WARN_UNUSED;
+void commit_copies_settled(struct fs *fs, uint64_t id);
+
 /* For status. */
 uint64_t commit_flushes(const struct fs *fs);
 uint64_t commit_journal_size(const struct fs *fs);

@@ -113,6 +113,29 @@ static void tell_item(const struct inventory_item *item, struct line *line)
 
 /* ---- pending ---- */
 
+static void tell_rename(const struct record_copies *copies, struct line *line)
+{
+	line_init(line);
+	line_text(line, "state", "renaming");
+	line_bytes(line, "key", copies->from);
+	line_bytes(line, "to", copies->to);
+	line_text(line, "phase", copies->copied ? "removing" : "copying");
+}
+
+static int send_renames(struct control_call *call,
+			const struct pending *pending,
+			struct store_error *error)
+{
+	struct line line;
+	int code = STORE_OK;
+
+	for (size_t i = 0; i < pending->copies_count && !code; i++) {
+		tell_rename(&pending->copies[i], &line);
+		code = control_send(call, &line, error);
+	}
+	return code;
+}
+
 int control_pending(struct control_call *call, struct store_error *error)
 {
 	bool ask = call->fs->store && !json_get_flag(call->command, "offline");
@@ -130,10 +153,13 @@ int control_pending(struct control_call *call, struct store_error *error)
 			tell_store(call, item, &ask, &line);
 		code = control_send(call, &line, error);
 	}
+	if (!code)
+		code = send_renames(call, &inventory.pending, error);
 	if (!code) {
 		line_init(&line);
 		line_flag(&line, "done", true);
-		line_number(&line, "count", inventory.count);
+		line_number(&line, "count",
+			    inventory.count + inventory.pending.copies_count);
 		line_flag(&line, "paused", atomic_load(&call->fs->paused));
 		/* A journal that is being written may seem torn at its end. */
 		if (call->offline)

@@ -15,6 +15,7 @@
 #include "mount/events.h"
 #include "mount/inventory.h"
 #include "mount/publish.h"
+#include "mount/relocation.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
 #include "src/control/client.h"
@@ -103,6 +104,7 @@ static void tell_mount(struct fs *fs, struct line *line)
 	line_number(line, "dirty_files", counters->dirty_files);
 	line_number(line, "failed_files", error_count + counters->failed_files);
 	line_number(line, "unfinished_files", counters->unfinished);
+	line_number(line, "renames", relocations_count(fs));
 	line_number(line, "staged_bytes", staging_area_bytes(fs->area));
 	line_number(line, "journal_bytes", commit_journal_size(fs));
 	line_number(line, "nodes", count_nodes(fs));
@@ -134,6 +136,7 @@ static int tell_left(struct fs *fs, struct line *line,
 	line_number(line, "dirty_files", waiting + failed);
 	line_number(line, "failed_files", failed);
 	line_number(line, "unfinished_files", unfinished);
+	line_number(line, "renames", inventory.pending.copies_count);
 	line_number(line, "staged_bytes", bytes);
 	line_number(line, "bad_bytes", inventory.pending.findings.bad_bytes);
 	inventory_release(&inventory);

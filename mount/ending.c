@@ -16,6 +16,7 @@
 #include "mount/notify.h"
 #include "mount/op.h"
 #include "mount/publish.h"
+#include "mount/relocation.h"
 #include "mount/session.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
@@ -63,6 +64,8 @@ static void drain(struct ending *ending)
 	store_context_init(&context, 0, ending->cancel);
 	context.deadline_ns =
 		clock_monotonic_ns() + fs->options->drain_timeout_ns;
+	if (relocations_drain(fs, &context))
+		log_warn("renames go on with the next mount");
 	undone = publish_drain(fs, &context);
 	if (undone)
 		log_warn("%u %s in the staging directory %s", undone,

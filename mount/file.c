@@ -202,7 +202,7 @@ static int reader_open(struct file *file, struct store_context *context,
 		       struct base_reader **reader, struct store_info *info,
 		       struct store_error *error)
 {
-	struct gate_pass pass = { .nodes = { file->node } };
+	struct gate_pass pass = { .nodes = { file->node }, .looks = true };
 	struct tree *tree = &file->fs->tree;
 	struct store_reader *opened;
 	char key[STORE_KEY_MAX + 1];
@@ -442,7 +442,7 @@ static int file_look(struct op *op, struct file *file, bool reads,
 	if (reads)
 		return reader_open(file, &op->context, NULL, reader, info,
 				   &op->error);
-	code = op_enter(op, file->node, NULL, key, &pass);
+	code = op_enter_looking(op, file->node, NULL, key, &pass);
 	if (!code)
 		code = store_stat(op->fs->store, &op->context, key, info,
 				  &op->error);

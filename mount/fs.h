@@ -11,6 +11,7 @@
  *	2 struct file.lock	the bytes and the state of one open file
  *	3 struct publisher.lock	the queue of publishes
  *	4 struct gate.lock	who moves and who publishes
+ *	4 struct relocations.lock	renames by copies; never with the gate's
  *	5 struct tree.lock	names and attributes
  *	6 struct fs_running.lock	requests that are being answered
  *	7 struct events.lock	who follows what happens
@@ -33,6 +34,7 @@ struct fuse_session;
 struct commit;
 struct events;
 struct publisher;
+struct relocations;
 
 /* Files replaced lately that a process may be about to open. */
 enum { FS_KEPT_FILES = 32 };
@@ -65,7 +67,9 @@ struct fs {
 	int staging_fd; /* the staging directory */
 	struct fuse_session *session;
 	struct publisher *publisher;
-	struct commit *commit;	  /* writer of the journal, NULL: none */
+	struct commit *commit; /* writer of the journal, NULL: none */
+	/* Renames by copies; NULL: there are none. */
+	struct relocations *relocations;
 	struct events *events;	  /* NULL: nobody can follow them */
 	const char *staging_path; /* its name; borrowed */
 	char *control_path;	  /* of the control socket, NULL: none */

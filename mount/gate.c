@@ -7,6 +7,8 @@
 
 #include "mount/gate.h"
 
+#include <stdatomic.h>
+
 #include "mount/node.h"
 #include "src/base/clock.h"
 
@@ -19,6 +21,7 @@ void gate_init(struct gate *gate, struct tree *tree)
 	condition_init(&gate->changed);
 	gate->passes = gate->waiting = NULL;
 	gate->tree = tree;
+	atomic_store(&gate->moved_ns, 0);
 }
 
 void gate_release(struct gate *gate)
@@ -27,16 +30,23 @@ void gate_release(struct gate *gate)
 	lock_destroy(&gate->lock);
 }
 
+/* Is this one kept out by the other, if their nodes meet? */
+static bool excludes(const struct gate_pass *pass,
+		     const struct gate_pass *other)
+{
+	return pass->exclusive && !(pass->open && other->looks);
+}
+
 static bool nodes_meet(const struct gate_pass *a, const struct gate_pass *b)
 {
 	for (int i = 0; i < 2; i++) {
 		for (int j = 0; j < 2; j++) {
 			if (!a->nodes[i] || !b->nodes[j])
 				continue;
-			if (a->exclusive &&
+			if (excludes(a, b) &&
 			    node_is_below(b->nodes[j], a->nodes[i]))
 				return true;
-			if (b->exclusive &&
+			if (excludes(b, a) &&
 			    node_is_below(a->nodes[i], b->nodes[j]))
 				return true;
 		}
@@ -98,15 +108,19 @@ static void wait_end(struct gate *gate, struct gate_pass *pass)
 	*link = pass->next;
 }
 
-int gate_enter(struct gate *gate, struct gate_pass *pass,
-	       const struct store_context *context, struct store_error *error)
+/* Until the pass fits, or the context ends. */
+static int wait_locked(struct gate *gate, struct gate_pass *pass,
+		       struct store_context *context, struct store_error *error)
+	REQUIRES(gate->lock)
 {
 	int code = STORE_OK;
 
-	pass->owner = pthread_self();
-	lock_take(&gate->lock);
 	wait_begin(gate, pass);
 	while (!code && !gate_is_free(gate, pass)) {
+		int64_t moved = atomic_load(&gate->moved_ns);
+
+		if (context && moved > context->progress_ns)
+			context->progress_ns = moved;
 		code = store_context_check(context, error);
 		if (!code)
 			condition_wait_until(&gate->changed, &gate->lock,
@@ -114,28 +128,75 @@ int gate_enter(struct gate *gate, struct gate_pass *pass,
 						     GATE_LOOK_NS);
 	}
 	wait_end(gate, pass);
+	/* It kept others out. */
+	if (code)
+		condition_broadcast(&gate->changed);
+	return code;
+}
+
+int gate_enter(struct gate *gate, struct gate_pass *pass,
+	       struct store_context *context, struct store_error *error)
+{
+	int code;
+
+	pass->owner = pthread_self();
+	lock_take(&gate->lock);
+	code = wait_locked(gate, pass, context, error);
 	if (!code) {
 		pass->next = gate->passes;
 		gate->passes = pass;
 		pass->held = true;
-	} else {
-		/* It kept others out. */
-		condition_broadcast(&gate->changed);
 	}
 	lock_drop(&gate->lock);
 	return code;
 }
 
-void gate_leave(struct gate *gate, struct gate_pass *pass)
+static void take_out_locked(struct gate *gate, struct gate_pass *pass)
+	REQUIRES(gate->lock)
 {
 	struct gate_pass **link = &gate->passes;
 
-	if (!pass->held)
-		return;
-	lock_take(&gate->lock);
 	while (*link != pass)
 		link = &(*link)->next;
 	*link = pass->next;
+}
+
+int gate_close(struct gate *gate, struct gate_pass *pass,
+	       struct store_context *context, struct store_error *error)
+{
+	int code;
+
+	lock_take(&gate->lock);
+	/* From here on nobody new gets in. */
+	pass->open = false;
+	take_out_locked(gate, pass);
+	code = wait_locked(gate, pass, context, error);
+	pass->open = code;
+	pass->next = gate->passes;
+	gate->passes = pass;
+	lock_drop(&gate->lock);
+	return code;
+}
+
+void gate_reopen(struct gate *gate, struct gate_pass *pass)
+{
+	lock_take(&gate->lock);
+	pass->open = true;
+	condition_broadcast(&gate->changed);
+	lock_drop(&gate->lock);
+}
+
+void gate_progress(struct gate *gate)
+{
+	atomic_store(&gate->moved_ns, clock_monotonic_ns());
+}
+
+void gate_leave(struct gate *gate, struct gate_pass *pass)
+{
+	if (!pass->held)
+		return;
+	lock_take(&gate->lock);
+	take_out_locked(gate, pass);
 	pass->held = false;
 	condition_broadcast(&gate->changed);
 	lock_drop(&gate->lock);

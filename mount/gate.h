@@ -10,6 +10,11 @@
  * newcomers out, so that it gets its turn however busy the node is; a thread
  * that has a pass already goes first.  Waiting ends with the context.  No
  * pass is a lock: store calls run while it is held.
+ *
+ * A rename by copies takes long.  Its exclusive pass lets in those who only
+ * look: what they find below stays as it is, until the pass is closed for the
+ * moment in which the names change.  While such a rename gets on, so do all
+ * who wait at the gate, as far as their context is concerned.
  */
 #ifndef STOREFS_MOUNT_GATE_H
 #define STOREFS_MOUNT_GATE_H
@@ -25,6 +30,8 @@ struct gate_pass {
 	struct gate_pass *next; /* among those held, or among the waiting */
 	const struct node *nodes[2]; /* the second may be NULL */
 	bool exclusive;
+	bool open;  /* of an exclusive one: those who look may pass */
+	bool looks; /* of a shared one: changes nothing in the store */
 	bool held;
 	pthread_t owner; /* passes of one thread do not keep it waiting */
 };
@@ -38,14 +45,25 @@ struct gate {
 	struct gate_pass *passes;
 	struct gate_pass *waiting; /* exclusive ones, first come first */
 	struct tree *tree;	   /* for the way up from a node */
+	_Atomic int64_t moved_ns;  /* gate_progress(), CLOCK_MONOTONIC */
 };
 
 void gate_init(struct gate *gate, struct tree *tree);
 void gate_release(struct gate *gate);
 /* The nodes are borrowed: referenced by the caller until it has left. */
 int gate_enter(struct gate *gate, struct gate_pass *pass,
-	       const struct store_context *context, struct store_error *error)
+	       struct store_context *context, struct store_error *error)
 	STORE_WARN_UNUSED;
+/*
+ * Close an exclusive pass that is open: returns when nobody who looks is left
+ * inside.  A failure leaves it open.
+ */
+int gate_close(struct gate *gate, struct gate_pass *pass,
+	       struct store_context *context, struct store_error *error)
+	STORE_WARN_UNUSED;
+void gate_reopen(struct gate *gate, struct gate_pass *pass);
+/* A rename by copies has got on. */
+void gate_progress(struct gate *gate);
 /* Leaving a pass that is not held is fine. */
 void gate_leave(struct gate *gate, struct gate_pass *pass);
 

@@ -601,3 +601,13 @@ bool node_update(struct tree *tree, struct node *node,
 {
 	return node_take(tree, node, info, asked_ns);
 }
+
+void tree_visit_below(struct tree *tree, const struct node *folder,
+		      tree_visit_fn *visit, void *arg)
+{
+	for (size_t i = 0; i < tree->name_room; i++)
+		for (struct name *name = tree->names[i]; name;
+		     name = name->chain)
+			if (node_is_below(name->parent, folder))
+				visit(arg, name->node);
+}

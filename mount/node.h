@@ -172,6 +172,11 @@ bool node_set_version(struct node *node, const struct store_version *version);
 bool node_has_version(const struct node *node,
 		      const struct store_version *version);
 
+/* Every node below a folder that memory knows; none may go meanwhile. */
+typedef void tree_visit_fn(void *arg, struct node *node);
+void tree_visit_below(struct tree *tree, const struct node *folder,
+		      tree_visit_fn *visit, void *arg) REQUIRES(tree->lock);
+
 static inline struct node_time node_time_from(struct timespec time)
 {
 	return (struct node_time){ .sec = time.tv_sec,

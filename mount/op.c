@@ -147,16 +147,26 @@ int op_key(struct op *op, const struct node *node, const char *text,
 	return code;
 }
 
+static int enter(struct op *op, const struct node *node, const char *text,
+		 char key[STORE_KEY_MAX + 1], struct gate_pass *pass)
+{
+	int code = gate_enter(&op->fs->gate, pass, &op->context, &op->error);
+
+	return code ? code : op_key(op, node, text, key);
+}
+
+int op_enter_looking(struct op *op, const struct node *node, const char *text,
+		     char key[STORE_KEY_MAX + 1], struct gate_pass *pass)
+{
+	*pass = (struct gate_pass){ .nodes = { node }, .looks = true };
+	return enter(op, node, text, key, pass);
+}
+
 int op_enter(struct op *op, const struct node *node, const char *text,
 	     char key[STORE_KEY_MAX + 1], struct gate_pass *pass)
 {
-	int code;
-
 	*pass = (struct gate_pass){ .nodes = { node } };
-	code = gate_enter(&op->fs->gate, pass, &op->context, &op->error);
-	if (!code)
-		code = op_key(op, node, text, key);
-	return code;
+	return enter(op, node, text, key, pass);
 }
 
 void op_leave(struct op *op, struct gate_pass *pass)

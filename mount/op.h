@@ -45,9 +45,13 @@ fuse_ino_t ino_of(const struct fs *fs, const struct node *node);
 int op_key(struct op *op, const struct node *node, const char *text,
 	   char key[STORE_KEY_MAX + 1]) STORE_WARN_UNUSED;
 /*
- * A shared pass on the node and its key; leave it when the store has
- * answered.
+ * A shared pass on the node and its key, for who changes nothing in the
+ * store; leave it when the store has answered.
  */
+int op_enter_looking(struct op *op, const struct node *node, const char *text,
+		     char key[STORE_KEY_MAX + 1], struct gate_pass *pass)
+	STORE_WARN_UNUSED;
+/* The same for who does. */
 int op_enter(struct op *op, const struct node *node, const char *text,
 	     char key[STORE_KEY_MAX + 1], struct gate_pass *pass)
 	STORE_WARN_UNUSED;

@@ -52,7 +52,7 @@ static int node_ask(struct op *op, struct node *node)
 	struct store_info info;
 	struct gate_pass pass;
 	bool taken;
-	int code = op_enter(op, node, NULL, key, &pass);
+	int code = op_enter_looking(op, node, NULL, key, &pass);
 
 	if (!code)
 		code = store_stat(op->fs->store, &op->context, key, &info,
@@ -348,7 +348,7 @@ void fs_readlink(fuse_req_t request, fuse_ino_t ino)
 	int code;
 
 	op_begin(&op, request);
-	code = op_enter(&op, node_of(op.fs, ino), NULL, key, &pass);
+	code = op_enter_looking(&op, node_of(op.fs, ino), NULL, key, &pass);
 	if (!code)
 		code = store_stat_details(op.fs->store, &op.context, key, &info,
 					  &details, &op.error);

@@ -19,6 +19,7 @@
 #include "mount/file.h"
 #include "mount/ops.h"
 #include "mount/publish.h"
+#include "mount/relocation.h"
 #include "src/base/clock.h"
 #include "src/file_type.h"
 
@@ -158,7 +159,7 @@ static int load_page(struct op *op, struct dir *dir, uint64_t number, bool *end)
 	store_page_release(&dir->page);
 	dir->page_number = 0;
 	dir->asked_ns = clock_monotonic_ns();
-	code = op_enter(op, dir->node, NULL, key, &pass);
+	code = op_enter_looking(op, dir->node, NULL, key, &pass);
 	if (!code)
 		code = store_list_page(op->fs->store, &op->context, key, cursor,
 				       PAGE_ENTRIES, &dir->page, &op->error);
@@ -348,7 +349,9 @@ static bool list_page(struct listing *listing, uint64_t place)
 					? position(dir->page_number, place + 1)
 					: position(dir->page_number + 1, 0);
 
-		if (!name_is_visible(entry->name) || is_local(dir, entry->name))
+		if (!name_is_visible(entry->name) ||
+		    is_local(dir, entry->name) ||
+		    relocation_hides(listing->op->fs, dir->node, entry->name))
 			continue;
 		if (!add_stored(listing, entry, next))
 			return false;
@@ -494,7 +497,7 @@ void fs_fsyncdir(fuse_req_t request, fuse_ino_t ino, int datasync,
 	(void)datasync;
 	(void)fi;
 	op_begin(&op, request);
-	code = op_enter(&op, node_of(op.fs, ino), NULL, key, &pass);
+	code = op_enter_looking(&op, node_of(op.fs, ino), NULL, key, &pass);
 	if (!code)
 		code = store_sync(op.fs->store, &op.context, key, &op.error);
 	op_leave(&op, &pass);

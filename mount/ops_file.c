@@ -16,6 +16,7 @@
 #include "mount/holders.h"
 #include "mount/ops.h"
 #include "mount/publish.h"
+#include "mount/relocation.h"
 #include "mount/scratch.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
@@ -285,7 +286,9 @@ void fs_create(fuse_req_t request, fuse_ino_t parent, const char *name,
 
 	op_begin(&op, request);
 	creation.parent = node_of(op.fs, parent);
-	code = create_file(&op, &creation, mode, fi->flags, &handle);
+	code = relocation_wait(&op, creation.parent, name);
+	if (!code)
+		code = create_file(&op, &creation, mode, fi->flags, &handle);
 	/* Memory knows a file the kernel does not: it looks again. */
 	if (code == STORE_EXISTS && !(fi->flags & O_EXCL))
 		code = store_error_set(&op.error, STORE_CHANGED,

@@ -16,6 +16,7 @@
 #include "mount/file.h"
 #include "mount/ops.h"
 #include "mount/publish.h"
+#include "mount/relocation.h"
 #include "src/base/clock.h"
 #include "src/file_type.h"
 
@@ -76,8 +77,11 @@ static int lookup_store(struct op *op, struct node *parent, const char *text,
 	char key[STORE_KEY_MAX + 1];
 	struct store_info info;
 	struct gate_pass pass;
-	int code = op_enter(op, parent, text, key, &pass);
+	int code = op_enter_looking(op, parent, text, key, &pass);
 
+	if (!code && relocation_hides(op->fs, parent, text))
+		code = store_error_set(&op->error, STORE_NOT_FOUND,
+				       "%s: is being renamed", text);
 	if (!code)
 		code = store_stat(op->fs->store, &op->context, key, &info,
 				  &op->error);
@@ -236,6 +240,8 @@ static void fs_make(fuse_req_t request, struct making *making,
 	op_new_attributes(&op, making->parent, making->mode, &attributes);
 	code = op_check_name(&op, making->name);
 	if (!code)
+		code = relocation_wait(&op, making->parent, making->name);
+	if (!code)
 		code = gate_enter(&op.fs->gate, &pass, &op.context, &op.error);
 	if (!code)
 		code = op_key(&op, making->parent, making->name, key);
@@ -354,6 +360,8 @@ void fs_link(fuse_req_t request, fuse_ino_t ino, fuse_ino_t parent,
 	node = node_of(op.fs, ino);
 	folder = node_of(op.fs, parent);
 	code = op_check_name(&op, name);
+	if (!code)
+		code = relocation_wait(&op, folder, name);
 	file = file_find(op.fs, node);
 	/* A link needs something in the store to link to. */
 	if (!code && file && (node->flags & NODE_UNPUBLISHED))

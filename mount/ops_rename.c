@@ -17,6 +17,7 @@
 #include "mount/commit.h"
 #include "mount/ops_change.h"
 #include "mount/publish.h"
+#include "mount/relocation.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
 
@@ -27,6 +28,8 @@ struct renaming {
 	struct victim source, target; /* target.node may be NULL */
 	char from[STORE_KEY_MAX + 1], to[STORE_KEY_MAX + 1];
 	struct name *spare; /* owned until the tree takes it */
+	bool by_copies;	    /* what the store has, it cannot move in one step */
+	bool folder;
 };
 
 static int rename_refused(struct op *op, int code, int errnum, const char *text)
@@ -36,8 +39,14 @@ static int rename_refused(struct op *op, int code, int errnum, const char *text)
 	return code;
 }
 
-/* What this store cannot move in one step, mv(1) copies and deletes. */
-static int rename_check(struct op *op, const struct renaming *renaming)
+static bool rename_is_atomic(const struct fs *fs, bool folder)
+{
+	return fs_can(fs,
+		      folder ? STORE_CAP_MOVE_FOLDER : STORE_CAP_ATOMIC_MOVE);
+}
+
+/* What this mount must not move by copies, mv(1) copies and deletes. */
+static int rename_check(struct op *op, struct renaming *renaming)
 {
 	bool folder, over_folder;
 	struct fs *fs = op->fs;
@@ -56,13 +65,21 @@ static int rename_check(struct op *op, const struct renaming *renaming)
 		return store_error_set(&op->error, STORE_NOT_EMPTY,
 				       "%s: files in it are being written",
 				       renaming->new_name);
-	if (folder && !fs_can(fs, STORE_CAP_MOVE_FOLDER))
-		return rename_refused(op, STORE_INVALID, EXDEV,
-				      "the store cannot move folders");
-	if (!folder && fs->options->rename_atomic &&
-	    !fs_can(fs, STORE_CAP_ATOMIC_MOVE))
+	if ((renaming->flags & RENAME_EXCHANGE) &&
+	    !fs_can(fs, STORE_CAP_EXCHANGE))
+		return rename_refused(op, STORE_INVALID, EINVAL,
+				      "the store cannot exchange names");
+	if (rename_is_atomic(fs, folder))
+		return STORE_OK;
+	if (fs->options->rename_atomic)
 		return rename_refused(op, STORE_INVALID, EXDEV,
 				      "the store cannot move atomically");
+	if (!relocation_is_possible(fs) &&
+	    (folder || !fs_can(fs, STORE_CAP_MOVE)))
+		return rename_refused(op, STORE_INVALID, EXDEV,
+				      "the store cannot move that");
+	renaming->by_copies = relocation_is_possible(fs);
+	renaming->folder = folder;
 	return STORE_OK;
 }
 
@@ -414,28 +431,38 @@ static int rename_held(struct op *op, struct renaming *renaming)
 		return store_error_set(&op->error, STORE_NO_MEMORY,
 				       "no memory for a name");
 	if (victim_is_unpublished(op->fs, &renaming->source) &&
-	    renaming->source.file)
+	    renaming->source.file) {
+		renaming->by_copies = false;
 		return rename_unpublished(op, renaming);
-	return rename_published(op, renaming);
+	}
+	return renaming->by_copies ? STORE_OK : rename_published(op, renaming);
 }
 
-static int rename_run(struct op *op, struct renaming *renaming)
+static int rename_by_copies(struct op *op, const struct renaming *renaming)
+{
+	const struct relocation_request request = {
+		.parent = renaming->parent,
+		.new_parent = renaming->new_parent,
+		.name = renaming->name,
+		.new_name = renaming->new_name,
+		.source = &renaming->source,
+		.target = &renaming->target,
+		.replace = !(renaming->flags & RENAME_NOREPLACE),
+	};
+
+	return relocation_rename(op, &request);
+}
+
+/* With the passes that it takes. */
+static int rename_passing(struct op *op, struct renaming *renaming)
 {
 	struct gate_pass movers = { .nodes = { renaming->source.node,
 					       renaming->target.node },
 				    .exclusive = true };
 	struct gate_pass folders = { .nodes = { renaming->parent,
 						renaming->new_parent } };
-	int code = rename_check(op, renaming);
+	int code = gate_enter(&op->fs->gate, &movers, &op->context, &op->error);
 
-	if (!code && (renaming->flags & RENAME_EXCHANGE))
-		code = renaming->target.node
-			       ? rename_publish_both(op, renaming)
-			       : store_error_set(&op->error, STORE_NOT_FOUND,
-						 "nothing to exchange with");
-	if (!code)
-		code = gate_enter(&op->fs->gate, &movers, &op->context,
-				  &op->error);
 	if (!code)
 		code = gate_enter(&op->fs->gate, &folders, &op->context,
 				  &op->error);
@@ -450,6 +477,26 @@ static int rename_run(struct op *op, struct renaming *renaming)
 	}
 	gate_leave(&op->fs->gate, &folders);
 	gate_leave(&op->fs->gate, &movers);
+	return code;
+}
+
+static int rename_run(struct op *op, struct renaming *renaming)
+{
+	int code = rename_check(op, renaming);
+
+	if (!code)
+		code = relocation_wait(op, renaming->new_parent,
+				       renaming->new_name);
+	if (!code && (renaming->flags & RENAME_EXCHANGE))
+		code = renaming->target.node
+			       ? rename_publish_both(op, renaming)
+			       : store_error_set(&op->error, STORE_NOT_FOUND,
+						 "nothing to exchange with");
+	/* A folder is in the store; a file may be here only. */
+	if (!code && !(renaming->by_copies && renaming->folder))
+		code = rename_passing(op, renaming);
+	if (!code && renaming->by_copies)
+		code = rename_by_copies(op, renaming);
 	return code;
 }
 

@@ -259,7 +259,7 @@ static int get_stored(struct op *op, struct node *node, const char *name,
 	void *data = NULL;
 	size_t size = 0;
 	struct gate_pass pass;
-	int code = op_enter(op, node, NULL, key, &pass);
+	int code = op_enter_looking(op, node, NULL, key, &pass);
 
 	if (!code)
 		code = store_get_xattr(op->fs->store, &op->context, key, name,
@@ -346,7 +346,7 @@ static int list_stored(struct op *op, struct node *node, struct buf *names)
 
 	if (!fs_can(op->fs, STORE_CAP_XATTR))
 		return STORE_OK;
-	code = op_enter(op, node, NULL, key, &pass);
+	code = op_enter_looking(op, node, NULL, key, &pass);
 	if (!code)
 		code = store_list_xattrs(op->fs->store, &op->context, key,
 					 &text, &size, &op->error);

@@ -299,6 +299,11 @@ void pending_release(struct pending *pending)
 		free(pending->moves[i].from);
 		free(pending->moves[i].to);
 	}
+	for (size_t i = 0; i < pending->copies_count; i++) {
+		free(pending->copies[i].from);
+		free(pending->copies[i].to);
+	}
+	free(pending->copies);
 	free(pending->files);
 	free(pending->layers);
 	free(pending->moves);

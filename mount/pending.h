@@ -29,6 +29,9 @@ struct pending {
 	/* MOVING without MOVED, in the order of the journal. */
 	struct record_move *moves;
 	size_t move_count;
+	/* COPYING or COPIED that nothing settled, in the same order. */
+	struct record_copies *copies;
+	size_t copies_count;
 	/* Numbers of data files that no record ever named, ascending. */
 	uint64_t *orphans;
 	size_t orphan_count;

@@ -16,9 +16,15 @@
 #include "src/key.h"
 
 static const char *const type_names[] = {
-	[RECORD_LAYER] = "LAYER", [RECORD_FILE] = "FILE",
-	[RECORD_DONE] = "DONE",	  [RECORD_MOVING] = "MOVING",
-	[RECORD_MOVED] = "MOVED", [RECORD_REMOVING] = "REMOVING",
+	[RECORD_LAYER] = "LAYER",
+	[RECORD_FILE] = "FILE",
+	[RECORD_DONE] = "DONE",
+	[RECORD_MOVING] = "MOVING",
+	[RECORD_MOVED] = "MOVED",
+	[RECORD_REMOVING] = "REMOVING",
+	[RECORD_COPYING] = "COPYING",
+	[RECORD_COPIED] = "COPIED",
+	[RECORD_COPIES_SETTLED] = "COPIES_SETTLED",
 };
 
 const char *record_type_name(enum record_type type)
@@ -60,7 +66,13 @@ void record_release(struct record *record)
 		free(record->move.from);
 		free(record->move.to);
 		break;
+	case RECORD_COPYING:
+	case RECORD_COPIED:
+		free(record->copies.from);
+		free(record->copies.to);
+		break;
 	case RECORD_DONE:
+	case RECORD_COPIES_SETTLED:
 		break;
 	}
 	*record = (struct record){ .type = RECORD_DONE };
@@ -231,16 +243,26 @@ static int check_file(const struct record_file *file, struct store_error *error)
 	return code ? code : check_layers(file, error);
 }
 
-static int check_move(const struct record_move *move, struct store_error *error)
+static int check_names(const char *from, const char *to,
+		       struct store_error *error)
 {
-	int code = check_key(move->from, "from", error);
+	int code = check_key(from, "from", error);
 
 	if (!code)
-		code = check_key(move->to, "to", error);
+		code = check_key(to, "to", error);
 	if (code)
 		return code;
-	if (key_relative(move->to, move->from))
+	if (key_relative(to, from))
 		return refuse(error, "to: not outside of from");
+	return STORE_OK;
+}
+
+static int check_move(const struct record_move *move, struct store_error *error)
+{
+	int code = check_names(move->from, move->to, error);
+
+	if (code)
+		return code;
 	if (move->replaced && !id_is_valid(move->replaced))
 		return refuse(error, "replaced: out of range");
 	if (move->seen && move->size > INT64_MAX)
@@ -248,6 +270,14 @@ static int check_move(const struct record_move *move, struct store_error *error)
 	if (move->seen && !nanoseconds_are_valid(&move->mtime))
 		return refuse(error, "mtime: nanoseconds out of range");
 	return STORE_OK;
+}
+
+static int check_copies(const struct record_copies *copies,
+			struct store_error *error)
+{
+	if (!copies->id)
+		return refuse(error, "id: out of range");
+	return check_names(copies->from, copies->to, error);
 }
 
 static int check_value(const struct record *record, struct store_error *error)
@@ -266,6 +296,13 @@ static int check_value(const struct record *record, struct store_error *error)
 		return check_move(&record->move, error);
 	case RECORD_REMOVING:
 		return check_key(record->move.from, "key", error);
+	case RECORD_COPYING:
+	case RECORD_COPIED:
+		return check_copies(&record->copies, error);
+	case RECORD_COPIES_SETTLED:
+		if (!record->id)
+			return refuse(error, "id: out of range");
+		return STORE_OK;
 	}
 	return refuse(error, "type: unknown");
 }

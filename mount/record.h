@@ -13,6 +13,11 @@
  *	MOVING	a name is about to be moved in the store (from, to)
  *	MOVED	it was (keys below `from` are below `to` now), or was not
  *	REMOVING a name is about to be removed in the store
+ *	COPYING	a name is about to be moved by copies (from, to), where the
+ *		store cannot move; those it makes carry the id
+ *	COPIED	the copies are complete (keys below `from` are below `to`
+ *		now); what stands at `from` may be removed
+ *	COPIES_SETTLED they are, or were given up: the id is of no use
  *
  * Form, integers little-endian: u16 type, u16 reserved (0), u32 length of
  * the body, body.  Texts are u32 length and bytes.  Reading refuses what is
@@ -36,6 +41,8 @@
  *		is moved, when there.  In older journals only the texts.
  *	MOVED	u32 flags; text from, to
  *	REMOVING text key
+ *	COPYING, COPIED u64 id; u32 flags; text from, to
+ *	COPIES_SETTLED u64 id
  */
 #ifndef STOREFS_MOUNT_RECORD_H
 #define STOREFS_MOUNT_RECORD_H
@@ -51,6 +58,9 @@ enum record_type {
 	RECORD_MOVING = 4,
 	RECORD_MOVED = 5,
 	RECORD_REMOVING = 6,
+	RECORD_COPYING = 7,
+	RECORD_COPIED = 8,
+	RECORD_COPIES_SETTLED = 9,
 };
 
 /* Ids of files and numbers of layers: from 1 on. */
@@ -69,6 +79,10 @@ enum record_file_flags {
 };
 enum record_move_flags { RECORD_MOVE_DONE = 1 << 0 };
 enum record_moving_flags { RECORD_MOVING_SEEN = 1 << 0 };
+enum record_copies_flags {
+	RECORD_COPIES_FOLDER = 1 << 0,
+	RECORD_COPIES_OVER = 1 << 1,
+};
 
 /* Where a file with staged changes stands. */
 enum record_state {
@@ -139,13 +153,24 @@ struct record_move {
 	struct timespec mtime;
 };
 
+/* A rename by copies: COPYING, and then COPIED. */
+struct record_copies {
+	uint64_t id; /* random, not 0; its copies are known by it */
+	bool folder;
+	bool over;   /* something stood at `to`: a file, or an empty folder */
+	bool copied; /* not part of the form: it is COPIED */
+	char *from;  /* owned */
+	char *to;    /* owned */
+};
+
 struct record {
 	enum record_type type;
 	union {
 		struct record_layer layer;
 		struct record_file file;
 		struct record_move move;
-		uint64_t id; /* DONE */
+		struct record_copies copies;
+		uint64_t id; /* DONE, COPIES_SETTLED */
 	};
 };
 

@@ -323,6 +323,20 @@ static void get_move(struct cursor *cursor, struct record *record)
 		get_moving(cursor, move);
 }
 
+static void get_copies(struct cursor *cursor, struct record *record)
+{
+	struct record_copies *copies = &record->copies;
+	uint32_t flags;
+
+	copies->id = get_u64(cursor, "id");
+	flags = get_flags(cursor, RECORD_COPIES_FOLDER | RECORD_COPIES_OVER);
+	copies->folder = flags & RECORD_COPIES_FOLDER;
+	copies->over = flags & RECORD_COPIES_OVER;
+	copies->copied = record->type == RECORD_COPIED;
+	copies->from = get_text(cursor, "from");
+	copies->to = get_text(cursor, "to");
+}
+
 static void get_body(struct cursor *cursor, struct record *record)
 {
 	switch (record->type) {
@@ -333,7 +347,12 @@ static void get_body(struct cursor *cursor, struct record *record)
 		get_file(cursor, &record->file);
 		break;
 	case RECORD_DONE:
+	case RECORD_COPIES_SETTLED:
 		record->id = get_u64(cursor, "id");
+		break;
+	case RECORD_COPYING:
+	case RECORD_COPIED:
+		get_copies(cursor, record);
 		break;
 	case RECORD_MOVING:
 	case RECORD_MOVED:

@@ -149,6 +149,15 @@ static void put_moving(struct buf *frame, const struct record_move *move)
 	put_time(frame, &move->mtime);
 }
 
+static void put_copies(struct buf *frame, const struct record_copies *copies)
+{
+	put_u64(frame, copies->id);
+	put_u32(frame, (copies->folder ? RECORD_COPIES_FOLDER : 0u) |
+			       (copies->over ? RECORD_COPIES_OVER : 0u));
+	put_text(frame, copies->from);
+	put_text(frame, copies->to);
+}
+
 static void put_body(struct buf *frame, const struct record *record)
 {
 	switch (record->type) {
@@ -159,7 +168,12 @@ static void put_body(struct buf *frame, const struct record *record)
 		put_file(frame, &record->file);
 		return;
 	case RECORD_DONE:
+	case RECORD_COPIES_SETTLED:
 		put_u64(frame, record->id);
+		return;
+	case RECORD_COPYING:
+	case RECORD_COPIED:
+		put_copies(frame, &record->copies);
 		return;
 	case RECORD_MOVED:
 		put_u32(frame, record->move.done ? RECORD_MOVE_DONE : 0);

@@ -19,6 +19,7 @@
 
 #include "mount/commit.h"
 #include "mount/pending.h"
+#include "mount/relocation.h"
 #include "mount/restore.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
@@ -165,6 +166,9 @@ static int settle_names(struct fs *fs, struct pending *pending,
 {
 	int code = STORE_OK;
 
+	for (size_t i = 0; i < pending->copies_count && !code; i++)
+		code = relocation_recover(fs, pending, &pending->copies[i],
+					  error);
 	for (size_t i = 0; i < pending->move_count && !code; i++)
 		code = settle_move(fs, pending, &pending->moves[i], error);
 	for (size_t i = 0; i < pending->count && !code; i++)

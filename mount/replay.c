@@ -69,6 +69,12 @@ static void move_release(struct record_move *move)
 	free(move->to);
 }
 
+static void copies_release(struct record_copies *copies)
+{
+	free(copies->from);
+	free(copies->to);
+}
+
 void replay_release(struct replay *replay)
 {
 	for (size_t i = 0; i < replay->files.room; i++) {
@@ -89,6 +95,9 @@ void replay_release(struct replay *replay)
 	for (size_t i = 0; i < replay->move_count; i++)
 		move_release(&replay->moves[i]);
 	free(replay->moves);
+	for (size_t i = 0; i < replay->copies_count; i++)
+		copies_release(&replay->copies[i]);
+	free(replay->copies);
 	idmap_release(&replay->files);
 	idmap_release(&replay->layers);
 	replay_init(replay);
@@ -281,10 +290,10 @@ static int refuse_key(struct record_file *file, struct store_error *error)
 	return STORE_OK;
 }
 
-static int rewrite_key(struct record_file *file, const struct record_move *move,
-		       struct store_error *error)
+static int rewrite_key(struct record_file *file, const char *from,
+		       const char *to, struct store_error *error)
 {
-	char *key = key_join(move->to, key_relative(file->key, move->from));
+	char *key = key_join(to, key_relative(file->key, from));
 
 	if (!key)
 		return no_memory(error);
@@ -297,24 +306,73 @@ static int rewrite_key(struct record_file *file, const struct record_move *move,
 	return STORE_OK;
 }
 
-static int apply_moved(struct replay *replay, const struct record_move *move,
-		       struct store_error *error)
+static int rewrite_keys(struct replay *replay, const char *from, const char *to,
+			struct store_error *error)
 {
 	struct keymap_node *node, *next;
 	int code = STORE_OK;
 
-	drop_moving(replay, move);
-	if (!move->done)
-		return STORE_OK;
-	for (node = keymap_take(&replay->keys, move->from); node; node = next) {
+	for (node = keymap_take(&replay->keys, from); node; node = next) {
 		struct replay_file *file = (struct replay_file *)node;
 
 		next = node->right;
 		if (!code)
-			code = rewrite_key(&file->record, move, error);
+			code = rewrite_key(&file->record, from, to, error);
 		node->key = file->record.key;
 		keymap_add(&replay->keys, node);
 	}
+	return code;
+}
+
+static int apply_moved(struct replay *replay, const struct record_move *move,
+		       struct store_error *error)
+{
+	drop_moving(replay, move);
+	return move->done ? rewrite_keys(replay, move->from, move->to, error)
+			  : STORE_OK;
+}
+
+static size_t find_copies(const struct replay *replay, uint64_t id)
+{
+	size_t at = 0;
+
+	while (at < replay->copies_count && replay->copies[at].id != id)
+		at++;
+	return at;
+}
+
+static void drop_copies(struct replay *replay, uint64_t id)
+{
+	size_t at = find_copies(replay, id);
+
+	if (at == replay->copies_count)
+		return;
+	copies_release(&replay->copies[at]);
+	replay->copies_count--;
+	memmove(&replay->copies[at], &replay->copies[at + 1],
+		(replay->copies_count - at) * sizeof(*replay->copies));
+}
+
+static int apply_copies(struct replay *replay, struct record_copies *copies,
+			struct store_error *error)
+{
+	struct record_copies *grown;
+	int code = STORE_OK;
+
+	drop_copies(replay, copies->id);
+	if (replay->copies_count == replay->copies_room) {
+		size_t room = replay->copies_room ? replay->copies_room * 2 : 4;
+
+		grown = reallocarray(replay->copies, room, sizeof(*grown));
+		if (!grown)
+			return no_memory(error);
+		replay->copies = grown;
+		replay->copies_room = room;
+	}
+	if (copies->copied)
+		code = rewrite_keys(replay, copies->from, copies->to, error);
+	replay->copies[replay->copies_count++] = *copies;
+	*copies = (struct record_copies){ .id = copies->id };
 	return code;
 }
 
@@ -342,6 +400,12 @@ static int apply(struct replay *replay, struct record *record,
 		return apply_moved(replay, &record->move, error);
 	case RECORD_REMOVING:
 		keymap_visit(&replay->keys, record->move.from, mark_removing);
+		return STORE_OK;
+	case RECORD_COPYING:
+	case RECORD_COPIED:
+		return apply_copies(replay, &record->copies, error);
+	case RECORD_COPIES_SETTLED:
+		drop_copies(replay, record->id);
 		return STORE_OK;
 	}
 	return STORE_OK;
@@ -500,6 +564,10 @@ int replay_finish(struct replay *replay, struct pending *pending,
 	pending->move_count = replay->move_count;
 	replay->moves = NULL;
 	replay->move_count = 0;
+	pending->copies = replay->copies;
+	pending->copies_count = replay->copies_count;
+	replay->copies = NULL;
+	replay->copies_count = 0;
 	if (replay->last_id > pending->last_id)
 		pending->last_id = replay->last_id;
 	if (replay->last_layer > pending->last_layer)

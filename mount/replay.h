@@ -16,6 +16,8 @@ struct replay {
 	struct keymap keys;	   /* of the files */
 	struct record_move *moves; /* owned: MOVING without MOVED */
 	size_t move_count, move_room;
+	struct record_copies *copies; /* owned: not settled */
+	size_t copies_count, copies_room;
 	size_t live; /* files that are not settled */
 	uint64_t last_id, last_layer;
 };

@@ -57,12 +57,18 @@ static void show_versions(const struct json *item)
 static void show_name(const struct json *item)
 {
 	struct store_error ignored = STORE_ERROR_INIT;
-	CLEANUP_FREE char *key = NULL, *file = NULL;
+	CLEANUP_FREE char *key = NULL, *file = NULL, *to = NULL;
+	const char *phase = json_get_text(item, "phase");
 
 	if (client_get_bytes(item, "key", &key, &ignored) ||
-	    client_get_bytes(item, "file", &file, &ignored))
+	    client_get_bytes(item, "file", &file, &ignored) ||
+	    client_get_bytes(item, "to", &to, &ignored))
 		return;
 	out_name("", key ? key : file ? file : "?");
+	if (to)
+		out_name(" to ", to);
+	if (phase)
+		printf("; %s", phase);
 }
 
 static void show_item(const struct json *item)

@@ -21,6 +21,7 @@ struct status_number {
 static const struct status_number status_numbers[] = {
 	{ "open_files", "open files" },
 	{ "dirty_files", "files not yet in the store" },
+	{ "renames", "renames by copies under way" },
 	{ "failed_files", "files that could not be stored" },
 	{ "unfinished_files", "files that were never finished" },
 	{ "staged_bytes", "bytes staged" },

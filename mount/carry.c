@@ -1,0 +1,673 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See carry.h.  Called by relocation.c, from several threads; calls the
+ * store.  No locks.
+ *
+ * The order for each: look or copy, verify what stands there, and in a later
+ * pass: look again, remove the very version that was copied.
+ */
+#include "config.h"
+
+#include "mount/carry.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/checksum.h"
+#include "src/base/cleanup.h"
+#include "src/base/clock.h"
+#include "src/base/log.h"
+#include "src/base/step.h"
+#include "src/key.h"
+
+/* What fails for a passing reason, or was changed, is tried so often. */
+enum { TRIES = 5 };
+#define PAUSE_NS (100 * NS_PER_MS)
+
+/* One entry on its way. */
+struct cargo {
+	struct carry *carry;
+	char from[STORE_KEY_MAX + 1], to[STORE_KEY_MAX + 1];
+	enum store_type type;
+	struct store_context context;
+	/* what is known of it at present */
+	bool looked; /* at the target, in this try */
+	bool gone;   /* the source is */
+	struct store_version version;
+	enum carry_target target;
+	struct store_info found; /* at the target, unless it is absent */
+};
+
+static int cargo_init(struct cargo *cargo, struct carry *carry,
+		      const char *name, struct store_error *error)
+{
+	int code;
+
+	*cargo = (struct cargo){ .carry = carry };
+	code = key_join_into(carry->from, name, cargo->from,
+			     sizeof(cargo->from), error);
+	if (!code)
+		code = key_join_into(carry->to, name, cargo->to,
+				     sizeof(cargo->to), error);
+	store_context_init(&cargo->context, carry->fs->options->op_timeout_ns,
+			   carry->cancel);
+	return code;
+}
+
+static void cargo_begin_try(struct cargo *cargo)
+{
+	store_context_init(&cargo->context,
+			   cargo->carry->fs->options->op_timeout_ns,
+			   cargo->carry->cancel);
+}
+
+/* ---- recognising copies ---- */
+
+static void name_copy(const struct carry *carry,
+		      const struct store_version *version,
+		      uint8_t publish[STORE_PUBLISH_SIZE])
+{
+	uint64_t id = htole64(carry->id);
+	uint64_t digest =
+		htole64(checksum64(version->token, strlen(version->token)));
+
+	memcpy(publish, &id, sizeof(id));
+	memcpy(publish + sizeof(id), &digest, sizeof(digest));
+}
+
+static enum carry_target judge(const struct carry *carry,
+			       const struct store_details *details,
+			       const struct store_version *source)
+{
+	uint8_t publish[STORE_PUBLISH_SIZE];
+
+	name_copy(carry, source, publish);
+	if (!details->has_publish ||
+	    memcmp(details->publish, publish, sizeof(uint64_t)) != 0)
+		return CARRY_FOREIGN;
+	return memcmp(details->publish, publish, sizeof(publish)) == 0
+		       ? CARRY_SAME
+		       : CARRY_OLDER;
+}
+
+static int look(const struct carry *carry, struct store_context *context,
+		const char *key, const struct store_version *source,
+		enum carry_target *target, struct store_info *info,
+		struct store_error *error)
+{
+	struct store_details details;
+	int code = store_stat_details(carry->fs->store, context, key, info,
+				      &details, error);
+
+	if (code == STORE_NOT_FOUND) {
+		store_error_clear(error);
+		*target = CARRY_ABSENT;
+		return STORE_OK;
+	}
+	if (code)
+		return code;
+	*target = judge(carry, &details, source);
+	store_details_release(&details);
+	return STORE_OK;
+}
+
+int carry_look(const struct carry *carry, const char *key,
+	       const struct store_version *source, enum carry_target *target,
+	       struct store_info *info, struct store_error *error)
+{
+	struct store_context context;
+
+	store_context_init(&context, carry->fs->options->op_timeout_ns,
+			   carry->cancel);
+	return look(carry, &context, key, source, target, info, error);
+}
+
+/* Nodes without bytes: the same, or not? */
+static bool nodes_are_same(const struct store_info *a,
+			   const struct store_details *a_details,
+			   const struct store_info *b,
+			   const struct store_details *b_details)
+{
+	if (a->type != b->type || a->rdev != b->rdev)
+		return false;
+	if (a->type != STORE_TYPE_SYMLINK)
+		return true;
+	return a_details->target && b_details->target &&
+	       strcmp(a_details->target, b_details->target) == 0;
+}
+
+static int look_at_node(struct cargo *cargo, const struct store_info *source,
+			const struct store_details *details,
+			struct store_error *error)
+{
+	struct store_details found;
+	int code = store_stat_details(cargo->carry->fs->store, &cargo->context,
+				      cargo->to, &cargo->found, &found, error);
+
+	cargo->target = CARRY_ABSENT;
+	if (code == STORE_NOT_FOUND) {
+		store_error_clear(error);
+		return STORE_OK;
+	}
+	if (code)
+		return code;
+	cargo->target = nodes_are_same(source, details, &cargo->found, &found)
+				? CARRY_SAME
+				: CARRY_FOREIGN;
+	store_details_release(&found);
+	return STORE_OK;
+}
+
+int carry_has_arrived(struct carry *carry, bool *arrived,
+		      struct store_error *error)
+{
+	static const struct store_version any = { .weak = false };
+	struct store_details details;
+	struct store_info info;
+	struct cargo cargo;
+	int code = cargo_init(&cargo, carry, "", error);
+
+	if (!code)
+		code = look(carry, &cargo.context, cargo.to, &any,
+			    &cargo.target, &cargo.found, error);
+	if (code)
+		return code;
+	*arrived = cargo.target == CARRY_SAME || cargo.target == CARRY_OLDER;
+	if (*arrived || cargo.target == CARRY_ABSENT)
+		return STORE_OK;
+	code = store_stat_details(carry->fs->store, &cargo.context, cargo.from,
+				  &info, &details, error);
+	if (code == STORE_NOT_FOUND) {
+		store_error_clear(error);
+		return STORE_OK;
+	}
+	if (code)
+		return code;
+	if (info.type != STORE_TYPE_FILE)
+		code = look_at_node(&cargo, &info, &details, error);
+	*arrived = !code && cargo.target == CARRY_SAME;
+	store_details_release(&details);
+	return code;
+}
+
+/* May what stands at the target be replaced? */
+static bool may_replace(const struct cargo *cargo)
+{
+	const struct carry *carry = cargo->carry;
+
+	if (cargo->target == CARRY_FOREIGN)
+		return carry->over && store_version_equal(&cargo->found.version,
+							  &carry->replaced);
+	return cargo->target == CARRY_OLDER;
+}
+
+static int in_the_way(const struct cargo *cargo, struct store_error *error)
+{
+	return store_error_set(
+		error, cargo->carry->over ? STORE_CHANGED : STORE_NOT_EMPTY,
+		"%s: somebody else has put something there", cargo->to);
+}
+
+/* ---- copying files ---- */
+
+static int copy_file(struct cargo *cargo, struct store_error *error)
+{
+	struct carry *carry = cargo->carry;
+	uint8_t publish[STORE_PUBLISH_SIZE];
+	struct store_copy_options options = {
+		.source = cargo->version.token[0] ? &cargo->version : NULL,
+		.target.condition = STORE_IF_ABSENT,
+		.publish = publish,
+	};
+	int code;
+
+	if (cargo->looked && cargo->target != CARRY_ABSENT) {
+		if (!may_replace(cargo))
+			return in_the_way(cargo, error);
+		options.target.condition = STORE_IF_VERSION;
+		options.target.version = cargo->found.version;
+	}
+	name_copy(carry, &cargo->version, publish);
+	STEP("copies: before copy");
+	code = store_copy_version(carry->fs->store, &cargo->context,
+				  cargo->from, cargo->to, &options,
+				  &cargo->found, error);
+	STEP("copies: copy");
+	/* What is there by now? */
+	return code == STORE_EXISTS ? STORE_CHANGED : code;
+}
+
+/* What was told to be stored must be seen to be. */
+static int verify_file(struct cargo *cargo, struct store_error *error)
+{
+	struct store_version copied = cargo->found.version;
+	uint64_t size = cargo->found.size;
+	struct store_error ignored = STORE_ERROR_INIT;
+	int code = look(cargo->carry, &cargo->context, cargo->to,
+			&cargo->version, &cargo->target, &cargo->found, error);
+
+	if (code)
+		return code;
+	if (cargo->target == CARRY_SAME && cargo->found.size == size)
+		return STORE_OK;
+	if (cargo->target != CARRY_FOREIGN ||
+	    !store_version_equal(&cargo->found.version, &copied))
+		return store_error_set(error, STORE_CHANGED,
+				       "%s: is not what was copied", cargo->to);
+	/* Ours, without its id: nobody would know it again. */
+	if (store_delete_version(cargo->carry->fs->store, &cargo->context,
+				 cargo->to, &copied, &ignored))
+		log_warn("%s: a copy stays: %s", cargo->to, ignored.message);
+	code = store_error_set(error, STORE_NOT_SUPPORTED,
+			       "%s: the store keeps no id of a copy",
+			       cargo->to);
+	error->detail = EXDEV;
+	return code;
+}
+
+static int find_source(struct cargo *cargo, struct store_error *error)
+{
+	struct store_info info;
+	int code = store_stat(cargo->carry->fs->store, &cargo->context,
+			      cargo->from, &info, error);
+
+	if (code == STORE_NOT_FOUND) {
+		store_error_clear(error);
+		cargo->gone = true;
+		return STORE_OK;
+	}
+	if (!code && info.type != cargo->type)
+		code = store_error_set(error, STORE_CHANGED,
+				       "%s: is something else by now",
+				       cargo->from);
+	if (!code)
+		cargo->version = info.version;
+	return code;
+}
+
+/* Have a copy of the present version at the target. */
+static int ensure_file(struct cargo *cargo, struct store_error *error)
+{
+	int code = STORE_OK;
+
+	if (!cargo->version.token[0])
+		code = find_source(cargo, error);
+	if (!code && !cargo->gone && cargo->looked)
+		code = look(cargo->carry, &cargo->context, cargo->to,
+			    &cargo->version, &cargo->target, &cargo->found,
+			    error);
+	if (code || cargo->gone ||
+	    (cargo->looked && cargo->target == CARRY_SAME))
+		return code;
+	code = copy_file(cargo, error);
+	if (code == STORE_NOT_FOUND) {
+		/* The source, or what was to be replaced. */
+		cargo->version.token[0] = '\0';
+		return STORE_CHANGED;
+	}
+	return code ? code : verify_file(cargo, error);
+}
+
+/* ---- nodes without bytes ---- */
+
+static int make_node(struct cargo *cargo, const struct store_info *info,
+		     const struct store_details *details,
+		     struct store_error *error)
+{
+	struct store *store = cargo->carry->fs->store;
+	struct store_node node = {
+		.type = info->type,
+		.target = details->target,
+		.rdev = info->rdev,
+		.attributes = &info->attributes,
+	};
+	int code = STORE_OK;
+
+	if (cargo->target != CARRY_ABSENT) {
+		if (!may_replace(cargo))
+			return in_the_way(cargo, error);
+		/* The old name has what replaces it. */
+		code = store_delete_version(store, &cargo->context, cargo->to,
+					    &cargo->found.version, error);
+	}
+	STEP("copies: before copy");
+	if (!code)
+		code = store_make_node(store, &cargo->context, cargo->to, &node,
+				       &cargo->found, error);
+	STEP("copies: copy");
+	return code == STORE_EXISTS ? STORE_CHANGED : code;
+}
+
+static int ensure_node(struct cargo *cargo, struct store_error *error)
+{
+	struct store_details details;
+	struct store_info info;
+	int code = store_stat_details(cargo->carry->fs->store, &cargo->context,
+				      cargo->from, &info, &details, error);
+
+	if (code == STORE_NOT_FOUND) {
+		store_error_clear(error);
+		cargo->gone = true;
+		return STORE_OK;
+	}
+	if (code)
+		return code;
+	cargo->version = info.version;
+	code = look_at_node(cargo, &info, &details, error);
+	if (!code && cargo->target != CARRY_SAME)
+		code = make_node(cargo, &info, &details, error);
+	if (!code && cargo->target != CARRY_SAME)
+		code = look_at_node(cargo, &info, &details, error);
+	if (!code && cargo->target != CARRY_SAME)
+		code = store_error_set(error, STORE_CHANGED,
+				       "%s: is not what was made", cargo->to);
+	store_details_release(&details);
+	return code;
+}
+
+/* ---- trying ---- */
+
+typedef int cargo_fn(struct cargo *cargo, struct store_error *error);
+
+static int ensure(struct cargo *cargo, struct store_error *error)
+{
+	return cargo->type == STORE_TYPE_FILE ? ensure_file(cargo, error)
+					      : ensure_node(cargo, error);
+}
+
+static int try_often(struct cargo *cargo, cargo_fn *fn,
+		     struct store_error *error)
+{
+	int64_t pause = PAUSE_NS;
+
+	for (int left = TRIES;; pause *= 2) {
+		int code = fn(cargo, error);
+
+		if (code == STORE_CHANGED && error->code != code)
+			store_error_set(error, code, "%s: changed meanwhile",
+					cargo->from);
+		if (!code || !--left ||
+		    (code != STORE_CHANGED && !store_code_retryable(code)))
+			return code;
+		cargo_begin_try(cargo);
+		if (store_code_retryable(code) &&
+		    store_context_sleep(&cargo->context, pause, error))
+			return error->code;
+		store_error_clear(error);
+		cargo->version.token[0] = '\0';
+		cargo->looked = true;
+	}
+}
+
+int carry_copy(struct carry *carry, const char *name,
+	       const struct store_info *info, struct store_error *error)
+{
+	struct cargo cargo;
+	int code = cargo_init(&cargo, carry, name, error);
+
+	cargo.type = info->type;
+	cargo.version = info->version;
+	cargo.looked = carry->over;
+	/* Its names would no longer be one file. */
+	if (!code && info->type == STORE_TYPE_FILE && info->links > 1) {
+		code = store_error_set(error, STORE_NOT_SUPPORTED,
+				       "%s: has several names", cargo.from);
+		error->detail = EXDEV;
+	}
+	return code ? code : try_often(&cargo, ensure, error);
+}
+
+/* ---- folders ---- */
+
+static int copy_xattr(struct cargo *cargo, const char *name,
+		      struct store_error *error)
+{
+	struct store *store = cargo->carry->fs->store;
+	CLEANUP_FREE void *value = NULL;
+	struct store_xattr xattr = { .name = name };
+	int code = store_get_xattr(store, &cargo->context, cargo->from, name,
+				   &value, &xattr.size, error);
+
+	if (code == STORE_NOT_FOUND) {
+		store_error_clear(error);
+		return STORE_OK;
+	}
+	xattr.value = value;
+	return code ? code
+		    : store_set_xattr(store, &cargo->context, cargo->to, &xattr,
+				      0, error);
+}
+
+static int copy_xattrs(struct cargo *cargo, struct store_error *error)
+{
+	CLEANUP_FREE char *names = NULL;
+	size_t size = 0;
+	int code;
+
+	if (!fs_can(cargo->carry->fs, STORE_CAP_XATTR))
+		return STORE_OK;
+	code = store_list_xattrs(cargo->carry->fs->store, &cargo->context,
+				 cargo->from, &names, &size, error);
+	for (size_t at = 0; !code && at < size; at += strlen(names + at) + 1)
+		code = copy_xattr(cargo, names + at, error);
+	return code;
+}
+
+static int make_folder(struct cargo *cargo, struct store_error *error)
+{
+	struct store *store = cargo->carry->fs->store;
+	struct store_info info;
+	int code =
+		store_stat(store, &cargo->context, cargo->from, &info, error);
+
+	/* Others may have removed it; an implicit one comes by itself. */
+	if (code == STORE_NOT_FOUND) {
+		store_error_clear(error);
+		return STORE_OK;
+	}
+	if (code || info.implicit)
+		return code;
+	/* Its own mode comes last: things are to be put into it. */
+	info.attributes.mode |= 0700;
+	STEP("copies: before folder");
+	code = store_make_folder(store, &cargo->context, cargo->to,
+				 &info.attributes, NULL, error);
+	STEP("copies: folder");
+	if (code == STORE_EXISTS) {
+		store_error_clear(error);
+		code = store_stat(store, &cargo->context, cargo->to, &info,
+				  error);
+		if (!code && info.type != STORE_TYPE_FOLDER)
+			code = in_the_way(cargo, error);
+	}
+	return code ? code : copy_xattrs(cargo, error);
+}
+
+int carry_enter(struct carry *carry, const char *name,
+		struct store_error *error)
+{
+	struct cargo cargo;
+	int code = cargo_init(&cargo, carry, name, error);
+
+	return code ? code : try_often(&cargo, make_folder, error);
+}
+
+static bool attributes_differ(const struct store_attributes *a,
+			      const struct store_attributes *b)
+{
+	return (a->mask & STORE_ATTR_MODE && a->mode != b->mode) ||
+	       (a->mask & STORE_ATTR_UID && a->uid != b->uid) ||
+	       (a->mask & STORE_ATTR_GID && a->gid != b->gid) ||
+	       (a->mask & STORE_ATTR_MTIME &&
+		timespec_compare(a->mtime, b->mtime));
+}
+
+/* Putting things into it has changed its times. */
+static int dress_folder(struct cargo *cargo, struct store_error *error)
+{
+	struct store *store = cargo->carry->fs->store;
+	struct store_info from, to;
+	int code =
+		store_stat(store, &cargo->context, cargo->from, &from, error);
+
+	if (!code)
+		code = store_stat(store, &cargo->context, cargo->to, &to,
+				  error);
+	if (code == STORE_NOT_FOUND) {
+		store_error_clear(error);
+		return STORE_OK;
+	}
+	if (code || from.implicit ||
+	    !attributes_differ(&from.attributes, &to.attributes))
+		return code;
+	code = store_set_attributes(store, &cargo->context, cargo->to,
+				    &from.attributes, NULL, error);
+	if (code != STORE_DENIED)
+		return code;
+	/* As with cp -p: an owner that may not be given is left. */
+	store_error_clear(error);
+	from.attributes.mask &= ~(uint32_t)(STORE_ATTR_UID | STORE_ATTR_GID);
+	return store_set_attributes(store, &cargo->context, cargo->to,
+				    &from.attributes, NULL, error);
+}
+
+int carry_leave(struct carry *carry, const char *name,
+		struct store_error *error)
+{
+	struct cargo cargo;
+	int code;
+
+	if (!fs_can(carry->fs, STORE_CAP_POSIX))
+		return STORE_OK;
+	code = cargo_init(&cargo, carry, name, error);
+	return code ? code : try_often(&cargo, dress_folder, error);
+}
+
+/* ---- removing ---- */
+
+static int remove_version(struct cargo *cargo, const char *key,
+			  const struct store_version *version,
+			  struct store_error *error)
+{
+	struct store *store = cargo->carry->fs->store;
+	int code;
+
+	STEP("copies: before remove");
+	if (version->token[0])
+		code = store_delete_version(store, &cargo->context, key,
+					    version, error);
+	else
+		code = store_delete(store, &cargo->context, key, true, error);
+	STEP("copies: remove");
+	if (code != STORE_NOT_FOUND)
+		return code;
+	store_error_clear(error);
+	return STORE_OK;
+}
+
+static int remove_source(struct cargo *cargo, struct store_error *error)
+{
+	int code = ensure(cargo, error);
+
+	if (code || cargo->gone)
+		return code;
+	return remove_version(cargo, cargo->from, &cargo->version, error);
+}
+
+int carry_remove(struct carry *carry, const char *name,
+		 const struct store_info *info, struct store_error *error)
+{
+	struct cargo cargo;
+	int code = cargo_init(&cargo, carry, name, error);
+
+	if (code)
+		return code;
+	cargo.type = info->type;
+	cargo.version = info->version;
+	cargo.looked = true;
+	code = try_often(&cargo, remove_source, error);
+	if (code != STORE_CHANGED && code != STORE_NOT_EMPTY)
+		return code;
+	log_warn("%s: changed in the store while it was renamed to %s; it "
+		 "stays under both names",
+		 cargo.from, cargo.to);
+	atomic_fetch_add(&carry->left, 1);
+	store_error_clear(error);
+	return STORE_OK;
+}
+
+static int undo(struct cargo *cargo, struct store_error *error)
+{
+	static const struct store_version any = { .weak = false };
+	struct store_details details;
+	struct store_info info;
+	int code;
+
+	if (cargo->type == STORE_TYPE_FILE) {
+		code = look(cargo->carry, &cargo->context, cargo->to, &any,
+			    &cargo->target, &cargo->found, error);
+	} else {
+		code = store_stat_details(cargo->carry->fs->store,
+					  &cargo->context, cargo->from, &info,
+					  &details, error);
+		if (code)
+			return code;
+		code = look_at_node(cargo, &info, &details, error);
+		store_details_release(&details);
+	}
+	if (code || cargo->target == CARRY_ABSENT)
+		return code;
+	if (cargo->target == CARRY_FOREIGN) {
+		log_warn("%s: is not a copy of %s; it stays", cargo->to,
+			 cargo->from);
+		return STORE_OK;
+	}
+	return remove_version(cargo, cargo->to, &cargo->found.version, error);
+}
+
+int carry_undo(struct carry *carry, const char *name,
+	       const struct store_info *info, struct store_error *error)
+{
+	struct cargo cargo;
+	int code = cargo_init(&cargo, carry, name, error);
+
+	cargo.type = info->type;
+	if (!code)
+		code = try_often(&cargo, undo, error);
+	/* Its source is gone, or somebody changes it all the time. */
+	if (code != STORE_NOT_FOUND && code != STORE_CHANGED)
+		return code;
+	log_warn("%s: a copy stays", cargo.to);
+	store_error_clear(error);
+	return STORE_OK;
+}
+
+static int drop_folder(struct cargo *cargo, struct store_error *error)
+{
+	struct store_delete_folder_options options = { .missing_ok = true };
+	int code;
+
+	STEP("copies: before remove");
+	code = store_delete_folder(cargo->carry->fs->store, &cargo->context,
+				   cargo->from, &options, error);
+	STEP("copies: remove");
+	return code;
+}
+
+int carry_drop_folder(struct carry *carry, const char *key,
+		      struct store_error *error)
+{
+	struct cargo cargo;
+	int code = cargo_init(&cargo, carry, "", error);
+
+	snprintf(cargo.from, sizeof(cargo.from), "%s", key);
+	if (!code)
+		code = try_often(&cargo, drop_folder, error);
+	if (code != STORE_NOT_EMPTY)
+		return code;
+	store_error_clear(error);
+	return STORE_OK;
+}

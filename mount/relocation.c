@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Renames by copies: who asks, who waits, what is hidden; see relocation.h.
+ * Called by ops_*.c; calls relocation_steps.c from a thread of its own for
+ * each, as it may go on when who asked has been answered.
+ *
+ * Lock: relocations.lock, for the list and for what is told of each; nothing
+ * is taken under it.
+ */
+#include "config.h"
+
+#include "mount/relocation_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/cleanup.h"
+#include "src/base/clock.h"
+#include "src/base/log.h"
+
+/* Cancelling does not signal a condition: look this often. */
+#define LOOK_NS (20 * NS_PER_MS)
+/* How long an interrupted caller waits for the outcome. */
+#define PATIENCE_NS (700 * NS_PER_MS)
+/* Between two tries to clear up. */
+#define PAUSE_NS NS_PER_SEC
+#define PAUSE_MAX_NS (60 * NS_PER_SEC)
+
+/* Refusals that are no passing ones. */
+enum { REFUSED_MAX = 5 };
+
+struct relocations {
+	struct lock lock;
+	struct condition changed;
+	/* protected by `lock` */
+	struct relocation *first;
+	unsigned int threads;
+	bool stopping;
+};
+
+int relocations_start(struct fs *fs, struct store_error *error)
+{
+	struct relocations *all = calloc(1, sizeof(*all));
+
+	if (!all)
+		return store_error_set(error, STORE_NO_MEMORY,
+				       "no memory for renames");
+	lock_init(&all->lock);
+	condition_init(&all->changed);
+	fs->relocations = all;
+	return STORE_OK;
+}
+
+static size_t count_running(struct relocations *all)
+{
+	size_t count = 0;
+
+	lock_take(&all->lock);
+	for (const struct relocation *one = all->first; one; one = one->next)
+		count++;
+	lock_drop(&all->lock);
+	return count;
+}
+
+size_t relocations_count(struct fs *fs)
+{
+	return fs->relocations ? count_running(fs->relocations) : 0;
+}
+
+unsigned int relocations_drain(struct fs *fs, struct store_context *context)
+{
+	size_t left = relocations_count(fs);
+
+	while (left && !store_context_sleep(context, LOOK_NS, NULL))
+		left = relocations_count(fs);
+	return (unsigned int)left;
+}
+
+void relocations_stop(struct fs *fs)
+{
+	struct relocations *all = fs->relocations;
+
+	if (!all)
+		return;
+	lock_take(&all->lock);
+	all->stopping = true;
+	for (struct relocation *one = all->first; one; one = one->next) {
+		store_cancel_trigger(one->cancel);
+		store_cancel_trigger(one->stop);
+	}
+	while (all->threads)
+		condition_wait(&all->changed, &all->lock);
+	lock_drop(&all->lock);
+	condition_destroy(&all->changed);
+	lock_destroy(&all->lock);
+	free(all);
+	fs->relocations = NULL;
+}
+
+bool relocation_is_possible(const struct fs *fs)
+{
+	const uint64_t needed = STORE_CAP_PUBLISH_ID | STORE_CAP_CONDITIONAL |
+				STORE_CAP_READ | STORE_CAP_WRITE |
+				STORE_CAP_DELETE | STORE_CAP_LIST |
+				STORE_CAP_METADATA;
+
+	return fs->relocations && (fs->capabilities & needed) == needed;
+}
+
+/* ---- hiding ---- */
+
+void relocation_hide(struct relocation *one, const struct node *parent,
+		     const char *name)
+{
+	struct relocations *all = one->fs->relocations;
+
+	lock_take(&all->lock);
+	one->hidden_in = parent;
+	one->hidden = name;
+	condition_broadcast(&all->changed);
+	lock_drop(&all->lock);
+}
+
+static bool hides_locked(const struct relocations *all,
+			 const struct node *parent, const char *name)
+{
+	for (const struct relocation *one = all->first; one; one = one->next)
+		if (one->hidden && one->hidden_in == parent &&
+		    strcmp(one->hidden, name) == 0)
+			return true;
+	return false;
+}
+
+bool relocation_hides(struct fs *fs, const struct node *parent,
+		      const char *name)
+{
+	struct relocations *all = fs->relocations;
+	bool hides;
+
+	if (!all)
+		return false;
+	lock_take(&all->lock);
+	hides = hides_locked(all, parent, name);
+	lock_drop(&all->lock);
+	return hides;
+}
+
+int relocation_wait(struct op *op, const struct node *parent, const char *name)
+{
+	struct relocations *all = op->fs->relocations;
+	int code = STORE_OK;
+
+	if (!all)
+		return STORE_OK;
+	lock_take(&all->lock);
+	while (!code && hides_locked(all, parent, name)) {
+		int64_t moved = atomic_load(&op->fs->gate.moved_ns);
+
+		if (moved > op->context.progress_ns)
+			op->context.progress_ns = moved;
+		code = store_context_check(&op->context, &op->error);
+		if (!code)
+			condition_wait_until(&all->changed, &all->lock,
+					     clock_monotonic_ns() + LOOK_NS);
+	}
+	lock_drop(&all->lock);
+	return code;
+}
+
+/* ---- life ---- */
+
+static void relocation_free(struct relocation *one)
+{
+	struct tree *tree = &one->fs->tree;
+
+	victim_release(one->fs, &one->source);
+	victim_release(one->fs, &one->target);
+	lock_take(&tree->lock);
+	node_unref(tree, one->parent);
+	node_unref(tree, one->new_parent);
+	lock_drop(&tree->lock);
+	store_cancel_free(one->cancel);
+	store_cancel_free(one->stop);
+	free(one->record.from);
+	free(one->record.to);
+	free(one->spare);
+	free(one->name);
+	free(one->new_name);
+	free(one);
+}
+
+static void victim_copy(struct fs *fs, struct victim *copy,
+			const struct victim *victim)
+{
+	*copy = *victim;
+	if (copy->file)
+		file_ref(copy->file);
+	lock_take(&fs->tree.lock);
+	if (copy->node)
+		node_ref(&fs->tree, copy->node);
+	lock_drop(&fs->tree.lock);
+}
+
+static struct relocation *
+relocation_new(struct fs *fs, const struct relocation_request *request)
+{
+	struct relocation *one = calloc(1, sizeof(*one));
+
+	if (!one)
+		return NULL;
+	one->fs = fs;
+	one->op.fs = fs;
+	one->replace = request->replace;
+	one->parent = request->parent;
+	one->new_parent = request->new_parent;
+	lock_take(&fs->tree.lock);
+	node_ref(&fs->tree, one->parent);
+	node_ref(&fs->tree, one->new_parent);
+	lock_drop(&fs->tree.lock);
+	victim_copy(fs, &one->source, request->source);
+	victim_copy(fs, &one->target, request->target);
+	one->name = strdup(request->name);
+	one->new_name = strdup(request->new_name);
+	one->spare = tree_new_name(request->new_name);
+	one->cancel = store_cancel_new();
+	one->stop = store_cancel_new();
+	one->holders = 2;
+	if (one->name && one->new_name && one->spare && one->cancel &&
+	    one->stop)
+		return one;
+	relocation_free(one);
+	return NULL;
+}
+
+static void relocation_put(struct relocation *one)
+{
+	struct relocations *all = one->fs->relocations;
+	bool last;
+
+	lock_take(&all->lock);
+	last = --one->holders == 0;
+	lock_drop(&all->lock);
+	if (last)
+		relocation_free(one);
+}
+
+/* ---- its thread ---- */
+
+static void decide(struct relocation *one, int code)
+{
+	struct relocations *all = one->fs->relocations;
+
+	lock_take(&all->lock);
+	one->decided = true;
+	one->code = code;
+	one->error = one->op.error;
+	condition_broadcast(&all->changed);
+	lock_drop(&all->lock);
+}
+
+static void let_answer(struct relocation *one)
+{
+	struct relocations *all = one->fs->relocations;
+
+	lock_take(&all->lock);
+	one->answerable = true;
+	condition_broadcast(&all->changed);
+	lock_drop(&all->lock);
+}
+
+/* What is passing is tried until it works, anything else a few times. */
+static bool clear_up(struct relocation *one)
+{
+	int64_t pause = PAUSE_NS;
+
+	for (int refused = 0;;) {
+		struct store_context context;
+		int code;
+
+		store_error_clear(&one->op.error);
+		code = one->switched ? relocation_clear(one)
+				     : relocation_undo(one);
+		if (!code)
+			return true;
+		if (store_cancel_is_set(one->stop))
+			return false;
+		log_warn("%s: renaming it to %s: clearing up: %s",
+			 one->record.from, one->record.to,
+			 one->op.error.message);
+		refused += !store_code_retryable(code);
+		if (refused == REFUSED_MAX) {
+			log_error("%s: renaming it to %s: what is left stays "
+				  "under both names",
+				  one->record.from, one->record.to);
+			return true;
+		}
+		let_answer(one);
+		store_context_init(&context, 0, one->stop);
+		if (store_context_sleep(&context, pause, NULL))
+			return false;
+		pause = pause < PAUSE_MAX_NS / 2 ? pause * 2 : PAUSE_MAX_NS;
+	}
+}
+
+static void unlink_locked(struct relocations *all, const struct relocation *one)
+{
+	struct relocation **link = &all->first;
+
+	while (*link != one)
+		link = &(*link)->next;
+	*link = one->next;
+}
+
+static void *relocate(void *arg)
+{
+	struct relocation *one = arg;
+	struct relocations *all = one->fs->relocations;
+	bool settled = false;
+	int code = relocation_begin(one);
+
+	if (!code)
+		code = relocation_copy(one);
+	if (!code)
+		code = relocation_switch(one);
+	if (!code && !relocation_keep(one))
+		code = STORE_CANCELLED;
+	decide(one, code);
+	if (one->noted && (!one->switched || !code))
+		settled = clear_up(one);
+	relocation_end(one, settled);
+	lock_take(&all->lock);
+	unlink_locked(all, one);
+	one->answerable = true;
+	condition_broadcast(&all->changed);
+	lock_drop(&all->lock);
+	relocation_put(one);
+	lock_take(&all->lock);
+	all->threads--;
+	condition_broadcast(&all->changed);
+	lock_drop(&all->lock);
+	return NULL;
+}
+
+/* ---- who asks ---- */
+
+static int start(struct op *op, struct relocation *one)
+{
+	struct relocations *all = op->fs->relocations;
+	pthread_attr_t detached;
+	pthread_t thread;
+	bool stopping;
+	int failed;
+
+	lock_take(&all->lock);
+	stopping = all->stopping;
+	if (!stopping) {
+		one->next = all->first;
+		all->first = one;
+		all->threads++;
+	}
+	lock_drop(&all->lock);
+	if (stopping)
+		return store_error_set(&op->error, STORE_CANCELLED,
+				       "the mount ends");
+	pthread_attr_init(&detached);
+	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+	failed = pthread_create(&thread, &detached, relocate, one);
+	pthread_attr_destroy(&detached);
+	if (!failed)
+		return STORE_OK;
+	lock_take(&all->lock);
+	unlink_locked(all, one);
+	all->threads--;
+	lock_drop(&all->lock);
+	return store_error_errno(&op->error, failed, "a thread to rename");
+}
+
+/* True: it is not waited for any longer. */
+static bool is_answered(struct op *op, struct relocation *one, int64_t *until)
+{
+	if (one->answerable)
+		return true;
+	if (!op->cancel || !store_cancel_is_set(op->cancel))
+		return false;
+	if (!*until) {
+		store_cancel_trigger(one->cancel);
+		*until = clock_monotonic_ns() + PATIENCE_NS;
+	}
+	return one->decided || clock_monotonic_ns() >= *until;
+}
+
+static int wait_for(struct op *op, struct relocation *one)
+{
+	struct relocations *all = op->fs->relocations;
+	int64_t until = 0;
+	int code = STORE_CANCELLED;
+
+	lock_take(&all->lock);
+	while (!is_answered(op, one, &until))
+		condition_wait_until(&all->changed, &all->lock,
+				     clock_monotonic_ns() + LOOK_NS);
+	if (one->decided) {
+		code = one->code;
+		op->error = one->error;
+	}
+	lock_drop(&all->lock);
+	if (code == STORE_CANCELLED)
+		code = store_error_set(&op->error, code, "%s",
+				       store_code_text(code));
+	return code;
+}
+
+int relocation_rename(struct op *op, const struct relocation_request *request)
+{
+	struct relocation *one = relocation_new(op->fs, request);
+	int code;
+
+	if (!one)
+		return store_error_set(&op->error, STORE_NO_MEMORY,
+				       "no memory to rename");
+	code = start(op, one);
+	if (code) {
+		relocation_free(one);
+		return code;
+	}
+	code = wait_for(op, one);
+	relocation_put(one);
+	return code;
+}
