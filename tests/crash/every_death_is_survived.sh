@@ -15,6 +15,21 @@ need_root
 
 # Steps in the sources that no run here can reach, as "NAME|REASON".
 exceptions=(
+	'copies: before copied|folder_moves_survive_deaths.sh'
+	'copies: before copy|folder_moves_survive_deaths.sh'
+	'copies: before copying|folder_moves_survive_deaths.sh'
+	'copies: before folder|folder_moves_survive_deaths.sh'
+	'copies: before remove|folder_moves_survive_deaths.sh'
+	'copies: before settled|folder_moves_survive_deaths.sh'
+	'copies: copied|folder_moves_survive_deaths.sh'
+	'copies: copy|folder_moves_survive_deaths.sh'
+	'copies: copying|folder_moves_survive_deaths.sh'
+	'copies: flush copied|folder_moves_survive_deaths.sh'
+	'copies: flush copying|folder_moves_survive_deaths.sh'
+	'copies: folder|folder_moves_survive_deaths.sh'
+	'copies: remove|folder_moves_survive_deaths.sh'
+	'copies: settled|folder_moves_survive_deaths.sh'
+	'recovery: copies|folder_moves_survive_deaths.sh'
 )
 
 stores=(local sqlite)

@@ -176,6 +176,31 @@ static inline void put_moved(const char *from, const char *to, bool done)
 	commit();
 }
 
+static inline void add_copies(enum record_type type, uint64_t id,
+			      const char *from, const char *to)
+{
+	add(&(struct record){
+		.type = type,
+		.copies = { .id = id,
+			    .folder = true,
+			    .from = TEXT(from),
+			    .to = TEXT(to) },
+	});
+}
+
+static inline void put_copies(enum record_type type, uint64_t id,
+			      const char *from, const char *to)
+{
+	add_copies(type, id, from, to);
+	commit();
+}
+
+static inline void put_copies_settled(uint64_t id)
+{
+	add(&(struct record){ .type = RECORD_COPIES_SETTLED, .id = id });
+	commit();
+}
+
 static inline void put_removing(const char *key)
 {
 	add(&(struct record){ .type = RECORD_REMOVING,

@@ -125,7 +125,22 @@ static inline struct record some_move(enum record_type type)
 	};
 }
 
-enum { SAMPLES = 8 };
+static inline struct record some_copies(enum record_type type)
+{
+	return (struct record){
+		.type = type,
+		.copies = {
+			.id = UINT64_MAX,
+			.folder = true,
+			.over = type == RECORD_COPIED,
+			.copied = type == RECORD_COPIED,
+			.from = key,
+			.to = other,
+		},
+	};
+}
+
+enum { SAMPLES = 11 };
 
 static inline struct record sample(int index)
 {
@@ -144,6 +159,13 @@ static inline struct record sample(int index)
 		return some_move(RECORD_MOVED);
 	case 6:
 		return some_move(RECORD_REMOVING);
+	case 7:
+		return some_copies(RECORD_COPYING);
+	case 8:
+		return some_copies(RECORD_COPIED);
+	case 9:
+		return (struct record){ .type = RECORD_COPIES_SETTLED,
+					.id = UINT64_MAX };
 	default:
 		return (struct record){ .type = RECORD_DONE, .id = 77 };
 	}
@@ -246,6 +268,17 @@ static inline void check_move(const struct record_move *got,
 	ck_assert_int_eq(timespec_compare(got->mtime, want->mtime), 0);
 }
 
+static inline void check_copies(const struct record_copies *got,
+				const struct record_copies *want)
+{
+	ck_assert_uint_eq(got->id, want->id);
+	ck_assert(got->folder == want->folder);
+	ck_assert(got->over == want->over);
+	ck_assert(got->copied == want->copied);
+	ck_assert_str_eq(got->from, want->from);
+	ck_assert_str_eq(got->to, want->to);
+}
+
 static inline void check_record(const struct record *got,
 				const struct record *want)
 {
@@ -254,7 +287,10 @@ static inline void check_record(const struct record *got,
 		check_layer(&got->layer, &want->layer);
 	else if (want->type == RECORD_FILE)
 		check_file(&got->file, &want->file);
-	else if (want->type == RECORD_DONE)
+	else if (want->type == RECORD_COPYING || want->type == RECORD_COPIED)
+		check_copies(&got->copies, &want->copies);
+	else if (want->type == RECORD_DONE ||
+		 want->type == RECORD_COPIES_SETTLED)
 		ck_assert_uint_eq(got->id, want->id);
 	else
 		check_move(&got->move, &want->move);

@@ -156,6 +156,83 @@ START_TEST(an_exclusive_pass_leaves_what_is_above_and_beside_alone)
 }
 END_TEST
 
+static int look_in(struct node *node, bool looks)
+{
+	struct visitor visitor = {
+		.pass = { .nodes = { node }, .looks = looks },
+		.leave = true,
+	};
+
+	store_context_init(&visitor.context, 0, NULL);
+	visitor.context.deadline_ns = 1;
+	visitor_start(&visitor);
+	visitor_end(&visitor);
+	return visitor.code;
+}
+
+START_TEST(an_open_pass_lets_in_who_only_looks)
+{
+	struct gate_pass pass = { .nodes = { folder },
+				  .exclusive = true,
+				  .open = true };
+
+	ck_assert_int_eq(gate_enter(&gate, &pass, NULL, NULL), STORE_OK);
+	ck_assert_int_eq(look_in(deep, true), STORE_OK);
+	ck_assert_int_eq(look_in(deep, false), STORE_TIMEOUT);
+	ck_assert_int_eq(gate_close(&gate, &pass, NULL, NULL), STORE_OK);
+	ck_assert_int_eq(look_in(deep, true), STORE_TIMEOUT);
+	gate_reopen(&gate, &pass);
+	ck_assert_int_eq(look_in(deep, true), STORE_OK);
+	gate_leave(&gate, &pass);
+}
+END_TEST
+
+START_TEST(a_pass_closes_when_nobody_looks_any_more)
+{
+	struct gate_pass pass = { .nodes = { folder },
+				  .exclusive = true,
+				  .open = true };
+	struct visitor looker = {
+		.pass = { .nodes = { deep }, .looks = true },
+	};
+	struct store_context context;
+
+	ck_assert_int_eq(gate_enter(&gate, &pass, NULL, NULL), STORE_OK);
+	store_context_init(&looker.context, 0, NULL);
+	visitor_start(&looker);
+	wait_inside(&looker);
+	store_context_init(&context, 0, NULL);
+	context.deadline_ns = 1;
+	ck_assert_int_eq(gate_close(&gate, &pass, &context, NULL),
+			 STORE_TIMEOUT);
+	/* It is open still. */
+	ck_assert_int_eq(look_in(deep, true), STORE_OK);
+	visitor_end(&looker);
+	ck_assert_int_eq(gate_close(&gate, &pass, &context, NULL), STORE_OK);
+	gate_leave(&gate, &pass);
+}
+END_TEST
+
+/* As long as a rename gets on, waiting for it is no standstill. */
+START_TEST(waiting_for_a_rename_that_gets_on_does_not_time_out)
+{
+	struct gate_pass pass = { .nodes = { folder }, .exclusive = true };
+	struct visitor visitor = { .pass = { .nodes = { deep } } };
+	int64_t begun = clock_monotonic_ns();
+
+	ck_assert_int_eq(gate_enter(&gate, &pass, NULL, NULL), STORE_OK);
+	store_context_init(&visitor.context, NS_PER_SEC / 4, NULL);
+	visitor_start(&visitor);
+	while (clock_monotonic_ns() - begun < NS_PER_SEC) {
+		gate_progress(&gate);
+		sched_yield();
+	}
+	gate_leave(&gate, &pass);
+	visitor_end(&visitor);
+	ck_assert_int_eq(visitor.code, STORE_OK);
+}
+END_TEST
+
 START_TEST(both_nodes_of_a_pass_count)
 {
 	struct gate_pass pass = { .nodes = { other, folder },
@@ -417,6 +494,10 @@ int main(void)
 	tcase_add_test(tests, an_exclusive_pass_covers_all_below);
 	tcase_add_test(tests,
 		       an_exclusive_pass_leaves_what_is_above_and_beside_alone);
+	tcase_add_test(tests, an_open_pass_lets_in_who_only_looks);
+	tcase_add_test(tests, a_pass_closes_when_nobody_looks_any_more);
+	tcase_add_test(tests,
+		       waiting_for_a_rename_that_gets_on_does_not_time_out);
 	tcase_add_test(tests, both_nodes_of_a_pass_count);
 	tcase_add_test(tests, passes_of_one_thread_do_not_wait_for_each_other);
 	tcase_add_test(tests, leaving_lets_the_waiting_in);

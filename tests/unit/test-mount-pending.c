@@ -398,6 +398,52 @@ START_TEST(a_name_that_a_move_makes_too_long_fails_and_keeps_its_bytes)
 }
 END_TEST
 
+static void check_copies(size_t at, uint64_t id, bool copied)
+{
+	ck_assert_uint_lt(at, pending.copies_count);
+	ck_assert_uint_eq(pending.copies[at].id, id);
+	ck_assert(pending.copies[at].copied == copied);
+	ck_assert(pending.copies[at].folder);
+}
+
+START_TEST(copying_that_is_not_settled_is_told_in_order)
+{
+	put_copies(RECORD_COPYING, 7, "a", "b");
+	put_copies(RECORD_COPYING, 8, "c", "d");
+	put_copies(RECORD_COPYING, 9, "e", "f");
+	put_copies_settled(8);
+	put_copies_settled(10);
+	load();
+	ck_assert_uint_eq(pending.copies_count, 2);
+	check_copies(0, 7, false);
+	ck_assert_str_eq(pending.copies[0].from, "a");
+	ck_assert_str_eq(pending.copies[0].to, "b");
+	check_copies(1, 9, false);
+}
+END_TEST
+
+START_TEST(copying_alone_rewrites_nothing_and_copied_does)
+{
+	put_file(1, "a/1");
+	put_copies(RECORD_COPYING, 7, "a", "b");
+	put_file(2, "a/2");
+	put_file(3, "b/3");
+	put_copies(RECORD_COPYING, 8, "b", "c");
+	add_file(2, "a/two", NULL, 0);
+	add_copies(RECORD_COPIED, 7, "a", "b");
+	commit();
+	put_file(4, "a/4");
+	load();
+	check_key(1, "b/1");
+	check_key(2, "b/two");
+	check_key(3, "b/3");
+	check_key(4, "a/4");
+	ck_assert_uint_eq(pending.copies_count, 2);
+	check_copies(0, 8, false);
+	check_copies(1, 7, true);
+}
+END_TEST
+
 START_TEST(removing_marks_the_files_of_just_that_key)
 {
 	put_file(1, "a");
@@ -555,6 +601,8 @@ static TCase *names(void)
 	tcase_add_test(
 		tests,
 		a_name_that_a_move_makes_too_long_fails_and_keeps_its_bytes);
+	tcase_add_test(tests, copying_that_is_not_settled_is_told_in_order);
+	tcase_add_test(tests, copying_alone_rewrites_nothing_and_copied_does);
 	tcase_add_test(tests, removing_marks_the_files_of_just_that_key);
 	tcase_add_test(tests, a_later_record_or_done_settles_removing);
 	return tests;

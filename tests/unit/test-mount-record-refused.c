@@ -122,7 +122,7 @@ START_TEST(unknown_types_are_refused)
 					 &code, &error));
 		ck_assert_int_eq(code, STORE_CORRUPT);
 		ck_assert_uint_eq(at, 0);
-		if (type >= RECORD_LAYER && type <= RECORD_REMOVING)
+		if (type >= RECORD_LAYER && type <= RECORD_COPIES_SETTLED)
 			continue;
 		ck_assert_ptr_nonnull(strstr(error.message, "type: unknown"));
 	}
@@ -233,6 +233,16 @@ START_TEST(keys_that_no_store_takes_are_refused)
 			move.move.from = key;
 			move.move.to = room;
 			check_refused(&move, "to");
+		}
+		for (int type = RECORD_COPYING; type <= RECORD_COPIED; type++) {
+			struct record copies =
+				some_copies((enum record_type)type);
+
+			copies.copies.from = room;
+			check_refused(&copies, "from");
+			copies.copies.from = key;
+			copies.copies.to = room;
+			check_refused(&copies, "to");
 		}
 	}
 }
