@@ -318,6 +318,9 @@ static int load_once(struct fs *fs, struct inventory *inventory,
 	if (!code)
 		code = pending_load(fs->staging_fd, JOURNAL_READ_ONLY,
 				    &made.pending, NULL, error);
+	/* A mount has looked when it took them up. */
+	if (!code && !fs->publisher)
+		pending_verify(fs->staging_fd, &made.pending);
 	if (!code)
 		code = add_records(fs, &made, error);
 	if (!code)

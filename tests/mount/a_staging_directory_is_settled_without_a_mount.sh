@@ -107,7 +107,7 @@ it_is_listed() {
 	grep -q ' pending .* small1$' out || wrong "small1: $(cat out)"
 	is "$(state_of refused)" failed refused
 	is "$(state_of unfinished)" unfinished unfinished
-	is "$(state_of damaged)" pending "damage is found when bytes are read"
+	is "$(state_of damaged)" damaged "damage is found as a mount finds it"
 	expect 0 offline status
 	says out "$mnt"
 	says out 'driver      none'
@@ -159,7 +159,7 @@ it_is_settled() {
 	expect 5 offline retry small3
 	expect 0 offline discard unfinished
 	expect 18 with_store retry damaged
-	is "$(state_of damaged)" pending "damaged, by its record"
+	is "$(state_of damaged)" damaged "after a retry"
 	# Somebody else has changed it since.
 	printf 'theirs' >"$backing/.other"
 	mv "$backing/.other" "$backing/doc"
