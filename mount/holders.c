@@ -24,7 +24,10 @@
 #define PF_EXITING 0x4UL
 #define PF_SIGNALED 0x400UL
 
-enum { PROC_TEXT = 4096 };
+enum {
+	PROC_TEXT = 4096,
+	FEW = 64, /* looking at these costs less than a list of /proc */
+};
 
 /* Read a small file of /proc whole; false when it is not there. */
 static bool proc_read(const char *path, char text[PROC_TEXT])
@@ -227,6 +230,38 @@ static bool pid_is_newer(pid_t pid, pid_t newest, pid_t now)
 	return pid > newest || pid <= now;
 }
 
+static bool other_holds(const struct holders_question *question, pid_t pid,
+			pid_t group)
+{
+	if (pid <= 0 || pid == group || pid == getpid())
+		return false;
+	/* One that may not be looked at is not ours to wait for. */
+	return pid_holds(pid, question) == HOLDS_YES;
+}
+
+static bool is_thread_of_ours(pid_t thread)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/task/%ld", (long)thread);
+	return access(path, F_OK) == 0;
+}
+
+/*
+ * Few ids were given out since: one after the other, of processes and of
+ * threads, dead or alive.
+ */
+static bool new_ones_hold(const struct holders_question *question, pid_t group,
+			  pid_t now)
+{
+	bool holds = false;
+
+	for (pid_t pid = question->newest + 1; pid <= now && !holds; pid++)
+		holds = !is_thread_of_ours(pid) &&
+			other_holds(question, pid, group);
+	return holds;
+}
+
 static bool others_hold(const struct holders_question *question, pid_t group)
 {
 	pid_t now = holders_newest();
@@ -236,19 +271,18 @@ static bool others_hold(const struct holders_question *question, pid_t group)
 
 	if (!question->thorough && question->newest && now == question->newest)
 		return false;
+	if (!question->thorough && question->newest && now > question->newest &&
+	    now - question->newest <= FEW)
+		return new_ones_hold(question, group, now);
 	dir = opendir("/proc");
 	if (!dir)
 		return false;
 	while (!holds && (entry = readdir(dir))) {
 		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
-		if (pid <= 0 || pid == group || pid == getpid())
-			continue;
-		if (!question->thorough &&
-		    !pid_is_newer(pid, question->newest, now))
-			continue;
-		/* One that may not be looked at is not ours to wait for. */
-		holds = group_holds(entry->d_name, question) == HOLDS_YES;
+		if (pid > 0 && (question->thorough ||
+				pid_is_newer(pid, question->newest, now)))
+			holds = other_holds(question, pid, group);
 	}
 	closedir(dir);
 	return holds;
