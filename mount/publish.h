@@ -75,6 +75,8 @@ bool publish_abandon(struct file *file, const char *reason, bool ending);
 void publish_forget_locked(struct file *file, bool kept) REQUIRES(file->lock);
 /* Put the file in the queue (again). */
 void publisher_queue(struct publisher *publisher, struct file *file);
+/* The same for what is durable and nobody waits for: soon, with others. */
+void publisher_batch(struct publisher *publisher, struct file *file);
 /* When it is queued again, 0: no retry is planned. */
 int64_t publisher_retry_at(struct publisher *publisher,
 			   const struct file *file);

@@ -21,9 +21,20 @@
 /* Cancelling does not signal the condition: look this often. */
 #define WAIT_LOOK_NS (20 * NS_PER_MS)
 
+/*
+ * Files that nobody waits for are sent in batches, this often at most.  What
+ * flushes one of a batch on the way into the store flushes others with it,
+ * and between the batches the disk belongs to those who wait for a close.
+ */
+#define BATCH_NS (100 * NS_PER_MS)
+
 /* Between two rounds of a drain, while the store may come back. */
 #define DRAIN_PAUSE_NS (50 * NS_PER_MS)
 #define DRAIN_PAUSE_MAX_NS NS_PER_SEC
+
+struct file_queue {
+	struct file *head, *tail;
+};
 
 struct publisher {
 	struct fs *fs;
@@ -31,10 +42,11 @@ struct publisher {
 	struct lock lock;
 	struct condition work;
 	/* protected by `lock` */
-	struct file *queue_head, *queue_tail;
-	struct file *all; /* dirty files */
+	struct file_queue queue; /* to be sent */
+	struct file_queue batch; /* to be queued at next_batch_ns */
+	struct file *all;	 /* dirty files */
 	/* None is due before this moment, CLOCK_MONOTONIC. */
-	int64_t next_retry_ns, next_interval_ns;
+	int64_t next_retry_ns, next_interval_ns, next_batch_ns;
 	unsigned int running; /* attempts */
 	bool stopping;
 	/* immutable after the start */
@@ -84,28 +96,81 @@ void publisher_remove(struct publisher *publisher, struct file *file)
 	lock_drop(&publisher->lock);
 }
 
-static void queue_locked(struct publisher *publisher, struct file *file,
+static void push_last(struct file_queue *queue, struct file *file)
+{
+	file->queue_next = NULL;
+	if (queue->tail)
+		queue->tail->queue_next = file;
+	else
+		queue->head = file;
+	queue->tail = file;
+}
+
+static void push_first(struct file_queue *queue, struct file *file)
+{
+	file->queue_next = queue->head;
+	queue->head = file;
+	if (!queue->tail)
+		queue->tail = file;
+}
+
+static struct file *pop(struct file_queue *queue)
+{
+	struct file *file = queue->head;
+
+	if (!file)
+		return NULL;
+	queue->head = file->queue_next;
+	if (!queue->head)
+		queue->tail = NULL;
+	return file;
+}
+
+/* May it be put into a queue?  Then it has a reference of its own. */
+static bool enter_locked(struct publisher *publisher, struct file *file,
 			 bool by_time) REQUIRES(publisher->lock)
 {
 	file->retry_at_ns = 0;
 	file->queued_by_time &= by_time;
 	if (file->queued || publisher->stopping)
-		return;
+		return false;
 	file_ref(file);
 	file->queued = true;
 	file->queued_by_time = by_time;
-	file->queue_next = NULL;
-	if (publisher->queue_tail)
-		publisher->queue_tail->queue_next = file;
+	return true;
+}
+
+/* The batch goes to the end of the queue. */
+static void send_batch_locked(struct publisher *publisher)
+	REQUIRES(publisher->lock)
+{
+	struct file_queue *queue = &publisher->queue;
+	struct file_queue *batch = &publisher->batch;
+
+	if (!batch->head)
+		return;
+	if (queue->tail)
+		queue->tail->queue_next = batch->head;
 	else
-		publisher->queue_head = file;
-	publisher->queue_tail = file;
+		queue->head = batch->head;
+	queue->tail = batch->tail;
+	*batch = (struct file_queue){ 0 };
+	publisher->next_batch_ns = clock_monotonic_ns() + BATCH_NS;
+}
+
+static void queue_locked(struct publisher *publisher, struct file *file,
+			 bool by_time) REQUIRES(publisher->lock)
+{
+	if (enter_locked(publisher, file, by_time))
+		push_last(&publisher->queue, file);
 }
 
 void publisher_queue(struct publisher *publisher, struct file *file)
 {
 	lock_take(&publisher->lock);
 	queue_locked(publisher, file, false);
+	/* It may be in the batch. */
+	send_batch_locked(publisher);
 	condition_signal(&publisher->work);
 	lock_drop(&publisher->lock);
 }
@@ -114,17 +179,21 @@ void publisher_queue(struct publisher *publisher, struct file *file)
 static void queue_first(struct publisher *publisher, struct file *file)
 {
 	lock_take(&publisher->lock);
-	file->queued_by_time = false;
-	if (!file->queued && !publisher->stopping) {
-		file_ref(file);
-		file->queued = true;
-		file->retry_at_ns = 0;
-		file->queue_next = publisher->queue_head;
-		publisher->queue_head = file;
-		if (!publisher->queue_tail)
-			publisher->queue_tail = file;
-	}
+	if (enter_locked(publisher, file, false))
+		push_first(&publisher->queue, file);
+	send_batch_locked(publisher);
 	condition_signal(&publisher->work);
+	lock_drop(&publisher->lock);
+}
+
+void publisher_batch(struct publisher *publisher, struct file *file)
+{
+	lock_take(&publisher->lock);
+	if (enter_locked(publisher, file, false)) {
+		push_last(&publisher->batch, file);
+		if (publisher->batch.head == file)
+			condition_signal(&publisher->work);
+	}
 	lock_drop(&publisher->lock);
 }
 
@@ -196,6 +265,20 @@ void publisher_pause(struct publisher *publisher, bool paused)
 	lock_drop(&publisher->lock);
 }
 
+/* Until there is something new to send, or some of it is due. */
+static void await_work_locked(struct publisher *publisher)
+	REQUIRES(publisher->lock)
+{
+	int64_t until = next_due_locked(publisher);
+
+	if (publisher->batch.head && publisher->next_batch_ns < until)
+		until = publisher->next_batch_ns;
+	if (until == INT64_MAX || paused(publisher))
+		condition_wait(&publisher->work, &publisher->lock);
+	else
+		condition_wait_until(&publisher->work, &publisher->lock, until);
+}
+
 static struct file *queue_pop(struct publisher *publisher, bool *by_time)
 {
 	struct file *file = NULL;
@@ -203,21 +286,15 @@ static struct file *queue_pop(struct publisher *publisher, bool *by_time)
 	lock_take(&publisher->lock);
 	while (!publisher->stopping) {
 		queue_due_locked(publisher);
-		if (publisher->queue_head && !paused(publisher))
+		if (clock_monotonic_ns() >= publisher->next_batch_ns)
+			send_batch_locked(publisher);
+		if (publisher->queue.head && !paused(publisher))
 			break;
-		if (next_due_locked(publisher) == INT64_MAX ||
-		    paused(publisher))
-			condition_wait(&publisher->work, &publisher->lock);
-		else
-			condition_wait_until(&publisher->work, &publisher->lock,
-					     next_due_locked(publisher));
+		await_work_locked(publisher);
 	}
-	file = publisher->queue_head;
+	file = pop(&publisher->queue);
 	if (file) {
-		publisher->queue_head = file->queue_next;
-		if (!publisher->queue_head)
-			publisher->queue_tail = NULL;
-		else
+		if (publisher->queue.head)
 			condition_signal(&publisher->work);
 		file->queued = false;
 		*by_time = file->queued_by_time;
@@ -232,8 +309,8 @@ bool publisher_is_busy(struct publisher *publisher)
 	bool busy;
 
 	lock_take(&publisher->lock);
-	busy = publisher->queue_head || publisher->running ||
-	       publisher->next_retry_ns != INT64_MAX;
+	busy = publisher->queue.head || publisher->batch.head ||
+	       publisher->running || publisher->next_retry_ns != INT64_MAX;
 	lock_drop(&publisher->lock);
 	return busy;
 }
@@ -338,14 +415,15 @@ void publisher_stop(struct publisher *publisher)
 
 void publisher_free(struct publisher *publisher)
 {
+	struct file *file;
+
 	if (!publisher)
 		return;
-	while (publisher->queue_head) {
-		struct file *file = publisher->queue_head;
-
-		publisher->queue_head = file->queue_next;
+	lock_take(&publisher->lock);
+	send_batch_locked(publisher);
+	lock_drop(&publisher->lock);
+	while ((file = pop(&publisher->queue)))
 		file_put(file);
-	}
 	store_cancel_free(publisher->cancel);
 	condition_destroy(&publisher->work);
 	lock_destroy(&publisher->lock);
@@ -461,14 +539,17 @@ int publish_wait(struct file *file, const struct store_context *context,
 
 void publish_later(struct file *file)
 {
-	bool wanted;
+	bool wanted, durable;
 
 	lock_take(&file->lock);
 	/* What has failed as it is waits for its retry, or for a change. */
 	wanted = file->dirty && (file->doomed || !file->finished ||
 				 file->running_change != file->change);
+	durable = file->note.acknowledged && !file->waiters;
 	lock_drop(&file->lock);
-	if (wanted)
+	if (wanted && durable)
+		publisher_batch(file->fs->publisher, file);
+	else if (wanted)
 		publisher_queue(file->fs->publisher, file);
 }
 
