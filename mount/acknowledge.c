@@ -335,6 +335,7 @@ static int acknowledge(struct acknowledgement *ack,
 	gate_leave(&fs->gate, &pass);
 	if (code)
 		return code;
+	commit_look_ahead(fs->commit);
 	code = commit_sync_to(fs, ack->position, error);
 	if (code)
 		forget_frame(ack);

@@ -451,19 +451,33 @@ static void flush_round(struct commit *commit)
 static void *flush_thread(void *arg)
 {
 	struct commit *commit = arg;
-	bool stopping = false;
+	bool stopping = false, narrow;
 
 	while (!stopping) {
 		lock_take(&commit->lock);
-		if (!commit->stopping && !commit->hurry)
+		if (!commit->stopping && !commit->hurry && !commit->narrow)
 			condition_wait_until(&commit->wake, &commit->lock,
 					     clock_monotonic_ns() + FLUSH_NS);
 		stopping = commit->stopping;
-		commit->hurry = false;
+		narrow = commit->narrow && !commit->hurry && !stopping;
+		commit->hurry = commit->narrow = false;
 		lock_drop(&commit->lock);
-		flush_round(commit);
+		if (narrow)
+			journal_widen(commit->journal);
+		else
+			flush_round(commit);
 	}
 	return NULL;
+}
+
+void commit_look_ahead(struct commit *commit)
+{
+	if (!journal_is_narrow(commit->journal))
+		return;
+	lock_take(&commit->lock);
+	commit->narrow = true;
+	condition_broadcast(&commit->wake);
+	lock_drop(&commit->lock);
 }
 
 void commit_make_room(struct fs *fs)

@@ -33,6 +33,7 @@ struct commit {
 	struct condition wake;
 	bool stopping; /* protected by `lock` */
 	bool hurry;    /* the same: somebody waits for room */
+	bool narrow;   /* the same: the journal needs room */
 	pthread_t thread;
 };
 
@@ -41,6 +42,8 @@ struct commit {
  * frames may be lost.
  */
 void commit_rewrite(struct commit *commit, bool mending);
+/* After an append: has room made while nobody waits for it. */
+void commit_look_ahead(struct commit *commit);
 /* Raise a position; several threads may. */
 void note_position(_Atomic uint64_t *last, uint64_t position);
 /* Something was appended about this node. */

@@ -8,9 +8,7 @@
 #include "mount/graveyard.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "mount/pending.h"
 #include "src/base/step.h"
 
 struct grave {
@@ -118,7 +116,6 @@ static struct grave *take_due(struct graveyard *graveyard, bool *left)
 
 bool graveyard_empty(struct graveyard *graveyard)
 {
-	char name[DATA_NAME_MAX];
 	struct grave *due;
 	bool left;
 
@@ -127,9 +124,8 @@ bool graveyard_empty(struct graveyard *graveyard)
 		struct grave *grave = due;
 
 		due = grave->next;
-		data_name(grave->number, name);
 		STEP("commit: remove data");
-		unlinkat(staging_area_fd(graveyard->area), name, 0);
+		staging_area_remove(graveyard->area, grave->number);
 		staging_area_unbury(graveyard->area, grave->bytes);
 		free(grave);
 	}

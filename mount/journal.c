@@ -8,45 +8,22 @@
  * written into the page cache, never during a flush: one thread at a time
  * flushes (`flushing`) or writes a new file (`rewriting`), and the others
  * wait for `changed`.
+ * While one makes room (`widening`) appending goes on in the room there is.
  */
 #include "config.h"
 
-#include "mount/journal.h"
+#include "mount/journal_internal.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "mount/journal_bad.h"
-#include "mount/journal_file.h"
-#include "mount/journal_scan.h"
-#include "src/base/cleanup.h"
+#include "src/base/clock.h"
 #include "src/base/step.h"
-#include "src/base/sync.h"
 
-struct journal {
-	/* immutable */
-	int dir_fd;
-	bool read_only;
-
-	struct lock lock;
-	struct condition changed;
-
-	/* protected by `lock`; `file` is not replaced while flushing */
-	struct journal_file file;
-	uint64_t appended; /* sequence number of the last frame */
-	uint64_t durable;  /* up to here all frames are */
-	bool flushing;
-	bool rewriting;
-	uint64_t flushes;
-	struct store_error broken; /* its code: STORE_OK while it is not */
-
-	/* of the thread that rewrites */
-	struct journal_file next;
-	uint64_t next_appended;
-};
+/* Nobody waits for others longer than half of this. */
+#define GATHER_MAX_NS (4 * NS_PER_MS)
 
 static void give_error(struct store_error *error, const struct store_error *why)
 {
@@ -54,8 +31,7 @@ static void give_error(struct store_error *error, const struct store_error *why)
 		*error = *why;
 }
 
-static void break_locked(struct journal *self, const struct store_error *why)
-	REQUIRES(self->lock)
+void journal_break_locked(struct journal *self, const struct store_error *why)
 {
 	if (!self->broken.code)
 		self->broken = *why;
@@ -88,12 +64,32 @@ static int append_locked(struct journal *self, struct journal_frame *frame,
 				   &why);
 	if (code) {
 		if (spoiled)
-			break_locked(self, &why);
+			journal_break_locked(self, &why);
 		give_error(error, &why);
 		return code;
 	}
 	self->appended = frame->sequence;
 	return STORE_OK;
+}
+
+static bool has_room_locked(const struct journal *self, size_t length)
+	REQUIRES(self->lock)
+{
+	return self->file.room - self->file.end >=
+	       journal_frame_size((uint32_t)length) + JOURNAL_RESERVE;
+}
+
+/* Where room is being made no other may be. */
+static int wait_room_locked(struct journal *self, size_t length,
+			    struct store_error *error) REQUIRES(self->lock)
+{
+	int code = wait_locked(self, error);
+
+	while (!code && self->widening && !has_room_locked(self, length)) {
+		condition_wait(&self->changed, &self->lock);
+		code = wait_locked(self, error);
+	}
+	return code;
 }
 
 static int check_length(size_t length, struct store_error *error)
@@ -117,7 +113,7 @@ int journal_append(struct journal *journal, const void *payload, size_t length,
 		return store_error_set(error, STORE_READ_ONLY,
 				       "journal: open for reading only");
 	lock_take(&journal->lock);
-	code = wait_locked(journal, error);
+	code = wait_room_locked(journal, length, error);
 	if (!code)
 		code = append_locked(journal, &frame, payload, flags, error);
 	lock_drop(&journal->lock);
@@ -149,6 +145,67 @@ uint64_t journal_size(struct journal *journal)
 	return size;
 }
 
+/* ---- room ahead ---- */
+
+static bool is_narrow_locked(const struct journal *self) REQUIRES(self->lock)
+{
+	return !self->rewriting && !self->widening && !self->cramped &&
+	       !self->broken.code && !self->read_only &&
+	       self->file.room < self->file.end + JOURNAL_LOW;
+}
+
+bool journal_is_narrow(struct journal *journal)
+{
+	bool narrow;
+
+	lock_take(&journal->lock);
+	narrow = is_narrow_locked(journal);
+	lock_drop(&journal->lock);
+	return narrow;
+}
+
+static void widened_locked(struct journal *self, int failed)
+	REQUIRES(self->lock)
+{
+	struct store_error why = STORE_ERROR_INIT;
+
+	self->widening = false;
+	self->cramped = failed;
+	if (failed && ftruncate(self->file.fd, (off_t)self->file.size))
+		self->file.size = self->file.room + JOURNAL_STEP;
+	if (!failed) {
+		self->file.room += JOURNAL_STEP;
+		if (self->file.size < self->file.room)
+			self->file.size = self->file.room;
+	} else if (failed != ENOSPC && failed != EDQUOT) {
+		/* It may have been that of a frame. */
+		store_error_errno(&why, failed, "journal: cannot be flushed");
+		journal_break_locked(self, &why);
+	}
+	condition_broadcast(&self->changed);
+}
+
+void journal_widen(struct journal *journal)
+{
+	uint64_t from;
+	int fd, failed;
+
+	lock_take(&journal->lock);
+	if (!is_narrow_locked(journal)) {
+		lock_drop(&journal->lock);
+		return;
+	}
+	journal->widening = true;
+	from = journal->file.room;
+	fd = journal->file.fd;
+	lock_drop(&journal->lock);
+	failed = journal_file_widen(fd, from, JOURNAL_STEP);
+	STEP("journal: widened");
+	lock_take(&journal->lock);
+	widened_locked(journal, failed);
+	lock_drop(&journal->lock);
+}
+
 /* ---- sync ---- */
 
 /*
@@ -161,7 +218,8 @@ static void vouch_locked(struct journal *self, uint64_t before)
 {
 	struct journal_frame mark = { .mark = true };
 
-	if (self->durable - before < 2 || self->appended != self->durable)
+	if (self->durable - before < 2 || self->appended != self->durable ||
+	    (self->widening && !has_room_locked(self, 0)))
 		return;
 	/* There is nobody to tell: the next frame says it, too. */
 	if (append_locked(self, &mark, NULL, 0, NULL))
@@ -169,15 +227,43 @@ static void vouch_locked(struct journal *self, uint64_t before)
 	STEP("journal: marked");
 }
 
+/*
+ * Those whom the last flush served are about to come back while the others
+ * wait: they would take turns, each half waiting for the flush of the other.
+ * Half of a flush is waited for them; one alone is never waited for.
+ */
+static void gather_locked(struct journal *self) REQUIRES(self->lock)
+{
+	int64_t until = clock_monotonic_ns() + self->flush_ns / 2;
+
+	while (self->waiting < self->expected && clock_monotonic_ns() < until)
+		condition_wait_until(&self->gathered, &self->lock, until);
+}
+
+static void timed_locked(struct journal *self, int64_t start)
+	REQUIRES(self->lock)
+{
+	int64_t took = clock_monotonic_ns() - start;
+
+	if (took > GATHER_MAX_NS)
+		took = GATHER_MAX_NS;
+	self->flush_ns += (took - self->flush_ns) / 8;
+	self->expected = self->waiting;
+}
+
 /* Flush for all who have appended by now. */
 static void flush_locked(struct journal *self) REQUIRES(self->lock)
 {
 	struct store_error why = STORE_ERROR_INIT;
-	uint64_t until = self->appended, before = self->durable;
+	uint64_t until, before = self->durable;
 	int fd = self->file.fd;
+	int64_t start;
 
 	self->flushing = true;
 	self->flushes++;
+	gather_locked(self);
+	until = self->appended;
+	start = clock_monotonic_ns();
 	lock_drop(&self->lock);
 	STEP("journal: before flush");
 	if (STEP_WANTED("journal: flush") && fdatasync(fd))
@@ -185,8 +271,9 @@ static void flush_locked(struct journal *self) REQUIRES(self->lock)
 	STEP("journal: flushed");
 	lock_take(&self->lock);
 	self->flushing = false;
+	timed_locked(self, start);
 	if (why.code) {
-		break_locked(self, &why);
+		journal_break_locked(self, &why);
 	} else {
 		self->durable = until;
 		vouch_locked(self, before);
@@ -220,7 +307,10 @@ int journal_sync(struct journal *journal, uint64_t position,
 	int code;
 
 	lock_take(&journal->lock);
+	if (++journal->waiting == journal->expected)
+		condition_signal(&journal->gathered);
 	code = sync_locked(journal, position, error);
+	journal->waiting--;
 	lock_drop(&journal->lock);
 	return code;
 }
@@ -346,26 +436,25 @@ static void take_next_locked(struct journal *self,
 	self->appended = self->next_appended;
 	/* The name may be that of either file after the next cut of power. */
 	if (why->code) {
-		break_locked(self, why);
+		journal_break_locked(self, why);
 		return;
 	}
 	self->durable = self->appended;
 	store_error_clear(&self->broken);
+	self->cramped = false;
 	/* The blocks of the old file may do for what the disk refused. */
 	journal_file_look_ahead(&self->file);
 }
 
-/* `mending`: what there is cannot be appended to. */
-static int replace_file(struct journal *self, bool mending,
-			journal_write_fn *write, void *arg,
-			struct store_error *error)
+int journal_replace(struct journal *self, bool mending, journal_write_fn *write,
+		    void *arg, struct store_error *error)
 {
 	struct store_error why = STORE_ERROR_INIT;
 	bool renamed;
 	int code;
 
 	lock_take(&self->lock);
-	while (self->rewriting || self->flushing)
+	while (self->rewriting || self->flushing || self->widening)
 		condition_wait(&self->changed, &self->lock);
 	self->rewriting = true;
 	self->flushes++;
@@ -392,210 +481,22 @@ int journal_rewrite(struct journal *journal, journal_write_fn *write, void *arg,
 	if (journal->read_only)
 		return store_error_set(error, STORE_READ_ONLY,
 				       "journal: open for reading only");
-	return replace_file(journal, false, write, arg, error);
+	return journal_replace(journal, false, write, arg, error);
 }
 
-/* ---- open ---- */
-
-static int copy_frame(void *arg, const void *payload, size_t length,
-		      struct store_error *error)
-{
-	return journal_rewrite_add(arg, payload, length, error);
-}
-
-static int copy_frames(void *arg, struct journal *journal,
-		       struct store_error *error)
-{
-	uint64_t frames;
-
-	return journal_scan_read(arg, copy_frame, journal, &frames, error);
-}
-
-/*
- * Damage costs disk to keep.  On a full one the room ahead pays for it: what
- * is lost by that is room for appending, until somebody makes some.
- */
-static int keep_damage(struct journal *self, struct journal_scan *scan,
-		       struct store_error *error)
-{
-	uint64_t used =
-		scan->end > scan->dirty_end ? scan->end : scan->dirty_end;
-	int code = journal_bad_keep(self->dir_fd, scan, error);
-
-	if (code != STORE_NO_SPACE || used >= self->file.size ||
-	    ftruncate(self->file.fd, (off_t)used))
-		return code;
-	self->file.size = used;
-	return journal_bad_keep(self->dir_fd, scan, error);
-}
-
-/* The end and the header are put right where they stand. */
-static int mend_in_place(struct journal *self, const struct journal_scan *scan,
-			 struct store_error *error)
-{
-	struct journal_frame mark = { .mark = true,
-				      .sequence = scan->sequence,
-				      .durable = scan->sequence };
-	bool spoiled;
-	int code = STORE_OK;
-
-	if (scan->header_damaged)
-		code = journal_file_write_header(&self->file, error);
-	if (!code && scan->dirty_end > scan->end)
-		code = journal_file_wipe(&self->file, scan->end,
-					 scan->dirty_end, error);
-	/* What is wiped may be all that vouched for a hole that stays. */
-	if (!code && scan->holes)
-		code = journal_file_append(&self->file, &mark, NULL,
-					   JOURNAL_RELEASES, &spoiled, error);
-	STEP("journal: end wiped");
-	/* Or an old frame might be found again behind a new one. */
-	if (!code && STEP_WANTED("journal: flush wiped end") &&
-	    fdatasync(self->file.fd))
-		code = store_error_errno(error, errno, "journal");
-	STEP("journal: mended");
-	return code;
-}
-
-static int mend(struct journal *self, struct journal_scan *scan,
-		struct store_error *error)
-{
-	int code = keep_damage(self, scan, error);
-
-	if (code)
-		return code;
-	/*
-	 * A hole inside goes with a new file.  Without room for one it stays,
-	 * and is found and kept again at the next opening.
-	 */
-	if (scan->holes || !scan->id) {
-		code = replace_file(self, !scan->id, copy_frames, scan, error);
-		if (code != STORE_NO_SPACE || !scan->id)
-			return code;
-	}
-	return mend_in_place(self, scan, error);
-}
-
-static void take_over(struct journal *self, const struct journal_scan *scan)
-{
-	self->file.id = scan->id;
-	self->file.end = scan->end;
-	self->file.room = scan->end;
-	self->file.size = scan->size;
-	self->appended = scan->sequence;
-	self->durable = scan->sequence;
-}
-
-/*
- * What a driver before us appended without a flush must be durable before
- * anybody acts on it; what one of its flushes lost must not be read from
- * memory as if it were on the disk.
- */
-static void settle_on_disk(struct journal *self) NO_THREAD_SAFETY
-{
-	struct store_error why = STORE_ERROR_INIT;
-
-	self->flushes++;
-	if (STEP_WANTED("journal: flush found") && fdatasync(self->file.fd)) {
-		store_error_errno(&why, errno, "journal: cannot be flushed");
-		break_locked(self, &why);
-	}
-	STEP("journal: flushed what was found");
-#ifdef HAVE_POSIX_FADVISE
-	posix_fadvise(self->file.fd, 0, 0, POSIX_FADV_DONTNEED);
-#endif
-}
-
-static int read_file(struct journal *self, journal_read_fn *read, void *arg,
-		     struct journal_findings *findings,
-		     struct store_error *error)
-{
-	struct journal_scan scan;
-	int code;
-
-	if (!self->read_only)
-		settle_on_disk(self);
-	code = journal_scan_file(self->file.fd, &scan, error);
-	if (!code)
-		code = journal_scan_read(&scan, read, arg, &findings->frames,
-					 error);
-	if (!code) {
-		take_over(self, &scan);
-		for (size_t i = 0; i < scan.damage_count; i++)
-			findings->bad_bytes += scan.damage[i].length;
-	}
-	if (!code && scan.damage_count && !self->read_only)
-		code = mend(self, &scan, error);
-	journal_scan_release(&scan);
-	return code;
-}
-
-static int open_file(struct journal *self, journal_read_fn *read, void *arg,
-		     struct journal_findings *findings,
-		     struct store_error *error)
-{
-	int code;
-
-	self->file.fd = openat(self->dir_fd, "journal",
-			       (self->read_only ? O_RDONLY : O_RDWR) |
-				       O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (self->file.fd < 0 && errno != ENOENT)
-		return store_error_errno(error, errno, "journal");
-	if (self->file.fd >= 0)
-		code = read_file(self, read, arg, findings, error);
-	else if (self->read_only)
-		return STORE_OK;
-	else
-		code = replace_file(self, true, NULL, NULL, error);
-	if (code || self->read_only)
-		return code;
-	/* What a crash left of a new file that never counted. */
-	journal_file_discard(self->dir_fd);
-	/* Appending asks again, and says so when there is none. */
-	journal_file_look_ahead(&self->file);
-	return STORE_OK;
-}
-
-int journal_open(int dir_fd, unsigned int flags, journal_read_fn *read,
-		 void *arg, struct journal **journal,
-		 struct journal_findings *findings, struct store_error *error)
-{
-	struct journal_findings found = { 0 };
-	struct journal *self = calloc(1, sizeof(*self));
-	int code;
-
-	if (!self)
-		return store_error_set(error, STORE_NO_MEMORY,
-				       "no memory for the journal");
-	lock_init(&self->lock);
-	condition_init(&self->changed);
-	self->read_only = flags & JOURNAL_READ_ONLY;
-	self->file = (struct journal_file)JOURNAL_FILE_INIT;
-	self->file.end = JOURNAL_HEADER_SIZE;
-	self->next = (struct journal_file)JOURNAL_FILE_INIT;
-	self->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
-	code = self->dir_fd < 0 ? store_error_errno(error, errno, "journal")
-				: open_file(self, read, arg, &found, error);
-	if (code) {
-		journal_close(self);
-		return code;
-	}
-	found.quarantine = journal_bad_count(self->dir_fd, NULL);
-	*findings = found;
-	*journal = self;
-	return STORE_OK;
-}
+/* ---- life ---- */
 
 void journal_close(struct journal *journal)
 {
 	if (!journal)
 		return;
-	assert(!journal->flushing && !journal->rewriting);
+	assert(!journal->flushing && !journal->rewriting && !journal->widening);
 	journal_file_close(&journal->file);
 	journal_file_close(&journal->next);
 	if (journal->dir_fd >= 0)
 		close(journal->dir_fd);
 	condition_destroy(&journal->changed);
+	condition_destroy(&journal->gathered);
 	lock_destroy(&journal->lock);
 	free(journal);
 }

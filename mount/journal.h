@@ -101,6 +101,14 @@ int journal_sync(struct journal *journal, uint64_t position,
 		 struct store_error *error) STORE_WARN_UNUSED;
 bool journal_is_durable(struct journal *journal, uint64_t position);
 
+/*
+ * There is little room left for frames: time for journal_widen(), in a thread
+ * that nobody waits for.  Appending makes room, too, but of a kind that makes
+ * flushes slow.
+ */
+bool journal_is_narrow(struct journal *journal);
+void journal_widen(struct journal *journal);
+
 /* Bytes of frames in the file. */
 uint64_t journal_size(struct journal *journal);
 /* Flushes so far, for counting. */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "src/base/cleanup.h"
@@ -112,6 +113,33 @@ int journal_file_reserve(struct journal_file *file, uint64_t length,
 	if (failed && (flags & JOURNAL_RELEASES))
 		failed = extend(file, least);
 	return failed ? store_error_errno(error, failed, "journal") : STORE_OK;
+}
+
+/* What others may need is not for speed. */
+static bool disk_is_roomy(int fd, uint64_t step)
+{
+	struct statvfs found;
+
+	return !fstatvfs(fd, &found) &&
+	       (uint64_t)found.f_bavail * found.f_frsize / 64 >= step;
+}
+
+int journal_file_widen(int fd, uint64_t from, uint64_t step)
+{
+	int failed;
+
+	if (!disk_is_roomy(fd, step))
+		return ENOSPC;
+	failed = write_zeros(fd, from, from + step);
+#ifdef SYNC_FILE_RANGE_WRITE
+	/* Flushed with the next frame. */
+	if (!failed && sync_file_range(fd, (off_t)from, (off_t)step,
+				       SYNC_FILE_RANGE_WAIT_BEFORE |
+					       SYNC_FILE_RANGE_WRITE |
+					       SYNC_FILE_RANGE_WAIT_AFTER))
+		failed = errno;
+#endif
+	return failed;
 }
 
 void journal_file_look_ahead(struct journal_file *file)

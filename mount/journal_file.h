@@ -12,6 +12,8 @@
 enum {
 	JOURNAL_CHUNK = 1 << 20,    /* allocated at once */
 	JOURNAL_RESERVE = 64 << 10, /* kept for what gives room back */
+	JOURNAL_LOW = 768 << 10,    /* with less room ahead more is made, */
+	JOURNAL_STEP = 4 << 20,	    /* so much at a time */
 };
 
 struct journal_file {
@@ -47,6 +49,13 @@ int journal_file_install(int dir_fd, struct journal_file *file, bool *renamed,
 int journal_file_reserve(struct journal_file *file, uint64_t length,
 			 unsigned int flags, struct store_error *error)
 	STORE_WARN_UNUSED;
+/*
+ * Write zeros into `step` bytes behind `from`, where nothing is, and have the
+ * disk take them: blocks that were written once are flushed again without the
+ * file system's own journal.  0 or an errno; ENOSPC, when little is left,
+ * before anything is written.
+ */
+int journal_file_widen(int fd, uint64_t from, uint64_t step);
 /* Room for what comes, if the disk has any. */
 void journal_file_look_ahead(struct journal_file *file);
 /*

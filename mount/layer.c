@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "mount/pending.h"
+#include "mount/spare.h"
 #include "src/base/cleanup.h"
 #include "src/base/fdio.h"
 
@@ -37,19 +38,20 @@ struct staging_area {
 	_Atomic uint64_t last;	/* number given out */
 	staging_bury_fn *bury;
 	void *bury_arg;
+	struct spares spares;
 	struct lock lock;
 	struct staging_layer *layers; /* protected by `lock` */
 };
 
 /* ---- the area ---- */
 
-static void layer_unlink(const struct staging_layer *layer)
+bool staging_area_remove(struct staging_area *area, uint64_t number)
 {
 	char name[DATA_NAME_MAX];
 
-	data_name(layer->number, name);
-	if (!unlinkat(layer->area->dir_fd, name, 0))
-		atomic_fetch_sub(&layer->area->files, 1);
+	data_name(number, name);
+	return spares_give(&area->spares, name) ||
+	       !unlinkat(area->dir_fd, name, 0);
 }
 
 int staging_area_open(int dir_fd, uint64_t limit, struct staging_area **area,
@@ -68,6 +70,7 @@ int staging_area_open(int dir_fd, uint64_t limit, struct staging_area **area,
 		return store_error_errno(error, saved, "staging directory");
 	}
 	lock_init(&made->lock);
+	spares_init(&made->spares, made->dir_fd);
 	made->limit = limit;
 	*area = made;
 	return STORE_OK;
@@ -81,7 +84,8 @@ void staging_area_close(struct staging_area *area)
 	for (const struct staging_layer *layer = area->layers; layer;
 	     layer = layer->next)
 		if (!atomic_load(&layer->unlinked) && !layer->kept)
-			layer_unlink(layer);
+			staging_area_remove(area, layer->number);
+	spares_release(&area->spares);
 	lock_destroy(&area->lock);
 	close(area->dir_fd);
 	free(area);
@@ -199,13 +203,23 @@ static int layer_open(struct staging_layer *layer, int flags)
 	return layer->fd < 0 ? -1 : 0;
 }
 
+static int layer_open_new(struct staging_layer *layer)
+{
+	char name[DATA_NAME_MAX];
+
+	data_name(layer->number, name);
+	if (spares_take(&layer->area->spares, name))
+		return layer_open(layer, 0);
+	return layer_open(layer, O_CREAT | O_EXCL);
+}
+
 /* Its name never meets a file that an earlier run has left. */
 static int layer_create_file(struct staging_layer *layer,
 			     struct store_error *error)
 {
 	do
 		layer->number = atomic_fetch_add(&layer->area->last, 1) + 1;
-	while (layer_open(layer, O_CREAT | O_EXCL) && errno == EEXIST);
+	while (layer_open_new(layer) && errno == EEXIST);
 	if (layer->fd < 0)
 		return store_error_errno(error, errno, "staging file");
 	atomic_fetch_add(&layer->area->files, 1);
@@ -337,15 +351,21 @@ static void layer_bury(struct staging_layer *layer)
 
 void layer_remove(struct staging_layer *layer)
 {
+	struct staging_area *area;
+	uint64_t number;
+	bool remove, bury;
+
 	if (!layer)
 		return;
-	if (!atomic_exchange(&layer->unlinked, true)) {
-		if (layer->kept && layer->area->bury)
-			layer_bury(layer);
-		else
-			layer_unlink(layer);
-	}
+	area = layer->area;
+	number = layer->number;
+	remove = !atomic_exchange(&layer->unlinked, true);
+	bury = layer->kept && area->bury;
+	if (remove && bury)
+		layer_bury(layer);
 	layer_unref(layer);
+	if (remove && !bury && staging_area_remove(area, number))
+		atomic_fetch_sub(&area->files, 1);
 }
 
 void layer_leave(struct staging_layer *layer)

@@ -63,6 +63,8 @@ int staging_area_promise(struct staging_area *area, struct store_error *error)
 /* It will not be made. */
 void staging_area_unpromise(struct staging_area *area);
 int staging_area_fd(const struct staging_area *area);
+/* Remove data-NUMBER, which nobody needs; true: it was there. */
+bool staging_area_remove(struct staging_area *area, uint64_t number);
 /* Does a layer in memory have this number? */
 bool staging_area_uses(struct staging_area *area, uint64_t number);
 /* Numbers of new layers are above this one. */

@@ -225,6 +225,8 @@ class Disk:
                   "no record that may come back needs what is removed")
 
     def before_rename(self, call, old, new):
+        if re.fullmatch(r"data-\d+", old):
+            self.before_unlink(call, old)
         if new == "journal" or new.startswith("journal.bad-"):
             self.must(self.is_flushed(self.staging + "/" + old), call.start,
                       "a file is durable before it gets its name")
