@@ -30,6 +30,7 @@ struct renaming {
 	struct name *spare; /* owned until the tree takes it */
 	bool by_copies;	    /* what the store has, it cannot move in one step */
 	bool folder;
+	bool again; /* something has to be stored first */
 };
 
 static int rename_refused(struct op *op, int code, int errnum, const char *text)
@@ -69,7 +70,7 @@ static int rename_check(struct op *op, struct renaming *renaming)
 	    !fs_can(fs, STORE_CAP_EXCHANGE))
 		return rename_refused(op, STORE_INVALID, EINVAL,
 				      "the store cannot exchange names");
-	if (rename_is_atomic(fs, folder))
+	if (rename_is_atomic(fs, folder) || (renaming->flags & RENAME_EXCHANGE))
 		return STORE_OK;
 	if (fs->options->rename_atomic)
 		return rename_refused(op, STORE_INVALID, EXDEV,
@@ -272,6 +273,8 @@ static int rename_unpublished(struct op *op, struct renaming *renaming)
 /* Does the journal name a file that is moved, or moved over? */
 static bool rename_is_noted(struct fs *fs, const struct renaming *renaming)
 {
+	if (renaming->flags & RENAME_EXCHANGE)
+		return false; /* see rename_publish_both() */
 	return (renaming->source.node->type == STORE_TYPE_FOLDER &&
 		atomic_load(&fs->counters.dirty_files)) ||
 	       commit_is_acknowledged(renaming->source.file) ||
@@ -299,14 +302,13 @@ static int sync_folders(struct op *op, const struct renaming *renaming)
 static struct commit_move move_of(const struct renaming *renaming)
 {
 	const struct victim *source = &renaming->source;
-	bool exchange = renaming->flags & RENAME_EXCHANGE;
 
 	return (struct commit_move){
 		.from = renaming->from,
 		.to = renaming->to,
 		.seen = source->file && source->current ? &source->seen : NULL,
 		.file = source->file,
-		.replaced = exchange ? 0 : commit_id(renaming->target.file),
+		.replaced = commit_id(renaming->target.file),
 	};
 }
 
@@ -340,19 +342,8 @@ static void accept_move(struct op *op, struct renaming *renaming, bool noted)
 		commit_moved(op->fs, &move);
 }
 
-static void note_key(struct file *file)
+static int accept_exchange(struct op *op, struct renaming *renaming)
 {
-	if (!file)
-		return;
-	lock_take(&file->lock);
-	if (file->note.acknowledged)
-		commit_note_locked(file);
-	lock_drop(&file->lock);
-}
-
-static int accept_exchange(struct op *op, struct renaming *renaming, bool noted)
-{
-	struct commit_move move = move_of(renaming);
 	struct store_info info;
 	/* The other one's token may have changed as well. */
 	int code = store_stat(op->fs->store, &op->context, renaming->from,
@@ -360,13 +351,7 @@ static int accept_exchange(struct op *op, struct renaming *renaming, bool noted)
 
 	if (!code)
 		follow(op->fs, &renaming->target, &info);
-	move.done = true;
-	noted = noted && !sync_folders(op, renaming);
 	exchange_in_memory(op, renaming);
-	if (noted) {
-		commit_moved(op->fs, &move);
-		note_key(renaming->target.file);
-	}
 	return code;
 }
 
@@ -394,28 +379,71 @@ static int rename_published(struct op *op, struct renaming *renaming)
 	}
 	follow(op->fs, &renaming->source, &info);
 	if (exchange)
-		return accept_exchange(op, renaming, noted);
+		return accept_exchange(op, renaming);
 	accept_move(op, renaming, noted);
 	return STORE_OK;
 }
 
-/* An exchange needs both names in the store. */
-static int rename_publish_both(struct op *op, struct renaming *renaming)
+/* ---- what an exchange finds in the store ---- */
+
+struct unstored {
+	struct op *op;
+	const struct renaming *renaming;
+	bool wait; /* until it is in the store */
+	bool found;
+	int code;
+};
+
+/* Is it one of both, and nowhere but here, or below, and in the journal? */
+static bool hinders_exchange(const struct unstored *look, struct file *file)
 {
-	const struct victim *both[] = { &renaming->source, &renaming->target };
+	const struct victim *both[] = { &look->renaming->source,
+					&look->renaming->target };
+	struct fs *fs = look->op->fs;
+	bool hinders = false, acknowledged = commit_is_acknowledged(file);
 
 	for (int i = 0; i < 2; i++) {
-		int code;
-
-		if (!both[i]->file ||
-		    (!victim_is_unpublished(op->fs, both[i]) &&
-		     !commit_is_acknowledged(both[i]->file)))
-			continue;
-		code = publish_wait(both[i]->file, &op->context, &op->error);
-		if (code)
-			return code;
+		lock_take(&fs->tree.lock);
+		hinders |= acknowledged &&
+			   node_is_below(file->node, both[i]->node);
+		lock_drop(&fs->tree.lock);
+		hinders |= both[i]->file == file &&
+			   victim_is_unpublished(fs, both[i]);
 	}
-	return STORE_OK;
+	return hinders;
+}
+
+static void look_at_unstored(void *arg, struct file *file)
+{
+	struct unstored *look = arg;
+
+	if (look->code || !hinders_exchange(look, file))
+		return;
+	look->found = true;
+	if (look->wait)
+		look->code = publish_wait(file, &look->op->context,
+					  &look->op->error);
+}
+
+/*
+ * An exchange needs both names in the store; and it is not noted, so that the
+ * journal must not know of anything at either name or below.
+ */
+static int rename_publish_both(struct op *op, const struct renaming *renaming)
+{
+	struct unstored look = { .op = op, .renaming = renaming, .wait = true };
+
+	publish_each(op->fs, look_at_unstored, &look);
+	return look.code;
+}
+
+/* While it is held: has any come since? */
+static bool is_unstored(struct op *op, const struct renaming *renaming)
+{
+	struct unstored look = { .op = op, .renaming = renaming };
+
+	publish_each(op->fs, look_at_unstored, &look);
+	return look.found;
 }
 
 static int rename_held(struct op *op, struct renaming *renaming)
@@ -424,6 +452,10 @@ static int rename_held(struct op *op, struct renaming *renaming)
 
 	if (code)
 		return code;
+	renaming->again = (renaming->flags & RENAME_EXCHANGE) &&
+			  is_unstored(op, renaming);
+	if (renaming->again)
+		return STORE_OK;
 	answer_look(op, renaming->source.file, renaming->from);
 	answer_look(op, renaming->target.file, renaming->to);
 	renaming->spare = tree_new_name(renaming->new_name);
@@ -480,6 +512,23 @@ static int rename_passing(struct op *op, struct renaming *renaming)
 	return code;
 }
 
+static int rename_exchange(struct op *op, struct renaming *renaming)
+{
+	int code;
+
+	if (!renaming->target.node)
+		return store_error_set(&op->error, STORE_NOT_FOUND,
+				       "nothing to exchange with");
+	do {
+		code = rename_publish_both(op, renaming);
+		if (!code)
+			code = rename_passing(op, renaming);
+		if (!code && renaming->again)
+			code = store_context_check(&op->context, &op->error);
+	} while (!code && renaming->again);
+	return code;
+}
+
 static int rename_run(struct op *op, struct renaming *renaming)
 {
 	int code = rename_check(op, renaming);
@@ -488,10 +537,7 @@ static int rename_run(struct op *op, struct renaming *renaming)
 		code = relocation_wait(op, renaming->new_parent,
 				       renaming->new_name);
 	if (!code && (renaming->flags & RENAME_EXCHANGE))
-		code = renaming->target.node
-			       ? rename_publish_both(op, renaming)
-			       : store_error_set(&op->error, STORE_NOT_FOUND,
-						 "nothing to exchange with");
+		return rename_exchange(op, renaming);
 	/* A folder is in the store; a file may be here only. */
 	if (!code && !(renaming->by_copies && renaming->folder))
 		code = rename_passing(op, renaming);

@@ -329,6 +329,26 @@ START_TEST(names_that_are_exchanged_keep_their_bytes)
 }
 END_TEST
 
+/* Files below are on their way when their folders change places. */
+START_TEST(files_follow_folders_that_are_exchanged)
+{
+	ok(call_mkdir(fs, "d"));
+	ok(call_mkdir(fs, "e"));
+	mount_faults(mount, "put delay=100ms\n");
+	ok(call_store(fs, "d/x", "one"));
+	ok(call_store(fs, "e/x", "two"));
+	ok(call_store(fs, "e/y", "three"));
+	ok(call_rename(fs, "d", "e", RENAME_EXCHANGE));
+	ok(call_store(fs, "d/y", "four"));
+	mount_faults(mount, "");
+	restart(_i, true);
+	is_stored("d/x", "two");
+	is_stored("d/y", "four");
+	is_stored("e/x", "one");
+	stored_nowhere("e/y");
+}
+END_TEST
+
 START_TEST(a_second_name_of_a_new_file_has_its_bytes)
 {
 	ok(call_store(fs, "a", "hello"));
@@ -493,6 +513,7 @@ static TCase *folder_cases(void)
 	TCase *tests = new_case("folders");
 
 	add_ends(tests, files_follow_their_folder);
+	add_ends(tests, files_follow_folders_that_are_exchanged);
 	tcase_add_loop_test(tests,
 			    files_follow_a_folder_whose_move_was_not_answered,
 			    DISK_POWER_CUT, DISK_ENDS);
