@@ -144,10 +144,11 @@ static void lead_locked(struct sqlite_database *database)
 }
 
 /* Its call is over before anybody took it. */
-static int withdraw_locked(struct sqlite_part *part, int code)
-	REQUIRES(part->txn.database->lock)
+static int withdraw_locked(struct sqlite_database *database,
+			   struct sqlite_part *part, int code)
+	REQUIRES(database->lock)
 {
-	struct sqlite_part **link = &part->txn.database->parts;
+	struct sqlite_part **link = &database->parts;
 
 	while (*link != part)
 		link = &(*link)->next;
@@ -155,10 +156,9 @@ static int withdraw_locked(struct sqlite_part *part, int code)
 	return code;
 }
 
-static int await_part_locked(struct sqlite_part *part)
-	REQUIRES(part->txn.database->lock)
+static int await_part_locked(struct sqlite_database *database,
+			     struct sqlite_part *part) REQUIRES(database->lock)
 {
-	struct sqlite_database *database = part->txn.database;
 	int code;
 
 	while (part->state != PART_ENDED) {
@@ -170,7 +170,7 @@ static int await_part_locked(struct sqlite_part *part)
 			code = sqlite_wait_locked(database, part->txn.context,
 						  part->txn.error);
 			if (code && part->state == PART_WAITS)
-				return withdraw_locked(part, code);
+				return withdraw_locked(database, part, code);
 		}
 	}
 	return part->code;
@@ -190,7 +190,7 @@ int sqlite_write_part(struct sqlite_database *database,
 	lock_take(&database->lock);
 	part.next = database->parts;
 	database->parts = &part;
-	code = await_part_locked(&part);
+	code = await_part_locked(database, &part);
 	lock_drop(&database->lock);
 	return code;
 }
