@@ -455,8 +455,8 @@ static int note_copied(struct relocation *one, struct followers *all)
 			     replaced_id(one), &one->position, &one->op.error);
 }
 
-/* What memory knows of versions is of the old name. */
-static void forget_version(void *arg, struct node *node)
+/* What memory knows of versions is of the old name.  Under the tree's lock. */
+static void forget_version(void *arg, struct node *node) NO_THREAD_SAFETY
 {
 	struct tree *tree = arg;
 

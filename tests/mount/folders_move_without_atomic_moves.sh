@@ -162,46 +162,63 @@ files_move() {
 	is "$(names_in)" "below/ full/ link place/ three " "$kind: names"
 }
 
-# Readers that start over only when both names failed them twice in a row.
+# One reader by name: while a rename runs the kernel keeps it from names that
+# are not there, so it gets a few reads in. Others stay in the folder, which
+# moves under them: for these every file is there at any moment.
 readers_always_find_files() {
-	local pids=() i
+	local pids=() i moves=0
 
 	weather 'copy delay=1ms'
 	mount_poor "$shared,attr_timeout=0,entry_timeout=0"
 	tree_make "$mnt/a" 60
-	for i in 1 2 3; do
-		python3 - "$mnt" "$WORK/stop" "$i" >"$WORK/reader-$i" <<-'END' &
-			import os, random, sys, time
-			top, stop, seed = sys.argv[1:]
-			random.seed(seed)
-			found = 0
-			def read(name):
-			    for side in random.sample(("a", "b"), 2) * 20:
-			        try:
-			            with open("%s/%s/%s" % (top, side, name), "rb") as file:
-			                return file.read()
-			        except FileNotFoundError:
-			            pass
-			while not os.path.exists(stop):
-			    i = random.randrange(60)
-			    data = read("many/file-%d" % i)
-			    if data != b"%d\n" % i * 50:
-			        print("file-%d:" % i, data and data[:20])
-			    found += 1
-			print("found", found > 0)
-		END
+	exec 5<"$mnt/a/many"
+	reader named 12 >"$WORK/reader-1" &
+	named=$!
+	for i in 2 3; do
+		reader inside 1000000 >"$WORK/reader-$i" &
 		pids+=($!)
 	done
-	for i in 1 2 3; do
+	until [ "$moves" -ge 4 ] && gone "$named"; do
 		mv "$mnt/a" "$mnt/b" || wrong "there"
 		mv "$mnt/b" "$mnt/a" || wrong "back"
+		moves=$((moves + 2))
+		[ "$moves" -lt 200 ] || break
 	done
 	: >"$WORK/stop"
-	wait "${pids[@]}"
+	wait "$named" "${pids[@]}"
+	exec 5<&-
 	for i in 1 2 3; do
-		is "$(cat "$WORK/reader-$i")" "found True" "reader $i"
+		is "$(cat "$WORK/reader-$i")" "found some" "reader $i"
 	done
 	unmount "$mnt"
+}
+
+# reader named|inside COUNT: reads files at random, and tells what is wrong;
+# inside the folder that is open as 5.
+reader() {
+	python3 - "$mnt" "$1" "$2" "$WORK/stop" <<-'END'
+		import os, random, sys
+		top, how, count, stop = sys.argv[1:]
+		inside = 5 if how == "inside" else None
+		def read(name):
+		    if inside is not None:
+		        with open(os.open(name, os.O_RDONLY, dir_fd=inside), "rb") as file:
+		            return file.read()
+		    for side in random.sample(("a", "b"), 2) * 20:
+		        try:
+		            with open("%s/%s/many/%s" % (top, side, name), "rb") as file:
+		                return file.read()
+		        except FileNotFoundError:
+		            pass
+		found = 0
+		while found < int(count) and not os.path.exists(stop):
+		    i = random.randrange(60)
+		    data = read("file-%d" % i)
+		    if data != b"%d\n" % i * 50:
+		        print("file-%d:" % i, data and data[:20])
+		    found += 1
+		print("found", "some" if found else "none")
+	END
 }
 
 # fails_whole RULE ERRNO: the old tree is as it was, and nothing else is there.
@@ -273,6 +290,39 @@ interrupts_leave_the_old_name() {
 is_copying() {
 	[ "$(status_of "$mnt" copy)" -gt "${copied:-0}" ] &&
 		[ "$(status_of "$mnt" renames)" = 1 ]
+}
+
+# Whichever call it is: the tree has one name, and all of it is there.
+one_refusal_takes_nothing() {
+	local n places=(0 5 20 50 90 130 170)
+
+	[ "$full" = 0 ] || mapfile -t places < <(seq 0 200)
+	weather
+	mount_poor
+	tree_make "$mnt/old" 20
+	tree_tell "$mnt/old" >"$WORK/before"
+	for n in "${places[@]}"; do
+		weather "any error=DENIED after=$n times=1"
+		rename_errno "$mnt/old" "$mnt/new" 0 >"$WORK/errno"
+		weather
+		wait_until 10 nothing_moves || wrong "$n: it does not end"
+		if [ -e "$mnt/new" ]; then
+			[ ! -e "$mnt/old" ] || wrong "$n: both names"
+			is "$(cat "$WORK/errno")" '' "$n: the answer"
+			tree_tell "$mnt/new" >"$WORK/after"
+			mv "$mnt/new" "$mnt/old"
+		else
+			is "$(cat "$WORK/errno")" EACCES "$n: the answer"
+			tree_tell "$mnt/old" >"$WORK/after"
+		fi
+		same "$WORK/before" "$WORK/after"
+		is "$(names_in)" "old/ " "$n: names"
+	done
+	unmount "$mnt"
+}
+
+nothing_moves() {
+	[ "$(status_of "$mnt" renames)" = 0 ]
 }
 
 # The store fails while old names are removed: the answer is true at once.
@@ -382,6 +432,7 @@ for kind in local sqlite memory; do
 	trees_and_files_move
 done
 for each in readers_always_find_files failures_leave_the_old_name \
+	one_refusal_takes_nothing \
 	removing_goes_on_by_itself changes_of_others_are_kept \
 	pending_files_follow atomic_is_refused; do
 	note "${each//_/ }"
