@@ -65,22 +65,27 @@ program_start() {
 	luck=$RANDOM
 	setsid bash -c 'work' >>"$WORK/program.log" 2>&1 &
 	program=$!
+	disown
 	drivers=("$driver" "$program")
 }
 
 program_kill() {
 	kill -KILL -- "-$program" || wrong_here "it has ended by itself"
-	wait "$program" 2>/dev/null
-	program_end
+	wait_until 20 group_gone || fail "$round: the program hangs"
 }
 
-# program_end: without its files it cannot go on.
+# program_end: without its files it cannot go on, unless it is said of it that
+# it may; then no request of it hangs at least.
 program_end() {
-	wait_until 20 gone "$program" || fail "$round: the program goes on"
-	wait "$program" 2>/dev/null
-	wait_until 20 group_gone || fail "$round: its children go on"
+	wait_until "$((goes_on ? 2 : 20))" group_gone || {
+		[ -n "$goes_on" ] || fail "$round: the program goes on"
+		kill -KILL -- "-$program" 2>/dev/null
+	}
+	wait_until 20 group_gone || fail "$round: the program hangs"
 }
+goes_on=
 
+# group_gone: bash has taken note of the first of them, and init of the others.
 group_gone() {
 	! kill -0 -- "-$program" 2>/dev/null
 }
@@ -98,7 +103,7 @@ one_kill() {
 	before=$(told_how_many)
 	program_start
 	# Slow machines shall get somewhere as well.
-	wait_until 10 told $((before + more)) || wrong_here "no progress"
+	wait_until 60 told $((before + more)) || wrong_here "no progress"
 	sleep "$(printf '0.%03d' "$ms")"
 	if [ $(($1 % 2)) = 0 ]; then
 		round="$kind $commit, kill $1 (driver) after $more and $ms ms"
