@@ -234,7 +234,7 @@ static int append_frame_locked(struct acknowledgement *ack, struct file *file,
 	file->note.change = ack->change;
 	file->note.top = staging_top_number(staging);
 	file->note.acknowledged = ack->state != RECORD_UNFINISHED;
-	note_encode_locked(file, ack->state, ack->reason, &ack->frame);
+	note_encode_locked(file, ack->state, ack->reason, NULL, &ack->frame);
 	code = note_append_locked(file, &ack->frame, 0, error);
 	if (!code) {
 		written_locked(ack, file, known, count);

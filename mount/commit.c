@@ -233,7 +233,8 @@ static int append_moved_file(struct commit *commit, struct file *file,
 
 	lock_take(&file->lock);
 	if (file->note.acknowledged) {
-		note_encode_locked(file, note_state_locked(file), NULL, frame);
+		note_encode_locked(file, note_state_locked(file), NULL, NULL,
+				   frame);
 		code = note_append_or_owe_locked(file, frame, JOURNAL_RELEASES,
 						 error);
 		if (!code)

@@ -73,11 +73,18 @@ void commit_note_locked(struct file *file) REQUIRES(file->lock);
 /* The same when there is staged content the journal does not know of. */
 void commit_note_content_locked(struct file *file) REQUIRES(file->lock);
 /*
- * A file that the store does not know got another name and took it from the
- * pending file with this id (0: from none): one frame tells of both.
+ * A file that the store does not know is about to get the name `key`, and to
+ * take it from the pending file with the id `replaced` (0: from none): one
+ * frame tells of both.  What was acknowledged keeps its name on an error.
  */
-void commit_renamed_locked(struct file *file, uint64_t replaced)
-	REQUIRES(file->lock);
+int commit_renamed_locked(struct file *file, const char *key, uint64_t replaced,
+			  struct store_error *error) REQUIRES(file->lock)
+	STORE_WARN_UNUSED;
+/*
+ * A file that the store does not know (NULL: none) is about to lose its name:
+ * if it was acknowledged its end is noted, or the name has to stay.
+ */
+int commit_drop(struct file *file, struct store_error *error) STORE_WARN_UNUSED;
 /* Is there an acknowledged generation that the store has not? */
 bool commit_is_acknowledged(struct file *file);
 /* The id of an acknowledged file, else (or of NULL) 0. */

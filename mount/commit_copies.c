@@ -60,7 +60,8 @@ static void encode_file(struct file *file, struct buf *frame)
 	lock_take(&file->lock);
 	if (file->note.id) {
 		file->note.generation += file->note.acknowledged;
-		note_encode_locked(file, note_state_locked(file), NULL, frame);
+		note_encode_locked(file, note_state_locked(file), NULL, NULL,
+				   frame);
 		file->note.top = staging_top_number(&file->staging);
 	}
 	lock_drop(&file->lock);

@@ -59,11 +59,11 @@ bool note_is_lost_locked(struct file *file) REQUIRES(file->lock);
 enum record_state note_state_locked(const struct file *file)
 	REQUIRES(file->lock);
 /*
- * Its FILE record, unless it has no name.  One that has lost its place is
- * noted as unfinished.
+ * Its FILE record under `name`, or its present one, unless it has none.  One
+ * that has lost its place is noted as unfinished.
  */
 void note_encode_locked(struct file *file, enum record_state state,
-			const char *reason, struct buf *frame)
+			const char *reason, const char *name, struct buf *frame)
 	REQUIRES(file->lock);
 /* One frame; what it tells of is noted from now on. */
 int note_append_locked(struct file *file, const struct buf *frame,

@@ -108,7 +108,7 @@ bool note_is_lost_locked(struct file *file)
 }
 
 void note_encode_locked(struct file *file, enum record_state state,
-			const char *reason, struct buf *frame)
+			const char *reason, const char *name, struct buf *frame)
 {
 	char key[STORE_KEY_MAX + 1];
 	CLEANUP_FREE uint64_t *layers =
@@ -139,7 +139,7 @@ void note_encode_locked(struct file *file, enum record_state state,
 	out->base_exists = file->base_exists;
 	out->base = file->base;
 	out->time = clock_now().tv_sec;
-	out->key = key;
+	out->key = name ? (char *)(uintptr_t)name : key;
 	out->reason = (char *)(uintptr_t)reason;
 	memcpy(out->publish, file->publish, sizeof(out->publish));
 	out->xattrs = xattrs;
@@ -217,7 +217,7 @@ void commit_note_locked(struct file *file)
 	note_id_locked(file);
 	/* A put with the former number is not known to have sent this. */
 	file->note.generation += file->note.acknowledged;
-	note_encode_locked(file, note_state_locked(file), NULL, &frame);
+	note_encode_locked(file, note_state_locked(file), NULL, NULL, &frame);
 	file->note.top = staging_top_number(&file->staging);
 	if (note_append_or_owe_locked(file, &frame, 0, &error))
 		log_warn("%s: not noted: %s", file->name_hint, error.message);
@@ -268,51 +268,75 @@ uint64_t commit_id(struct file *file)
 
 uint64_t commit_take_id(struct file *file)
 {
-	uint64_t id = 0;
+	uint64_t id = commit_id(file);
 
-	if (!file)
+	if (!id)
 		return 0;
 	lock_take(&file->lock);
-	if (file->note.acknowledged) {
-		id = file->note.id;
-		note_forget_locked(file);
-	}
+	note_forget_locked(file);
 	lock_drop(&file->lock);
 	return id;
 }
 
-void commit_renamed_locked(struct file *file, uint64_t replaced)
+int commit_renamed_locked(struct file *file, const char *key, uint64_t replaced,
+			  struct store_error *error)
 {
 	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
 	struct record done = { .type = RECORD_DONE, .id = replaced };
-	struct store_error error = STORE_ERROR_INIT;
+	int code;
 
 	if (!file->fs->commit || (!file->note.id && !replaced))
-		return;
+		return STORE_OK;
 	STEP("commit: before rename");
 	note_id_locked(file);
-	note_encode_locked(file, note_state_locked(file), NULL, &frame);
+	note_encode_locked(file, note_state_locked(file), NULL, key, &frame);
 	if (replaced)
 		record_encode(&frame, &done);
-	if (note_append_or_owe_locked(file, &frame,
-				      replaced ? JOURNAL_RELEASES : 0, &error))
-		log_warn("%s: not noted: %s", file->name_hint, error.message);
-	else
+	code = note_append_locked(file, &frame, replaced ? JOURNAL_RELEASES : 0,
+				  error);
+	if (!code)
 		note_position(&file->fs->commit->names, file->note.position);
 	STEP("commit: renamed");
+	return file->note.acknowledged || replaced ? code : STORE_OK;
+}
+
+static void encode_done_locked(const struct file *file, struct buf *frame)
+	REQUIRES(file->lock)
+{
+	struct record record = { .type = RECORD_DONE, .id = file->note.id };
+
+	STEP("commit: before done");
+	record_encode(frame, &record);
+}
+
+int commit_drop(struct file *file, struct store_error *error)
+{
+	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
+	int code;
+
+	if (!commit_id(file))
+		return STORE_OK;
+	lock_take(&file->lock);
+	encode_done_locked(file, &frame);
+	code = note_append_locked(file, &frame, JOURNAL_RELEASES, error);
+	if (!code) {
+		note_position(&file->fs->commit->names, file->note.position);
+		note_forget_locked(file);
+		STEP("commit: done");
+	}
+	lock_drop(&file->lock);
+	return code;
 }
 
 void commit_done_locked(struct file *file)
 {
 	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
-	struct record record = { .type = RECORD_DONE, .id = file->note.id };
 	struct store_error error = STORE_ERROR_INIT;
 
 	memset(file->publish, 0, sizeof(file->publish));
 	if (!file->fs->commit || !file->note.id)
 		return;
-	STEP("commit: before done");
-	record_encode(&frame, &record);
+	encode_done_locked(file, &frame);
 	if (note_append_or_owe_locked(file, &frame, JOURNAL_RELEASES, &error))
 		log_warn("%s: not noted as stored: %s", file->name_hint,
 			 error.message);

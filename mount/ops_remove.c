@@ -234,8 +234,8 @@ void fs_unlink(fuse_req_t request, fuse_ino_t parent, const char *name)
 			answer_look(&op, victim.file, key);
 		stored = victim_in_store(op.fs, &victim);
 		victim_begin(op.fs, &victim);
-		if (stored)
-			code = unlink_in_store(&op, folder, name, &victim);
+		code = stored ? unlink_in_store(&op, folder, name, &victim)
+			      : commit_drop(victim.file, &op.error);
 		if (!code)
 			unlink_in_memory(op.fs, folder, name, &victim, !stored);
 		victim_end(op.fs, &victim);

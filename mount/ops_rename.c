@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <linux/fs.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "mount/answer.h"
 #include "mount/commit.h"
@@ -94,28 +95,99 @@ static int rename_keys(struct op *op, struct renaming *renaming)
 	return code;
 }
 
+static void move_name(struct fs *fs, struct renaming *renaming)
+{
+	struct name *name;
+
+	lock_take(&fs->tree.lock);
+	name = tree_find_name(&fs->tree, renaming->parent, renaming->name);
+	if (name)
+		tree_move_name(&fs->tree, name, renaming->new_parent,
+			       steal_pointer(&renaming->spare));
+	renaming->source.node->ctime = node_time_from(clock_now());
+	lock_drop(&fs->tree.lock);
+}
+
+static void target_gone(struct fs *fs, const struct renaming *renaming)
+{
+	if (renaming->target.node &&
+	    renaming->target.node != renaming->source.node)
+		victim_gone(fs, &renaming->target);
+}
+
 /* ---- a file that only memory knows ---- */
 
-/* What its publish will replace from now on. */
-static int retarget(struct op *op, struct renaming *renaming)
+/* What a publish of it replaces. */
+struct place {
+	struct store_version base;
+	struct node *replaced; /* with other names; a reference */
+	bool base_exists, replacing;
+	/* What was sent and may arrive there. */
+	struct file_unanswered unanswered;
+	uint8_t publish[STORE_PUBLISH_SIZE];
+};
+
+static void place_swap_locked(struct place *place, struct file *file)
+	REQUIRES(file->lock)
+{
+	struct place was = { .base = file->base,
+			     .replaced = file->replaced,
+			     .base_exists = file->base_exists,
+			     .replacing = file->replacing,
+			     .unanswered = file->unanswered };
+
+	memcpy(was.publish, file->publish, sizeof(was.publish));
+	file->base = place->base;
+	file->replaced = place->replaced;
+	file->base_exists = place->base_exists;
+	file->replacing = place->replacing;
+	file->unanswered = place->unanswered;
+	memcpy(file->publish, place->publish, sizeof(place->publish));
+	*place = was;
+}
+
+static void place_release(struct fs *fs, struct place *place)
+{
+	if (!place->replaced)
+		return;
+	lock_take(&fs->tree.lock);
+	node_unref(&fs->tree, place->replaced);
+	lock_drop(&fs->tree.lock);
+}
+
+/* It stands for an object that its old name still has. */
+static int remove_old_base(struct op *op, struct renaming *renaming)
 {
 	struct file *file = renaming->source.file;
-	struct store_info info;
-	bool stale, replaces;
-	int code = STORE_OK;
+	bool stale;
+	int code;
 
 	lock_take(&file->lock);
 	stale = file->base_exists;
 	lock_drop(&file->lock);
-	/* It stands for an object that its old name still has. */
-	if (stale)
-		code = store_delete(op->fs->store, &op->context, renaming->from,
-				    true, &op->error);
+	if (!stale)
+		return STORE_OK;
+	code = store_delete(op->fs->store, &op->context, renaming->from, true,
+			    &op->error);
 	if (code)
 		return code;
-	replaces = renaming->target.node &&
-		   victim_in_store(op->fs, &renaming->target);
-	if (replaces)
+	lock_take(&file->lock);
+	file->base_exists = false;
+	lock_drop(&file->lock);
+	return STORE_OK;
+}
+
+/* What its publish will replace from now on. */
+static int find_place(struct op *op, struct renaming *renaming,
+		      struct place *place)
+{
+	struct file *file = renaming->source.file;
+	struct store_info info;
+	bool replaces = renaming->target.node &&
+			victim_in_store(op->fs, &renaming->target);
+	int code = remove_old_base(op, renaming);
+
+	if (!code && replaces)
 		code = victim_prepare(op, &renaming->target);
 	if (!code && replaces)
 		code = store_stat(op->fs->store, &op->context, renaming->to,
@@ -123,18 +195,56 @@ static int retarget(struct op *op, struct renaming *renaming)
 	if (code)
 		return code;
 	lock_take(&file->lock);
-	file->base_exists = replaces;
-	file->replacing = replaces;
-	file_drop_replaced_locked(file);
-	if (replaces)
-		file->base = info.version;
-	if (replaces && info.links > 1) {
+	place->base = file->base;
+	place->unanswered = file->unanswered;
+	memcpy(place->publish, file->publish, sizeof(place->publish));
+	lock_drop(&file->lock);
+	if (!replaces)
+		return STORE_OK;
+	place->base_exists = place->replacing = true;
+	place->base = info.version;
+	if (info.links > 1) {
 		lock_take(&op->fs->tree.lock);
 		node_ref(&op->fs->tree, renaming->target.node);
 		lock_drop(&op->fs->tree.lock);
-		file->replaced = renaming->target.node;
+		place->replaced = renaming->target.node;
 	}
+	return STORE_OK;
+}
+
+/*
+ * What cannot be noted does not take place; what is noted next, by a write
+ * say, has the new name.
+ */
+static int retarget(struct op *op, struct renaming *renaming)
+{
+	struct file *file = renaming->source.file;
+	struct place place = { .replaced = NULL };
+	uint64_t replaced = 0;
+	int code = find_place(op, renaming, &place);
+
+	if (code)
+		return code;
+	if (renaming->target.node != renaming->source.node)
+		replaced = commit_id(renaming->target.file);
+	lock_take(&file->lock);
+	place_swap_locked(&place, file);
 	lock_drop(&file->lock);
+	answer_inherit(file, renaming->target.file);
+	lock_take(&file->lock);
+	code = commit_renamed_locked(file, renaming->to, replaced, &op->error);
+	if (code)
+		place_swap_locked(&place, file);
+	else
+		move_name(op->fs, renaming);
+	lock_drop(&file->lock);
+	place_release(op->fs, &place);
+	if (code)
+		return code;
+	/* Its end has been noted. */
+	if (replaced)
+		commit_take_id(renaming->target.file);
+	target_gone(op->fs, renaming);
 	return STORE_OK;
 }
 
@@ -199,19 +309,8 @@ static void follow(struct fs *fs, const struct victim *moved,
 
 static void rename_in_memory(struct op *op, struct renaming *renaming)
 {
-	struct fs *fs = op->fs;
-	struct name *name;
-
-	lock_take(&fs->tree.lock);
-	name = tree_find_name(&fs->tree, renaming->parent, renaming->name);
-	if (name)
-		tree_move_name(&fs->tree, name, renaming->new_parent,
-			       steal_pointer(&renaming->spare));
-	renaming->source.node->ctime = node_time_from(clock_now());
-	lock_drop(&fs->tree.lock);
-	if (renaming->target.node &&
-	    renaming->target.node != renaming->source.node)
-		victim_gone(fs, &renaming->target);
+	move_name(op->fs, renaming);
+	target_gone(op->fs, renaming);
 }
 
 static void exchange_in_memory(struct op *op, struct renaming *renaming)
@@ -243,8 +342,6 @@ static int keep_before_replacing(struct op *op, const struct renaming *renaming)
 
 static int rename_unpublished(struct op *op, struct renaming *renaming)
 {
-	struct file *file = renaming->source.file;
-	uint64_t replaced;
 	int code;
 
 	if (renaming->target.node && (renaming->flags & RENAME_NOREPLACE))
@@ -255,14 +352,6 @@ static int rename_unpublished(struct op *op, struct renaming *renaming)
 		code = retarget(op, renaming);
 	if (code)
 		return code;
-	answer_inherit(file, renaming->target.file);
-	replaced = renaming->target.node == renaming->source.node
-			   ? 0
-			   : commit_take_id(renaming->target.file);
-	rename_in_memory(op, renaming);
-	lock_take(&file->lock);
-	commit_renamed_locked(file, replaced);
-	lock_drop(&file->lock);
 	lock_take(&op->fs->tree.lock);
 	fs_touch_folder(op->fs, renaming->parent);
 	fs_touch_folder(op->fs, renaming->new_parent);

@@ -275,6 +275,65 @@ START_TEST(what_a_dead_journal_was_not_told_the_next_mount_finds_out)
 }
 END_TEST
 
+/* ---- names that only the journal tells of ---- */
+
+START_TEST(an_unlink_that_cannot_be_noted_is_refused)
+{
+	ok(call_store(fs, "a", "hello"));
+	journal_refuses(EROFS);
+	ck_assert_int_eq(call_unlink(fs, "a"), EROFS);
+	shows("a", "hello");
+	journal_recovers();
+	ok(call_store(fs, "b", "gone"));
+	ok(call_unlink(fs, "b"));
+	ok(call_fsyncdir(fs, ""));
+	restart(_i, false);
+	shows_none("b");
+	is_stored("a", "hello");
+	ck_assert(!memory_has_key(fs->store, "b"));
+}
+END_TEST
+
+START_TEST(a_rename_that_cannot_be_noted_is_refused)
+{
+	memory_put(fs->store, "stored", "old");
+	ok(call_store(fs, "a", "hello"));
+	ok(call_store(fs, "b", "more"));
+	journal_refuses(EROFS);
+	ck_assert_int_eq(call_rename(fs, "a", "c", 0), EROFS);
+	ck_assert_int_eq(call_rename(fs, "a", "b", 0), EROFS);
+	ck_assert_int_eq(call_rename(fs, "a", "stored", 0), EROFS);
+	shows("a", "hello");
+	shows("b", "more");
+	shows_none("c");
+	journal_recovers();
+	restart(_i, false);
+	is_stored("a", "hello");
+	is_stored("b", "more");
+	is_stored("stored", "old");
+	ck_assert(!memory_has_key(fs->store, "c"));
+	ck_assert_uint_eq(fs->counters.failed_files, 0);
+}
+END_TEST
+
+START_TEST(what_could_not_be_renamed_is_stored_and_renamed_later)
+{
+	memory_put(fs->store, "stored", "old");
+	ok(call_store(fs, "a", "hello"));
+	ok(call_store(fs, "b", "new"));
+	journal_refuses(EROFS);
+	ck_assert_int_eq(call_rename(fs, "a", "stored", 0), EROFS);
+	ck_assert_int_eq(call_rename(fs, "b", "stored", 0), EROFS);
+	journal_recovers();
+	ok(call_rename(fs, "b", "stored", 0));
+	ok(call_fsyncdir(fs, ""));
+	restart(_i, false);
+	is_stored("a", "hello");
+	is_stored("stored", "new");
+	ck_assert(!memory_has_key(fs->store, "b"));
+}
+END_TEST
+
 /* ---- staging files refuse ---- */
 
 /* The kernel forgets what it could not write, and says so once. */
@@ -477,6 +536,16 @@ static TCase *end_cases(void)
 	return tests;
 }
 
+static TCase *name_cases(void)
+{
+	TCase *tests = new_case("names");
+
+	add_ends(tests, an_unlink_that_cannot_be_noted_is_refused);
+	add_ends(tests, a_rename_that_cannot_be_noted_is_refused);
+	add_ends(tests, what_could_not_be_renamed_is_stored_and_renamed_later);
+	return tests;
+}
+
 static TCase *data_cases(void)
 {
 	TCase *tests = new_case("data");
@@ -494,7 +563,8 @@ static TCase *data_cases(void)
 
 int main(void)
 {
-	TCase *cases[] = { journal_cases(), end_cases(), data_cases(), NULL };
+	TCase *cases[] = { journal_cases(), end_cases(), name_cases(),
+			   data_cases(), NULL };
 
 	return unit_run_cases("mount commit disk", cases);
 }
