@@ -279,10 +279,11 @@ static int take_up_all(struct fs *fs, struct pending *pending,
 static void tell(struct fs *fs, const struct pending *pending)
 {
 	if (pending->findings.bad_bytes || pending->bad_records)
-		log_error("the staging journal has %" PRIu64
+		log_error("%s/journal has %" PRIu64
 			  " bytes and %u records that cannot be read; they "
-			  "are kept beside it",
-			  pending->findings.bad_bytes, pending->bad_records);
+			  "are kept in %s/journal.bad-*",
+			  fs->staging_path, pending->findings.bad_bytes,
+			  pending->bad_records, fs->staging_path);
 	if (pending->orphan_count)
 		log_warn("%zu staged files of an earlier run belong to no "
 			 "record; they are kept",
