@@ -14,6 +14,7 @@ operations=10
 point=   # what is tried, for messages
 below=() # mount points that $p stands on, to be gone at the end
 tracer=() # a command that runs the driver
+words=    # more options of the mount, each behind a comma
 
 # place_at DIR: from now on places are made there.
 place_at() {
@@ -101,7 +102,7 @@ driver_run() {
 	[ ! -e "$p/fault" ] || source="$url?fault=$p/fault"
 
 	env "$@" "${tracer[@]}" "$STOREFS" "$source" "$mnt" -f \
-		-o "staging_dir=$staging,commit=$commit" >>"$p/driver.log" &
+		-o "staging_dir=$staging,commit=$commit$words" >>"$p/driver.log" &
 	echo $! >"$p/pid"
 	wait $!
 	echo $? >"$p/status"
