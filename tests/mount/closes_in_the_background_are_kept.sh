@@ -119,6 +119,7 @@ writers_wait_for_room() {
 	for i in 1 2 3 4 5 6; do
 		cp "$WORK/large" "$mnt/many.$i" || wrong "$kind: no room at $i"
 	done
+	wait_until 60 settled "$mnt" || wrong "$kind: does not settle"
 	set_fault 'put stall=1h'
 	cp "$WORK/large" "$mnt/more.1"
 	if cp "$WORK/large" "$mnt/more.2" 2>err; then
