@@ -207,32 +207,38 @@ static bool take_lock(const struct statedir *dir, bool same)
 	return true;
 }
 
-static int lock_folder(struct statedir *dir, bool same,
-		       struct store_error *error)
+static int tell_holder(const struct statedir *dir, struct store_error *error)
 {
-	char holder[32] = "";
-	int length;
+	char holder[32];
+	int length = snprintf(holder, sizeof(holder), "%ld\n", (long)getpid());
 
-	dir->lock_fd = openat(dir->fd, "lock",
-			      O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (dir->lock_fd < 0)
-		return store_error_errno(error, errno, "%s/lock", dir->path);
-	if (!take_lock(dir, same)) {
-		if (errno != EWOULDBLOCK)
-			return store_error_errno(error, errno, "%s/lock",
-						 dir->path);
-		if (pread(dir->lock_fd, holder, sizeof(holder) - 1, 0) > 0)
-			holder[strcspn(holder, "\n")] = '\0';
-		return store_error_set(error, STORE_LOCKED,
-				       "staging directory %s is used by "
-				       "another mount (process %s)",
-				       dir->path, *holder ? holder : "?");
-	}
-	length = snprintf(holder, sizeof(holder), "%ld\n", (long)getpid());
 	if (ftruncate(dir->lock_fd, 0) ||
 	    pwrite(dir->lock_fd, holder, (size_t)length, 0) != length)
 		return store_error_errno(error, errno, "%s/lock", dir->path);
 	return STORE_OK;
+}
+
+static int lock_folder(struct statedir *dir, bool same,
+		       struct store_error *error)
+{
+	char holder[32] = "";
+
+	if (dir->lock_fd < 0)
+		dir->lock_fd =
+			openat(dir->fd, "lock",
+			       O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (dir->lock_fd < 0)
+		return store_error_errno(error, errno, "%s/lock", dir->path);
+	if (take_lock(dir, same))
+		return STORE_OK;
+	if (errno != EWOULDBLOCK)
+		return store_error_errno(error, errno, "%s/lock", dir->path);
+	if (pread(dir->lock_fd, holder, sizeof(holder) - 1, 0) > 0)
+		holder[strcspn(holder, "\n")] = '\0';
+	return store_error_set(error, STORE_LOCKED,
+			       "staging directory %s is used by "
+			       "another mount (process %s)",
+			       dir->path, *holder ? holder : "?");
 }
 
 /* What the identity file says; "" when there is none. */
@@ -278,6 +284,8 @@ static int lock_as(struct statedir *dir, const char *text,
 
 	if (!code)
 		code = lock_folder(dir, !strcmp(known, text), error);
+	if (!code)
+		code = tell_holder(dir, error);
 	if (code || !strcmp(known, text))
 		return code;
 	if (!*known)
@@ -367,6 +375,8 @@ static bool mount_answers(const struct statedir *dir)
 static int adopt_folder(struct statedir *dir, struct store_error *error)
 {
 	struct stat found;
+	bool writable = false;
+	int code;
 
 	if (!dir->path)
 		return store_error_set(error, STORE_NO_MEMORY,
@@ -383,7 +393,14 @@ static int adopt_folder(struct statedir *dir, struct store_error *error)
 				       "staging directory %s belongs to "
 				       "somebody else",
 				       dir->path);
-	return lock_folder(dir, !mount_answers(dir), error);
+	/* What is on a disk that went read only can be listed and exported. */
+	if (faccessat(dir->fd, "lock", W_OK, 0) && errno == EROFS)
+		dir->lock_fd = openat(dir->fd, "lock",
+				      O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	else
+		writable = true;
+	code = lock_folder(dir, !mount_answers(dir), error);
+	return code || !writable ? code : tell_holder(dir, error);
 }
 
 int statedir_adopt(const char *path, struct statedir *dir,
