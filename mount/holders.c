@@ -202,8 +202,17 @@ static bool dies_by_signal(pid_t thread)
 	char path[64], text[PROC_TEXT];
 	unsigned long flags = 0;
 	int exit_code = 0, field = 3;
+	uint64_t memory;
 	char *rest;
 
+	/*
+	 * Reading stat waits for an execve() to end, and that one may wait
+	 * for us: it closes descriptors.  Who exits has no memory any more,
+	 * and begins no other program.
+	 */
+	snprintf(path, sizeof(path), "/proc/%ld/status", (long)thread);
+	if (!proc_read(path, text) || proc_field(text, "VmSize", 10, &memory))
+		return false;
 	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)thread);
 	if (!proc_read(path, text))
 		return false;

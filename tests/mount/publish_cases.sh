@@ -79,6 +79,23 @@ case_popen_and_close() {
 	END
 }
 
+# execve() closes, with the new program's /proc entry locked meanwhile.
+case_closed_by_exec() {
+	/usr/bin/python3 - "$file" <<-'END'
+	import os, sys
+	fd = os.open(sys.argv[1], os.O_WRONLY | os.O_TRUNC)
+	os.write(fd, b"first second")
+	begin, go = os.pipe()
+	child = os.fork()
+	if not child:
+	    os.read(begin, 1)
+	    os.execv("/bin/true", ["true"])
+	os.close(fd)
+	os.write(go, b".")
+	sys.exit(os.waitpid(child, 0)[1])
+	END
+}
+
 # The opener writes and exits; its child goes on when it is gone.
 case_daemon() {
 	local pid
