@@ -45,7 +45,8 @@ static bool worth_keeping_locked(struct file *file) REQUIRES(file->lock)
 	lock_take(&tree->lock);
 	named = file->node->names || (file->node->flags & NODE_LOST);
 	lock_drop(&tree->lock);
-	return named && (file->staging.changed || file->note.acknowledged);
+	return named && !file->beside &&
+	       (file->staging.changed || file->note.acknowledged);
 }
 
 static void forget_locked(struct file *file, bool kept) REQUIRES(file->lock)

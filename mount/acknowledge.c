@@ -111,7 +111,9 @@ static int acknowledge_begin(struct acknowledgement *ack,
 		condition_wait(&file->changed, &file->lock);
 	ack->position = file->note.position;
 	ack->change = file->change;
-	if (ack->keep && file->note.acknowledged && file->writers)
+	/* An attempt that covered all of it was asked for by a close. */
+	if (ack->keep && file->note.acknowledged && file->writers &&
+	    file->running_change != file->change)
 		ack->change = file->note.change;
 	ack->lost = file->dirty && note_is_lost_locked(file);
 	if (ack->lost)

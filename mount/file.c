@@ -280,6 +280,7 @@ void file_dirty_locked(struct file *file)
 	struct fs *fs = file->fs;
 
 	file->change++;
+	file->beside = false;
 	if (file->dirty)
 		return;
 	file->dirty = true;
@@ -303,9 +304,11 @@ void file_clean_locked(struct file *file)
 	file->dirty = false;
 	commit_done_locked(file);
 	file->created = false;
+	file->reserved = false;
 	file->replacing = false;
 	file->written = false;
 	file->doomed = false;
+	file->beside = false;
 	file_drop_replaced_locked(file);
 	publisher_remove(fs->publisher, file);
 	atomic_fetch_sub(&fs->counters.dirty_files, 1);

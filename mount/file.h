@@ -67,11 +67,13 @@ struct file {
 	struct staging staging;
 	bool dirty;
 	bool created;	/* the name is not in the store yet */
+	bool reserved;	/* only the name is, for exclusive=open */
 	bool replacing; /* truncated or renamed over what others may read */
 	struct node *replaced; /* by rename, with other names; a reference */
 	bool written;	       /* bytes were written since it was last clean */
 	bool doomed;	       /* its writer was killed: never publish */
 	bool held;	       /* can be read without its name, also unopened */
+	bool beside;	       /* all of it is stored, under another name */
 	uint32_t attributes;   /* STORE_ATTR_* set here, not in the store */
 	struct file_xattr *xattrs; /* of a created or unlinked file */
 	struct file_unanswered unanswered;
@@ -145,6 +147,9 @@ int file_allocate(struct op *op, struct file *file, int mode,
 /* lseek(2) with SEEK_DATA or SEEK_HOLE; NOT_FOUND is ENXIO. */
 int file_seek(struct op *op, struct file *file, int whence, uint64_t offset,
 	      uint64_t *found) STORE_WARN_UNUSED;
+/* Stage what stands in the base only. */
+int file_fetch_base(struct file *file, struct store_context *context,
+		    struct store_error *error) STORE_WARN_UNUSED;
 /*
  * Make sure that open handles can go on reading once the name is gone or
  * has other content; to be called before the store is told.

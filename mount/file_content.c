@@ -327,8 +327,8 @@ int file_seek(struct op *op, struct file *file, int whence, uint64_t offset,
 /* ---- keeping what handles read ---- */
 
 /* Stage what was fetched, but for what has been written meanwhile. */
-static int file_fill(struct op *op, struct file *file, const char *data,
-		     const struct store_range *range)
+static int file_fill(struct file *file, const char *data,
+		     const struct store_range *range, struct store_error *error)
 {
 	uint64_t end = range->offset + range->length;
 	struct staging_piece piece;
@@ -344,21 +344,21 @@ static int file_fill(struct op *op, struct file *file, const char *data,
 		if (piece.kind == PIECE_BASE)
 			code = staging_fill(&file->staging,
 					    data + (at - range->offset), at,
-					    (size_t)piece.length, &op->error);
+					    (size_t)piece.length, error);
 	}
 	lock_drop(&file->lock);
 	return code;
 }
 
-/* Fetch what still stands in the base only. */
-static int file_fetch_all(struct op *op, struct file *file)
+int file_fetch_base(struct file *file, struct store_context *context,
+		    struct store_error *error)
 {
 	CLEANUP_FREE char *chunk = malloc(HOLD_CHUNK);
 	struct staging_piece piece;
 	uint64_t offset = 0;
 
 	if (!chunk)
-		return store_error_set(&op->error, STORE_NO_MEMORY,
+		return store_error_set(error, STORE_NO_MEMORY,
 				       "no memory for a copy");
 	for (;; offset += piece.length) {
 		struct store_range range;
@@ -371,10 +371,9 @@ static int file_fetch_all(struct op *op, struct file *file)
 		if (piece.kind != PIECE_BASE)
 			continue;
 		range = (struct store_range){ piece.offset, piece.length };
-		code = file_read_base(file, &op->context, &piece, chunk,
-				      &op->error);
+		code = file_read_base(file, context, &piece, chunk, error);
 		if (!code)
-			code = file_fill(op, file, chunk, &range);
+			code = file_fill(file, chunk, &range, error);
 		if (code)
 			return code;
 	}
@@ -392,7 +391,7 @@ int file_hold_base(struct op *op, struct file *file)
 	if (!needed)
 		return STORE_OK;
 	if (!fs_can(op->fs, STORE_CAP_PINNED_READ))
-		return file_fetch_all(op, file);
+		return file_fetch_base(file, &op->context, &op->error);
 	code = file_base_reader(file, &op->context, &reader, &op->error);
 	if (!code)
 		reader_put(reader);
@@ -420,7 +419,7 @@ static bool file_hold(struct op *op, struct file *file)
 		return open && small;
 	if (!fs_can(op->fs, STORE_CAP_PINNED_READ))
 		return small && op->fs->store_is_near &&
-		       !file_fetch_all(op, file);
+		       !file_fetch_base(file, &op->context, &op->error);
 	if (file_base_reader(file, &op->context, &reader, &op->error))
 		return false;
 	reader_put(reader);

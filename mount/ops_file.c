@@ -57,6 +57,9 @@ static void file_close(struct file *file, bool writer)
 	lock_take(&file->lock);
 	file->handles--;
 	file->writers -= writer;
+	/* Nobody reads it any more: back to what its name stands for. */
+	if (!file->handles && file->dirty && file->beside)
+		publish_forget_locked(file, false);
 	publish = writer && !file->writers && file->dirty;
 	if (!file->handles && !file->dirty && !file->held) {
 		file_drop_reader_locked(file);
@@ -212,24 +215,21 @@ static int create_handle(struct op *op, struct creation *creation, int flags,
 			 bool reserved, struct handle **handle)
 {
 	struct file *file = file_get(op->fs, creation->node);
-	bool fresh;
-	int code = STORE_OK;
 
-	if (file && reserved)
-		code = file_open(op, file, O_WRONLY, &fresh);
 	if (!file && !reserved)
 		staging_area_unpromise(op->fs->area);
-	if (!file || code) {
-		file_put(file);
-		return code ? code : STORE_NO_MEMORY;
-	}
-	if (!reserved) {
+	if (!file)
+		return STORE_NO_MEMORY;
+	if (!reserved)
 		file_created(file);
-		lock_take(&file->lock);
-		file->handles++;
-		file->writers++;
-		lock_drop(&file->lock);
+	lock_take(&file->lock);
+	if (reserved) {
+		file_rebase_locked(file, &creation->info);
+		file->reserved = true;
 	}
+	file->handles++;
+	file->writers++;
+	lock_drop(&file->lock);
 	/* Its close publishes the name, however it was opened. */
 	*handle = handle_new(op, file, flags, true);
 	if (*handle)

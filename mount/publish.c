@@ -195,6 +195,7 @@ static void settle_success_locked(struct attempt *attempt, struct file *file)
 	if (attempt->content)
 		staging_settle(&file->staging, true, &old);
 	file->created = false;
+	file->reserved = false;
 	file->replacing = false;
 	file_drop_replaced_locked(file);
 	file_drop_xattrs_locked(file);
@@ -267,6 +268,30 @@ static void settle_failure_locked(struct attempt *attempt, struct file *file,
 					retry_pause(file->failures));
 }
 
+/*
+ * It has got a name of its own.  Handles go on with what they have opened;
+ * what was written meanwhile still stands above it, and is still in conflict.
+ */
+static void settle_beside_locked(struct attempt *attempt, struct file *file)
+	REQUIRES(file->lock)
+{
+	struct staging_view none;
+
+	file->failures = 0;
+	file->unanswered.pending = false;
+	memset(file->publish, 0, sizeof(file->publish));
+	file->beside = file->running_change == file->change;
+	if (file->beside && !file->handles) {
+		publish_forget_locked(file, false);
+		return;
+	}
+	file->attributes |= attempt->attributes.mask;
+	staging_settle(&file->staging, false, &none);
+	if (!file->beside &&
+	    (!file->writers || file->note.generation != attempt->generation))
+		publisher_queue(attempt->fs->publisher, file);
+}
+
 static void attempt_finish(struct attempt *attempt, int code)
 {
 	struct file *file = attempt->file;
@@ -275,7 +300,7 @@ static void attempt_finish(struct attempt *attempt, int code)
 	if (attempt->unlinked)
 		file_clean_locked(file);
 	else if (attempt->beside)
-		publish_forget_locked(file, false);
+		settle_beside_locked(attempt, file);
 	else if (code)
 		settle_failure_locked(attempt, file, code);
 	else
@@ -302,7 +327,7 @@ static bool attempt_begin(struct attempt *attempt, bool *abandon)
 	while (file->started > file->finished)
 		condition_wait(&file->changed, &file->lock);
 	*abandon = file->dirty && file->doomed && !file->writers;
-	go = file->dirty && !file->doomed;
+	go = file->dirty && !file->doomed && !file->beside;
 	file->started++;
 	file->running_change = file->change;
 	if (!go) {
@@ -350,6 +375,32 @@ static void attempt_keep(struct attempt *attempt, int code)
 		log_warn("%s: not kept: %s", attempt->key, error.message);
 }
 
+/*
+ * Another version has taken the place of the base, which goes with the last
+ * reader: what the file has of it is staged, so that the bytes of the one who
+ * lost are whole.
+ */
+static void attempt_keep_base(struct attempt *attempt)
+{
+	struct file *file = attempt->file;
+	struct store_error error = STORE_ERROR_INIT;
+	bool held;
+
+	lock_take(&file->lock);
+	held = file->reader;
+	lock_drop(&file->lock);
+	if (!held)
+		return;
+	if (file_fetch_base(file, &attempt->context, &error))
+		log_warn("%s: parts of it stand only in a version that the "
+			 "store no longer has: %s",
+			 attempt->key, error.message);
+	/* There may be a layer now that the record does not name. */
+	lock_take(&file->lock);
+	file->note.change = 0;
+	lock_drop(&file->lock);
+}
+
 void publish_attempt(struct file *file, struct store_cancel *cancel)
 {
 	struct attempt attempt = { .file = file,
@@ -373,6 +424,8 @@ void publish_attempt(struct file *file, struct store_cancel *cancel)
 		code = attempt_sync(&attempt);
 	if (!code && !attempt.unlinked)
 		code = attempt_request(&attempt);
+	if (code == STORE_CHANGED)
+		attempt_keep_base(&attempt);
 	attempt_finish(&attempt, code);
 	gate_leave(&file->fs->gate, &attempt.pass);
 	if (code)

@@ -246,6 +246,13 @@ static int attempt_put(struct attempt *attempt)
 		code = stored ? STORE_OK : put_once(attempt);
 		conflict = code_is_conflict(code);
 	}
+	/* What was kept has gone; the last writer brings all of it. */
+	if (conflict && attempt->kept_count &&
+	    attempt->fs->options->conflict == CONFLICT_OVERWRITE) {
+		attempt->kept_count = 0;
+		code = put_once(attempt);
+		conflict = code_is_conflict(code);
+	}
 	STEP("publish: put");
 	gate_leave(&attempt->fs->gate, &replaced);
 	if (conflict && attempt->fs->options->conflict == CONFLICT_RENAME) {
