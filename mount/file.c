@@ -226,6 +226,19 @@ static int reader_open(struct file *file, struct store_context *context,
 	return STORE_OK;
 }
 
+struct base_reader *file_open_version(struct file *file,
+				      struct store_context *context,
+				      const char *key,
+				      const struct store_version *version)
+{
+	struct store_reader *opened;
+
+	if (store_open_reader(file->fs->store, context, key, version, &opened,
+			      NULL, NULL))
+		return NULL;
+	return reader_new(opened);
+}
+
 /* Keep a reader for others if it is of the present base. */
 static struct base_reader *
 file_share_reader_locked(struct file *file, struct base_reader *reader,
@@ -577,6 +590,33 @@ static int file_open_locked(struct op *op, struct file *file, int flags)
 	return STORE_OK;
 }
 
+/*
+ * The kernel has not heard of the size the file has by now.  It asks again
+ * before it reads, but not before it appends: there it looks the name up.
+ */
+static int file_tell_size(struct op *op, const struct file *file, int flags)
+{
+	struct fs *fs = op->fs;
+	bool resized;
+
+	lock_take(&fs->tree.lock);
+	resized = file->node->resized && !(flags & O_TRUNC) &&
+		  !(file->node->flags & NODE_LOCAL);
+	/* The next open is to do it. */
+	if (resized && (flags & O_APPEND))
+		file->node->flags |= NODE_STALE_PAGES;
+	lock_drop(&fs->tree.lock);
+	if (!resized)
+		return STORE_OK;
+	if (flags & O_APPEND)
+		return store_error_set(&op->error, STORE_CHANGED,
+				       "the file has another size by now");
+	if (fs->session)
+		fuse_lowlevel_notify_inval_inode(fs->session,
+						 ino_of(fs, file->node), -1, 0);
+	return STORE_OK;
+}
+
 int file_open(struct op *op, struct file *file, int flags, bool *fresh)
 {
 	bool reads = (flags & O_ACCMODE) != O_WRONLY && !(flags & O_TRUNC);
@@ -593,6 +633,8 @@ int file_open(struct op *op, struct file *file, int flags, bool *fresh)
 		if (!code)
 			code = file_accept(op, file, &info, fresh);
 	}
+	if (!code)
+		code = file_tell_size(op, file, flags);
 	lock_take(&file->lock);
 	if (!code && reader)
 		reader = file_share_reader_locked(file, reader, &info.version);

@@ -74,6 +74,7 @@ struct file {
 	bool doomed;	       /* its writer was killed: never publish */
 	bool held;	       /* can be read without its name, also unopened */
 	bool beside;	       /* all of it is stored, under another name */
+	bool image;	       /* one is wanted while a program is writing */
 	uint32_t attributes;   /* STORE_ATTR_* set here, not in the store */
 	struct file_xattr *xattrs; /* of a created or unlinked file */
 	struct file_unanswered unanswered;
@@ -222,6 +223,11 @@ int file_base_reader(struct file *file, struct store_context *context,
 		     struct base_reader **reader, struct store_error *error)
 	STORE_WARN_UNUSED;
 void reader_put(struct base_reader *reader);
+/* One of this very version, which the store has just got; NULL: it has gone. */
+struct base_reader *file_open_version(struct file *file,
+				      struct store_context *context,
+				      const char *key,
+				      const struct store_version *version);
 void file_drop_reader_locked(struct file *file) REQUIRES(file->lock);
 
 #endif

@@ -35,6 +35,9 @@ static int file_read_base(struct file *file, struct store_context *context,
 	code = store_read_at(reader->reader, context, piece->offset, data,
 			     (size_t)piece->length, &got, error);
 	reader_put(reader);
+	if (code == STORE_NOT_FOUND)
+		return store_error_set(error, STORE_CHANGED,
+				       "the file was removed while open");
 	if (!code && got != piece->length)
 		return store_error_set(error, STORE_CHANGED,
 				       "the file is shorter than it was");

@@ -485,6 +485,7 @@ void node_refresh(struct tree *tree, struct node *node,
 	node->uid = a->mask & STORE_ATTR_UID ? a->uid : tree->default_uid;
 	node->gid = a->mask & STORE_ATTR_GID ? a->gid : tree->default_gid;
 	node_refresh_times(node, info);
+	node->resized |= !folder && !device && node->size != info->size;
 	node->size = device ? info->rdev : info->size;
 	node->allocated = node_blocks(info->allocated);
 	node->links = info->links ? info->links : 1;

@@ -68,6 +68,7 @@ struct node {
 	uint16_t busy; /* calls that are changing it in the store */
 	uint8_t type;  /* enum store_type */
 	uint8_t flags; /* enum node_flags */
+	bool resized;  /* the kernel may know another size */
 	struct node_time mtime, ctime, atime;
 };
 

@@ -232,6 +232,7 @@ void fs_fill_entry(struct fs *fs, struct node *node,
 		.entry_timeout = seconds(fs->options->entry_timeout_ns),
 	};
 	fs_fill_stat(fs, node, &entry->attr);
+	node->resized = false;
 	node->lookups++;
 }
 

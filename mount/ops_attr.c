@@ -79,6 +79,7 @@ static void op_attributes(struct op *op, struct node *node)
 
 	lock_take(&fs->tree.lock);
 	fs_fill_stat(fs, node, &attributes);
+	node->resized = false;
 	lock_drop(&fs->tree.lock);
 	op_done(op);
 	fuse_reply_attr(op->request, &attributes,

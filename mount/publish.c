@@ -167,6 +167,7 @@ static void take_result_locked(struct attempt *attempt, struct file *file)
 	file->base = attempt->info.version;
 	file->epoch++;
 	file_drop_reader_locked(file);
+	file->reader = steal_pointer(&attempt->reader);
 	lock_take(&tree->lock);
 	node->flags &= (uint8_t)~NODE_UNPUBLISHED;
 	node_set_version(node, &attempt->info.version);
@@ -287,9 +288,18 @@ static void settle_beside_locked(struct attempt *attempt, struct file *file)
 	}
 	file->attributes |= attempt->attributes.mask;
 	staging_settle(&file->staging, false, &none);
-	if (!file->beside &&
-	    (!file->writers || file->note.generation != attempt->generation))
+	if (file->note.generation == attempt->generation)
+		file->note.acknowledged = false;
+	if (!file->beside && (!file->writers || file->note.acknowledged))
 		publisher_queue(attempt->fs->publisher, file);
+}
+
+static void attempt_skip(struct file *file)
+{
+	lock_take(&file->lock);
+	file->finished++;
+	condition_broadcast(&file->changed);
+	lock_drop(&file->lock);
 }
 
 static void attempt_finish(struct attempt *attempt, int code)
@@ -329,6 +339,7 @@ static bool attempt_begin(struct attempt *attempt, bool *abandon)
 	*abandon = file->dirty && file->doomed && !file->writers;
 	go = file->dirty && !file->doomed && !file->beside;
 	file->started++;
+	attempt->before = file->running_change;
 	file->running_change = file->change;
 	if (!go) {
 		file->finished++;
@@ -339,18 +350,32 @@ static bool attempt_begin(struct attempt *attempt, bool *abandon)
 	return go;
 }
 
+/*
+ * It was queued for what had been closed then, and that was stored since or
+ * could not be.  What a program is writing now is no version before it closes.
+ */
+static bool writes_on_locked(const struct attempt *attempt,
+			     const struct file *file) REQUIRES(file->lock)
+{
+	return file->writers && !file->note.acknowledged && !file->waiters &&
+	       !file->image && attempt->before != file->change;
+}
+
 static int attempt_freeze(struct attempt *attempt)
 {
 	struct file *file = attempt->file;
 	int code = STORE_OK;
 
 	lock_take(&file->lock);
-	file->running_change = file->change;
+	attempt->skipped = file->dirty && writes_on_locked(attempt, file);
+	file->running_change =
+		attempt->skipped ? attempt->before : file->change;
 	/* Unlinked while we waited: clean by now. */
-	if (file->dirty)
-		code = freeze_locked(attempt, file);
-	else
+	if (!file->dirty)
 		attempt->unlinked = true;
+	else if (!attempt->skipped)
+		code = freeze_locked(attempt, file);
+	file->image = false;
 	lock_drop(&file->lock);
 	return code;
 }
@@ -401,6 +426,36 @@ static void attempt_keep_base(struct attempt *attempt)
 	lock_drop(&file->lock);
 }
 
+/*
+ * A program that has read the file goes on with what it knows of it: the new
+ * base is held like the one before, where that is cheap.
+ */
+static void attempt_hold_base(struct attempt *attempt)
+{
+	struct file *file = attempt->file;
+	bool held;
+
+	lock_take(&file->lock);
+	held = file->reader && file->handles;
+	lock_drop(&file->lock);
+	if (held && attempt->content && attempt->fs->store_is_near &&
+	    fs_can(attempt->fs, STORE_CAP_PINNED_READ))
+		attempt->reader =
+			file_open_version(file, &attempt->context, attempt->key,
+					  &attempt->info.version);
+}
+
+static int attempt_send(struct attempt *attempt)
+{
+	int code = attempt_sync(attempt);
+
+	if (!code)
+		code = attempt_request(attempt);
+	if (!code && !attempt->beside)
+		attempt_hold_base(attempt);
+	return code;
+}
+
 void publish_attempt(struct file *file, struct store_cancel *cancel)
 {
 	struct attempt attempt = { .file = file,
@@ -420,16 +475,19 @@ void publish_attempt(struct file *file, struct store_cancel *cancel)
 			  &attempt.error);
 	if (!code)
 		code = attempt_freeze(&attempt);
-	if (!code && !attempt.unlinked)
-		code = attempt_sync(&attempt);
-	if (!code && !attempt.unlinked)
-		code = attempt_request(&attempt);
+	if (!code && !attempt.unlinked && !attempt.skipped)
+		code = attempt_send(&attempt);
 	if (code == STORE_CHANGED)
 		attempt_keep_base(&attempt);
-	attempt_finish(&attempt, code);
+	if (attempt.skipped)
+		attempt_skip(file);
+	else
+		attempt_finish(&attempt, code);
 	gate_leave(&file->fs->gate, &attempt.pass);
 	if (code)
 		attempt_keep(&attempt, code);
+	if (attempt.reader)
+		reader_put(attempt.reader);
 	staging_view_release(&attempt.view);
 	free(attempt.kept);
 	free(attempt.xattrs);

@@ -17,9 +17,11 @@ struct attempt {
 	char key[STORE_KEY_MAX + 1];
 	/* the frozen state */
 	bool content, created, base_exists;
-	bool force;    /* whatever the store has is to be replaced */
-	bool unlinked; /* by somebody here: nothing is to be published */
-	bool lost;     /* by somebody else: there is no place to publish to */
+	bool force;	 /* whatever the store has is to be replaced */
+	bool unlinked;	 /* by somebody here: nothing is to be published */
+	bool lost;	 /* by somebody else: there is no place to publish to */
+	bool skipped;	 /* a program is writing, and nobody asked for it */
+	uint64_t before; /* the change that the last attempt covered */
 	struct store_version base;
 	struct store_attributes attributes;
 	uint64_t id;		  /* st_ino that a new file has shown already */
@@ -37,6 +39,7 @@ struct attempt {
 	bool current; /* attributes went to the version that is the base */
 	bool beside;  /* stored under another name */
 	struct store_info info;
+	struct base_reader *reader; /* of it, NULL: nobody needs one */
 };
 
 /*

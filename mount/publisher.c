@@ -327,6 +327,7 @@ static bool wants_image(struct file *file)
 	wanted = file->dirty && file->writers && file->written &&
 		 !file->doomed &&
 		 (!file->finished || file->running_change != file->change);
+	file->image = wanted;
 	lock_drop(&file->lock);
 	return wanted;
 }

@@ -220,6 +220,30 @@ END_TEST
 
 /* ---- errors nobody waited for ---- */
 
+/* As its last writer has closed it; the handle stays. */
+static void no_writers(struct file *file)
+{
+	lock_take(&file->lock);
+	file->writers = 0;
+	lock_drop(&file->lock);
+}
+
+START_TEST(what_a_program_is_writing_is_not_sent_by_a_late_attempt)
+{
+	struct file *file = mount_create(&mount, "a");
+	struct store_info info;
+
+	mount_write(&mount, file, 0, "half");
+	publish_later(file);
+	mount_wait_attempts(file, 1);
+	ck_assert_int_eq(store_stat(mount.fs.store, NULL, "a", &info, NULL),
+			 STORE_NOT_FOUND);
+	mount_write(&mount, file, 4, " and half");
+	ck_assert_int_eq(mount_publish(&mount, file), STORE_OK);
+	memory_is(mount.fs.store, "a", "half and half");
+}
+END_TEST
+
 START_TEST(a_late_error_is_told_once)
 {
 	struct store_error error = STORE_ERROR_INIT;
@@ -227,6 +251,7 @@ START_TEST(a_late_error_is_told_once)
 
 	mount_write(&mount, file, 0, "hello");
 	mount_faults(&mount, "put error=DENIED\n");
+	no_writers(file);
 	publish_later(file);
 	mount_wait_attempts(file, 1);
 	ck_assert_int_eq(publish_take_late_error(file, &error), STORE_DENIED);
@@ -251,6 +276,7 @@ START_TEST(a_late_error_ends_with_a_later_success)
 	struct file *file = mount_create(&mount, "a");
 
 	mount_faults(&mount, "put error=DENIED times=1\n");
+	no_writers(file);
 	publish_later(file);
 	mount_wait_attempts(file, 1);
 	mount_write(&mount, file, 0, "more");
@@ -368,6 +394,8 @@ static TCase *late_cases(void)
 
 	tcase_set_timeout(tests, 20);
 	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_add_test(tests,
+		       what_a_program_is_writing_is_not_sent_by_a_late_attempt);
 	tcase_add_test(tests, a_late_error_is_told_once);
 	tcase_add_test(tests, an_error_that_was_told_is_not_late);
 	tcase_add_test(tests, a_late_error_ends_with_a_later_success);
