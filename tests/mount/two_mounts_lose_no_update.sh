@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# sanitizers: address thread
+# timeout: 240
+# timeout-full: 7200
+# Two mounts of one store, each with a staging directory of its own, as on two
+# hosts: whatever the order of their steps, no update that was acknowledged is
+# overwritten by somebody who had not seen it, in read-change-write through
+# one open, truncate-and-write, rename-over and O_EXCL; a loser is told, and
+# storectl export has its bytes. An answer that got lost is no conflict. Also
+# while each mount believes for a second what it knows.
+# shellcheck source=tests/mount/lib.sh
+. "$SRCDIR/tests/mount/lib.sh"
+need_root
+rounds=${ROUNDS:-40}
+[ "$full" = 0 ] || rounds=${ROUNDS:-1500}
+fresh=attr_timeout=0,entry_timeout=0,negative_timeout=0
+
+# duels WEIGHT TIMEOUTS OPTIONS [WORD...]: a case; words for the program.
+duels() {
+	local weight=$1 timeouts=$2 options=$3 a=$WORK/a b=$WORK/b lost=
+	shift 3
+
+	note "$kind: $timeouts $options $*"
+	case " $* " in
+	*" --lose "*)
+		lost=yes
+		: >"$WORK/fault-a"
+		: >"$WORK/fault-b"
+		;;
+	esac
+	mount_store "$url${lost:+?fault=$WORK/fault-a}" "$a" \
+		"$shared,$timeouts$options" || fail "no mount"
+	mount_store "$url${lost:+?fault=$WORK/fault-b}" "$b" \
+		"$shared,$timeouts$options" || fail "no mount"
+	"$BUILDDIR/tests/mount/duel" --rounds $((rounds * weight)) \
+		--seed "$seed" "${pinned[@]}" "$@" ${ONLY:+--only "$ONLY"} "$a" "$b" "$url" \
+		"$STORECTL" || wrong "$kind: $timeouts $options $*"
+	unmount "$a"
+	unmount "$b"
+}
+
+lose=(--lose "$WORK/fault-a" --lose "$WORK/fault-b")
+
+for each in ${STORES:-local sqlite}; do
+	pinned=()
+	[ "$each" = local ] || pinned=(--unpinned)
+	run() {
+		store_new "$each"
+		rm -rf "$WORK"/st-*
+		duels "$@"
+	}
+	run 6 "$fresh" ""
+	run 4 attr_timeout=1 "" --stale
+	run 4 "$fresh" ,commit=background --background
+	run 3 attr_timeout=1 ,commit=background --background --stale
+	run 2 "$fresh" ,exclusive=open --exclusive-open
+	run 1 "$fresh" "" "${lose[@]}"
+	run 1 "$fresh" ,commit=background --background "${lose[@]}"
+	run 1 "$fresh" ,conflict=rename --conflict rename
+	run 1 "$fresh" ,conflict=rename,commit=background --conflict rename \
+		--background
+	run 1 "$fresh" ,conflict=overwrite --conflict overwrite
+done
+finish
