@@ -115,15 +115,17 @@ static void take_over(struct journal *self, const struct journal_scan *scan)
 static void settle_on_disk(struct journal *self) NO_THREAD_SAFETY
 {
 	struct store_error why = STORE_ERROR_INIT;
+	bool flush = STEP_WANTED("journal: flush found");
 
 	self->flushes++;
-	if (STEP_WANTED("journal: flush found") && fdatasync(self->file.fd)) {
+	if (flush && fdatasync(self->file.fd)) {
 		store_error_errno(&why, errno, "journal: cannot be flushed");
 		journal_break_locked(self, &why);
 	}
 	STEP("journal: flushed what was found");
 #ifdef HAVE_POSIX_FADVISE
-	posix_fadvise(self->file.fd, 0, 0, POSIX_FADV_DONTNEED);
+	if (flush) /* that would begin to write, too */
+		posix_fadvise(self->file.fd, 0, 0, POSIX_FADV_DONTNEED);
 #endif
 }
 

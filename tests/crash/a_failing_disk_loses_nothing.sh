@@ -24,4 +24,5 @@ for filesystem in ext4 xfs; do
 	done
 done
 disk_gone
+echo "$survivals failures of the disk survived"
 finish

@@ -3,7 +3,7 @@
 # A staging directory on a disk of its own, which forgets what was not flushed
 # when it goes; sourced by bash, after lib.sh.
 : "${WORK:?}" "${crash:?}" "${p:?}" "${mnt:?}" "${manifest:?}"
-declare url driver worker workers
+declare url driver worker workers failures
 
 image=$WORK/disk.img
 disk=$WORK/disk
@@ -40,14 +40,25 @@ cut() {
 	disk_back "$2"
 }
 
-# disk_work KIND FILESYSTEM NAME=VALUE...: on a fresh store and disk, in the
-# background.
-disk_work() {
+# disk_place KIND FILESYSTEM: a fresh store and disk.
+disk_place() {
 	place_new "$1" background
-	[ -z "$sky" ] || weather "$sky"
 	disk_new "$2"
 	staging=$disk/staging
 	mkdir "$staging"
+}
+
+# power_goes FILESYSTEM: with no driver, and the disk is there again.
+power_goes() {
+	xfs_io -x -c shutdown "$disk" || fail "the disk stays"
+	disk_back "$1"
+}
+
+# disk_work KIND FILESYSTEM NAME=VALUE...: on a fresh store and disk, in the
+# background.
+disk_work() {
+	disk_place "$1" "$2"
+	[ -z "$sky" ] || weather "$sky"
 	driver_start "${@:3}" || fail "no mount of $url"
 	work_on "$RANDOM" &
 	worker=$!
@@ -56,16 +67,27 @@ sky= # the weather of the store
 
 # disk_goes WHAT
 disk_goes() {
-	# Nothing happens any more in a machine without power.
-	[ "$1" != power ] || kill -STOP "$driver"
+	# Nothing happens any more in a machine without power. A disk goes
+	# between two calls: in the middle of a flush that ext4 has to give up
+	# it may answer that all is well.
+	kill -STOP "$driver"
+	wait_until 10 stands_still || fail "the driver does not stop"
 	printf -- '- 0 cut %s\n' "$(milliseconds)" >>"$manifest"
 	xfs_io -x -c shutdown "$disk" || fail "the disk stays"
-	[ "$1" != disk ] || sleep 0.2
+	if [ "$1" = disk ]; then
+		kill -CONT "$driver"
+		sleep 0.2
+	fi
 	kill -KILL "$driver"
 	wait "$worker"
 	driver_end
 	detach
 	rm -f "$p/fault"
+}
+
+# stands_still: the driver, with all its threads.
+stands_still() {
+	! cat "/proc/$driver/task"/*/stat | sed 's/.*) //' | grep -qv '^T'
 }
 
 # disk_back FILESYSTEM
@@ -82,7 +104,10 @@ work_on() {
 
 # survived: after a cut.
 survived() {
+	local before=$failures
+	recovered --power
+	survivals=$((survivals + (failures == before)))
 	printf '%s: %s operations\n' "$point" \
 		"$(grep -cE ' (done|durable) ' "$manifest")"
-	recovered --power
 }
+survivals=0

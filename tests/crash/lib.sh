@@ -207,16 +207,15 @@ orphans="
 	SELECT integrity_check FROM pragma_integrity_check
 		WHERE integrity_check <> 'ok'"
 
-# only_unfinished: what the staging directory still has was promised to
-# nobody, by its record or for want of one.
+# only_unfinished: is what the staging directory still has promised to nobody,
+# by its record or for want of one?
 only_unfinished() {
 	"$STORECTL" pending --offline --json --staging-dir "$staging" \
 		>"$p/pending" 2>"$p/pending.err" || {
 		cat "$p/pending.err"
 		wrong_here "the staging directory cannot be listed"
 	}
-	! grep -vE '"state":"(unfinished|orphan)"' "$p/pending" ||
-		wrong_here "left in the staging directory"
+	! grep -vE '"state":"(unfinished|orphan)"' "$p/pending"
 }
 
 # recovered [--power]: mounts again, for good: what was acknowledged shows in
@@ -235,7 +234,7 @@ recovered() {
 	stop
 	[ "$driver_status" -eq 0 ] ||
 		wrong_here "the driver ends with $driver_status"
-	only_unfinished
+	only_unfinished || wrong_here "left in the staging directory"
 	rm -rf "$staging"
 	fetch "$p/copy"
 	"$crash/checker" --list "$p/copy" >"$p/stored"

@@ -163,6 +163,20 @@ barriers() {
 	accepts "what was acknowledged as it went" --power
 	holds
 	rejects "the loss of what was before" --power
+	told "a 1 put a-f $one" "a 1 durable 1" "a 2 move a-f a-g" "a 2 done 2" \
+		"- 0 cut 3" "a 3 put a-h $two" "a 3 durable 4" \
+		"a 4 put a-i $two" "a 4 durable 5"
+	holds a-g one a-i two
+	accepts "a gap in what was acknowledged as it went" --power
+	holds a-f one a-i two
+	rejects "a gap in what was before" --power
+	told "a 1 put a-f $one" "a 1 durable 1" "- 0 cut 1" \
+		"a 2 put a-f $two" "a 2 failed 5"
+	holds a-f ''
+	accepts "half of what it was told of that it failed" --power
+	told "a 1 put a-f $one" "a 1 durable 1" "- 0 cut 1" \
+		"a 2 put a-f $two" "a 2 failed 107"
+	rejects "half of what nobody told of" --power
 }
 
 real
