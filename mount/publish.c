@@ -326,21 +326,35 @@ static void attempt_finish(struct attempt *attempt, int code)
 	lock_drop(&file->lock);
 }
 
+/*
+ * With commit=background what is being written waits for the close() or
+ * fsync() that asks for it.
+ */
+static bool is_asked_for_locked(const struct file *file) REQUIRES(file->lock)
+{
+	const struct fs *fs = file->fs;
+
+	return !fs->commit || fs->options->commit != COMMIT_BACKGROUND ||
+	       !file->writers || file->waiters || file->note.acknowledged;
+}
+
 /* False: there is nothing to do (any more). */
-static bool attempt_begin(struct attempt *attempt, bool *abandon)
+static bool attempt_begin(struct attempt *attempt, bool whole, bool *abandon)
 {
 	struct file *file = attempt->file;
-	bool go;
+	bool go, asked;
 
 	lock_take(&file->lock);
 	/* Another thread is at it: what it leaves is ours. */
 	while (file->started > file->finished)
 		condition_wait(&file->changed, &file->lock);
 	*abandon = file->dirty && file->doomed && !file->writers;
-	go = file->dirty && !file->doomed && !file->beside;
+	asked = whole || is_asked_for_locked(file);
+	go = file->dirty && !file->doomed && !file->beside && asked;
 	file->started++;
 	attempt->before = file->running_change;
-	file->running_change = file->change;
+	if (asked)
+		file->running_change = file->change;
 	if (!go) {
 		file->finished++;
 		file->last_code = STORE_OK;
@@ -456,7 +470,7 @@ static int attempt_send(struct attempt *attempt)
 	return code;
 }
 
-void publish_attempt(struct file *file, struct store_cancel *cancel)
+void publish_attempt(struct file *file, bool whole, struct store_cancel *cancel)
 {
 	struct attempt attempt = { .file = file,
 				   .fs = file->fs,
@@ -466,7 +480,7 @@ void publish_attempt(struct file *file, struct store_cancel *cancel)
 
 	store_context_init(&attempt.context, file->fs->options->op_timeout_ns,
 			   cancel);
-	if (!attempt_begin(&attempt, &abandon)) {
+	if (!attempt_begin(&attempt, whole, &abandon)) {
 		if (abandon)
 			publish_abandon(file, "its writer was killed", false);
 		return;

@@ -60,8 +60,12 @@ void publisher_remove(struct publisher *publisher, struct file *file);
 
 /* ---- between publisher.c and publish.c ---- */
 
-/* Run attempts until nothing new was asked for meanwhile. */
-void publish_attempt(struct file *file, struct store_cancel *cancel);
+/*
+ * One attempt, behind any that runs.  With `whole` also of what nobody has
+ * asked for yet in a file that is being written (commit=background).
+ */
+void publish_attempt(struct file *file, bool whole,
+		     struct store_cancel *cancel);
 /*
  * Keep the staged bytes for their owner in the staging directory, and go
  * back to what the store has (abandon.c): files whose writer was killed, or

@@ -355,7 +355,7 @@ static void *publisher_thread(void *arg)
 
 	while ((file = queue_pop(publisher, &by_time))) {
 		if (!by_time || wants_image(file))
-			publish_attempt(file, publisher->cancel);
+			publish_attempt(file, by_time, publisher->cancel);
 		plan_image(publisher, file);
 		lock_take(&publisher->lock);
 		publisher->running--;

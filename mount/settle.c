@@ -265,7 +265,7 @@ static int attempt_live(struct file *file, const struct settle_retry *retry,
 	if (!permitted)
 		return STORE_LOCKED;
 	if (!retry->item->awaited)
-		publish_attempt(file, retry->cancel);
+		publish_attempt(file, true, retry->cancel);
 	lock_take(&file->lock);
 	wait_attempt_locked(file, retry);
 	code = file->dirty ? file->last_code : STORE_OK;

@@ -453,6 +453,32 @@ START_TEST(whatever_is_being_sent_the_last_acknowledged_state_wins)
 END_TEST
 
 /* What was at the door arrives, and the answer is never heard. */
+/* It waits for the attempt before it, and finds that all is stored. */
+START_TEST(an_attempt_too_many_takes_nothing_that_is_being_written)
+{
+	struct call_handle handle;
+	struct file *file;
+
+	publisher_pause(fs->publisher, false);
+	shut_the_door();
+	ck_assert_int_eq(call_create(fs, "a", &handle), 0);
+	ck_assert_int_eq(write_text(&handle, 0, "first"), 0);
+	ck_assert_int_eq(call_fsync(&handle), 0);
+	file = file_of(&handle);
+	door_wait(&door.puts, 1);
+	publisher_queue(fs->publisher, file);
+	ck_assert_int_eq(write_text(&handle, 5, " and more"), 0);
+	open_the_door();
+	mount_wait_attempts(file, 2);
+	memory_is(fs->store, "a", "first");
+	ck_assert_int_eq(call_fsync(&handle), 0);
+	mount_wait_attempts(file, 3);
+	memory_is(fs->store, "a", "first and more");
+	call_release(&handle);
+	is_stored("a", "first and more");
+}
+END_TEST
+
 START_TEST(what_was_being_sent_may_have_arrived)
 {
 	enum moment moment = _i / DISK_ENDS;
@@ -617,6 +643,8 @@ static TCase *store_cases(void)
 	tcase_add_loop_test(
 		tests, whatever_is_being_sent_the_last_acknowledged_state_wins,
 		0, MOMENTS * DISK_ENDS);
+	tcase_add_test(tests,
+		       an_attempt_too_many_takes_nothing_that_is_being_written);
 	tcase_add_loop_test(tests, what_was_being_sent_may_have_arrived, 0,
 			    FIRST_STORED * DISK_ENDS);
 	return tests;
