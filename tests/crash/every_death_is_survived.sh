@@ -238,7 +238,7 @@ dies() {
 
 # run_point "KIND COMMIT PHASE DOOM"
 run_point() {
-	local phase n tries=0 again=
+	local phase n tries=0 again='' before=$failures
 	point=$1
 	read -r kind commit phase doom <<<"$1"
 
@@ -259,7 +259,9 @@ run_point() {
 	fi
 	[ $((RANDOM % 3)) -ne 0 ] || die_again
 	recovered
+	[ "$failures" -eq "$before" ] || return 0
 	echo "$point: survived$again"
+	echo survived >>"$WORK/deaths"
 }
 
 # die_again: wherever the recovery is.
@@ -305,9 +307,10 @@ points=("$@")
 [ $# -gt 0 ] || points_choose
 beside run_point "${points[@]}"
 [ $# -gt 0 ] || no_step_forgotten
-died=$(grep -vc again "$WORK/deaths")
-printf '%s points, %s deaths survived, %s while recovering from one\n' \
-	"${#points[@]}" "$died" "$(grep -c again "$WORK/deaths")"
+died=$(grep -cE '^(step|call|moment) ' "$WORK/deaths")
+printf '%s points, %s deaths, %s more while recovering from one\n' \
+	"${#points[@]}" "$died" "$(grep -c '^again' "$WORK/deaths")"
+echo "$(grep -c '^survived' "$WORK/deaths") deaths survived"
 [ $((died * 10)) -ge $((${#points[@]} * 8)) ] ||
 	wrong "too few deaths to mean anything"
 finish
