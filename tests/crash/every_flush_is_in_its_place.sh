@@ -26,6 +26,8 @@ flushes=(
 	"torn|journal: flush quarantine|a file is durable before it gets its name"
 	"torn|journal: flush quarantine name|the name of what is kept is durable"
 	"torn|journal: flush wiped end|the wiped end is durable"
+	"copies|copies: flush copying|copies: copying: the thread's frames are durable"
+	"copies|copies: flush copied|copies: copied: the thread's frames are durable"
 )
 
 # traced SCENE NAME=VALUE...: leaves the trace of a driver that was killed.
@@ -33,14 +35,18 @@ traced() {
 	place_new local background
 	weather
 
-	[ "$1" = work ] || pending
-	[ "$1" != torn ] || tear
+	case $1 in
+	recovery) pending ;;
+	torn) pending && tear ;;
+	copies) weather 'without ATOMIC_MOVE MOVE_FOLDER MOVE EXCHANGE' ;;
+	esac
 	tracer=(strace -f -y -qq -s 40 -e signal=none -e trace="$calls"
 		-o "$p/trace")
 	driver_start STOREFS_STEP_LOG="$p/steps" "${@:2}" ||
 		fail "no mount of $url"
 	wait_until 10 traced_pid || fail "no status"
 	[ "$1" != work ] || work "$seed"
+	[ "$1" != copies ] || rename_a_folder || wrong_here "no rename"
 	wait_settled "$mnt"
 	# What was never acknowledged stays after a recovery.
 	[ "$1" != work ] || wait_until 10 nothing_staged ||
@@ -49,6 +55,12 @@ traced() {
 	driver_end
 	detach
 	tracer=()
+}
+
+# rename_a_folder: with a stored file in it.
+rename_a_folder() {
+	mkdir "$mnt/old" && echo stored >"$mnt/old/file" && sync "$mnt" &&
+		mv "$mnt/old" "$mnt/new"
 }
 
 # nothing_staged: what was stored has been removed, too.
@@ -74,7 +86,7 @@ named() {
 }
 
 echo "seed $seed"
-for scene in work recovery torn; do
+for scene in work recovery torn copies; do
 	point=$scene
 	traced "$scene"
 	judged || wrong_here "a flush is missing"

@@ -235,7 +235,8 @@ class Disk:
 
     def step(self, name, call):
         mine = self.last.get(call.thread, 0)
-        if name in ("commit: acknowledged", "commit: moving"):
+        if name in ("commit: acknowledged", "commit: moving",
+                    "copies: copying", "copies: copied"):
             self.must(self.flushed.get(self.journal(), 0) >= mine, call.start,
                       name + ": the thread's frames are durable")
         elif name == "recovery: names":
