@@ -160,7 +160,7 @@ static bool fill_attributes(const char *name)
 	size_t length = sizeof(value);
 
 	for (int i = 0; i < 64 && length; length -= length > 64 ? 16 : 1) {
-		char attribute[16];
+		char attribute[24];
 
 		snprintf(attribute, sizeof(attribute), "user.%d", i);
 		if (setxattr(outside(name), attribute, value, length, 0) == 0)
