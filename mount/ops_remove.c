@@ -169,6 +169,19 @@ static int publish_for_links(struct op *op, const struct victim *victim)
 	return publish_wait(victim->file, &op->context, &op->error);
 }
 
+/* Then it is shown here, whether or not the store still has a version. */
+static bool victim_is_dirty(const struct victim *victim)
+{
+	bool dirty;
+
+	if (!victim->file)
+		return false;
+	lock_take(&victim->file->lock);
+	dirty = victim->file->dirty;
+	lock_drop(&victim->file->lock);
+	return dirty;
+}
+
 static int unlink_in_store(struct op *op, struct node *parent, const char *name,
 			   const struct victim *victim)
 {
@@ -186,10 +199,10 @@ static int unlink_in_store(struct op *op, struct node *parent, const char *name,
 		code = commit_sync_node(op->fs, victim->node, &op->error);
 	if (!code && commit_is_acknowledged(victim->file))
 		code = commit_removing(op->fs, key, &op->error);
-	if (!code)
-		code = store_delete(op->fs->store, &op->context, key, false,
-				    &op->error);
-	return code;
+	if (code)
+		return code;
+	return store_delete(op->fs->store, &op->context, key,
+			    victim_is_dirty(victim), &op->error);
 }
 
 static void unlink_in_memory(struct fs *fs, struct node *parent,

@@ -12,11 +12,11 @@
 #include <errno.h>
 #include <linux/fs.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "mount/answer.h"
 #include "mount/commit.h"
 #include "mount/ops_change.h"
+#include "mount/place.h"
 #include "mount/publish.h"
 #include "mount/relocation.h"
 #include "src/base/cleanup.h"
@@ -117,101 +117,6 @@ static void target_gone(struct fs *fs, const struct renaming *renaming)
 
 /* ---- a file that only memory knows ---- */
 
-/* What a publish of it replaces. */
-struct place {
-	struct store_version base;
-	struct node *replaced; /* with other names; a reference */
-	bool base_exists, replacing;
-	/* What was sent and may arrive there. */
-	struct file_unanswered unanswered;
-	uint8_t publish[STORE_PUBLISH_SIZE];
-};
-
-static void place_swap_locked(struct place *place, struct file *file)
-	REQUIRES(file->lock)
-{
-	struct place was = { .base = file->base,
-			     .replaced = file->replaced,
-			     .base_exists = file->base_exists,
-			     .replacing = file->replacing,
-			     .unanswered = file->unanswered };
-
-	memcpy(was.publish, file->publish, sizeof(was.publish));
-	file->base = place->base;
-	file->replaced = place->replaced;
-	file->base_exists = place->base_exists;
-	file->replacing = place->replacing;
-	file->unanswered = place->unanswered;
-	memcpy(file->publish, place->publish, sizeof(place->publish));
-	*place = was;
-}
-
-static void place_release(struct fs *fs, struct place *place)
-{
-	if (!place->replaced)
-		return;
-	lock_take(&fs->tree.lock);
-	node_unref(&fs->tree, place->replaced);
-	lock_drop(&fs->tree.lock);
-}
-
-/* It stands for an object that its old name still has. */
-static int remove_old_base(struct op *op, struct renaming *renaming)
-{
-	struct file *file = renaming->source.file;
-	bool stale;
-	int code;
-
-	lock_take(&file->lock);
-	stale = file->base_exists;
-	lock_drop(&file->lock);
-	if (!stale)
-		return STORE_OK;
-	code = store_delete(op->fs->store, &op->context, renaming->from, true,
-			    &op->error);
-	if (code)
-		return code;
-	lock_take(&file->lock);
-	file->base_exists = false;
-	lock_drop(&file->lock);
-	return STORE_OK;
-}
-
-/* What its publish will replace from now on. */
-static int find_place(struct op *op, struct renaming *renaming,
-		      struct place *place)
-{
-	struct file *file = renaming->source.file;
-	struct store_info info;
-	bool replaces = renaming->target.node &&
-			victim_in_store(op->fs, &renaming->target);
-	int code = remove_old_base(op, renaming);
-
-	if (!code && replaces)
-		code = victim_prepare(op, &renaming->target);
-	if (!code && replaces)
-		code = store_stat(op->fs->store, &op->context, renaming->to,
-				  &info, &op->error);
-	if (code)
-		return code;
-	lock_take(&file->lock);
-	place->base = file->base;
-	place->unanswered = file->unanswered;
-	memcpy(place->publish, file->publish, sizeof(place->publish));
-	lock_drop(&file->lock);
-	if (!replaces)
-		return STORE_OK;
-	place->base_exists = place->replacing = true;
-	place->base = info.version;
-	if (info.links > 1) {
-		lock_take(&op->fs->tree.lock);
-		node_ref(&op->fs->tree, renaming->target.node);
-		lock_drop(&op->fs->tree.lock);
-		place->replaced = renaming->target.node;
-	}
-	return STORE_OK;
-}
-
 /*
  * What cannot be noted does not take place; what is noted next, by a write
  * say, has the new name.
@@ -221,7 +126,8 @@ static int retarget(struct op *op, struct renaming *renaming)
 	struct file *file = renaming->source.file;
 	struct place place = { .replaced = NULL };
 	uint64_t replaced = 0;
-	int code = find_place(op, renaming, &place);
+	int code = place_find(op, file, renaming->from, renaming->to,
+			      &renaming->target, &place);
 
 	if (code)
 		return code;
@@ -535,6 +441,23 @@ static bool is_unstored(struct op *op, const struct renaming *renaming)
 	return look.found;
 }
 
+/*
+ * A name that exclusive=open has taken in the store moves there, and must not
+ * show others an empty file in the place of one that has content.
+ */
+static int rename_publish_first(struct op *op, const struct renaming *renaming)
+{
+	struct file *file = renaming->source.file;
+	bool waits;
+
+	if (!file)
+		return STORE_OK;
+	lock_take(&file->lock);
+	waits = file->dirty && file->reserved;
+	lock_drop(&file->lock);
+	return waits ? publish_wait(file, &op->context, &op->error) : STORE_OK;
+}
+
 static int rename_held(struct op *op, struct renaming *renaming)
 {
 	int code = rename_keys(op, renaming);
@@ -627,6 +550,8 @@ static int rename_run(struct op *op, struct renaming *renaming)
 				       renaming->new_name);
 	if (!code && (renaming->flags & RENAME_EXCHANGE))
 		return rename_exchange(op, renaming);
+	if (!code)
+		code = rename_publish_first(op, renaming);
 	/* A folder is in the store; a file may be here only. */
 	if (!code && !(renaming->by_copies && renaming->folder))
 		code = rename_passing(op, renaming);

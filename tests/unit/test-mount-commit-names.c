@@ -158,6 +158,59 @@ START_TEST(saving_over_an_unfinished_save_keeps_one_of_both)
 }
 END_TEST
 
+static void others_remove(const char *key)
+{
+	ck_assert_int_eq(store_delete(fs->store, NULL, key, false, NULL),
+			 STORE_OK);
+}
+
+START_TEST(a_save_over_what_others_have_removed_is_stored)
+{
+	memory_put(fs->store, "a", "old");
+	hold();
+	shows("a", "old");
+	ok(call_store(fs, "a.tmp", "new"));
+	others_remove("a");
+	ok(call_rename(fs, "a.tmp", "a", 0));
+	ok(call_fsyncdir(fs, ""));
+	restart(_i, true);
+	shows("a", "new");
+	is_stored("a", "new");
+	stored_nowhere("a.tmp");
+}
+END_TEST
+
+/* It was saved over "a", which the store has until the upload. */
+START_TEST(a_save_that_moves_on_leaves_what_others_have_put_there)
+{
+	memory_put(fs->store, "a", "old");
+	hold();
+	shows("a", "old");
+	ok(call_store(fs, "a.tmp", "new"));
+	ok(call_rename(fs, "a.tmp", "a", 0));
+	memory_put(fs->store, "a", "theirs");
+	ck_assert_int_eq(call_rename(fs, "a", "b", 0), ESTALE);
+	memory_is(fs->store, "a", "theirs");
+	shows("a", "new");
+	stored_nowhere("b");
+}
+END_TEST
+
+START_TEST(an_edited_file_that_others_have_removed_can_be_removed)
+{
+	memory_put(fs->store, "a", "old");
+	hold();
+	edit("a", 0, "new");
+	others_remove("a");
+	ok(call_unlink(fs, "a"));
+	ok(call_fsyncdir(fs, ""));
+	restart(_i, false);
+	shows_none("a");
+	ck_assert_uint_eq(drain(), 0);
+	stored_nowhere("a");
+}
+END_TEST
+
 START_TEST(a_new_file_that_was_removed_does_not_come_back)
 {
 	hold();
@@ -482,6 +535,10 @@ static TCase *new_cases(void)
 		tests, a_safe_save_costs_one_put_and_is_never_seen_half_done, 0,
 		2 * DISK_ENDS);
 	add_ends(tests, saving_over_an_unfinished_save_keeps_one_of_both);
+	add_ends(tests, a_save_over_what_others_have_removed_is_stored);
+	tcase_add_test(tests,
+		       a_save_that_moves_on_leaves_what_others_have_put_there);
+	add_ends(tests, an_edited_file_that_others_have_removed_can_be_removed);
 	add_ends(tests, a_new_file_that_was_removed_does_not_come_back);
 	add_ends(tests, a_name_that_was_used_again_has_its_last_bytes);
 	return tests;
