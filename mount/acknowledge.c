@@ -18,6 +18,7 @@
 #include "mount/layer_keep.h"
 #include "mount/publish.h"
 #include "src/base/clock.h"
+#include "src/base/log.h"
 #include "src/base/step.h"
 
 struct acknowledgement {
@@ -350,16 +351,41 @@ static int acknowledge(struct acknowledgement *ack,
 	return code;
 }
 
+/*
+ * Told of an earlier failure, and of nothing else: what there is by now is
+ * kept like what had failed, so that an export does not give the older bytes.
+ */
+static void keep_refused(struct file *file, const struct store_context *context,
+			 const struct store_error *late)
+{
+	struct acknowledgement ack = {
+		.file = file,
+		.state = store_code_retryable(late->code) ? RECORD_PENDING
+							  : RECORD_FAILED,
+		.reason = late->message,
+	};
+	struct store_error error = STORE_ERROR_INIT;
+
+	if (acknowledge(&ack, context, &error))
+		log_warn("%s: not kept: %s", file->name_hint, error.message);
+}
+
 int commit_file(struct file *file, const struct store_context *context,
 		struct store_error *error)
 {
 	struct acknowledgement ack = { .file = file, .state = RECORD_PENDING };
+	struct store_error late = STORE_ERROR_INIT;
 	int code;
 
 	if (!file->fs->commit)
 		return STORE_OK;
-	code = publish_take_late_error(file, error);
-	return code ? code : acknowledge(&ack, context, error);
+	code = publish_take_late_error(file, &late);
+	if (!code)
+		return acknowledge(&ack, context, error);
+	keep_refused(file, context, &late);
+	if (error)
+		*error = late;
+	return code;
 }
 
 int commit_keep(struct file *file, enum record_state state, const char *reason,

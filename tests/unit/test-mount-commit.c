@@ -399,6 +399,29 @@ START_TEST(a_conflict_that_was_told_comes_back_as_one)
 }
 END_TEST
 
+/* Told of what had failed before, in its place: export is to have it all. */
+START_TEST(a_close_that_is_refused_keeps_what_was_written_since)
+{
+	struct call_handle handle;
+
+	memory_put(fs->store, "a", "old");
+	ck_assert_int_eq(call_open(fs, "a", O_RDWR, &handle), 0);
+	memory_put(fs->store, "a", "theirs");
+	ck_assert_int_eq(write_text(&handle, 0, "mine"), 0);
+	ck_assert_int_eq(call_fsync(&handle), 0);
+	mount_wait_attempts(file_of(&handle), 1);
+	stop_uploads();
+	ck_assert_int_eq(write_text(&handle, 0, "more"), 0);
+	ck_assert_int_eq(call_fsync(&handle), ESTALE);
+	end(_i);
+	call_release(&handle);
+	begin_again(false);
+	ck_assert_uint_eq(drain(), 1);
+	shows("a", "more");
+	memory_is(fs->store, "a", "theirs");
+}
+END_TEST
+
 /* ---- one is being sent while the next is acknowledged ---- */
 
 enum moment {
@@ -640,6 +663,7 @@ static TCase *store_cases(void)
 		a_later_state_of_the_same_size_and_time_is_not_taken_for_stored);
 	add_ends(tests, a_conflict_keeps_both_and_waits_to_be_asked);
 	add_ends(tests, a_conflict_that_was_told_comes_back_as_one);
+	add_ends(tests, a_close_that_is_refused_keeps_what_was_written_since);
 	tcase_add_loop_test(
 		tests, whatever_is_being_sent_the_last_acknowledged_state_wins,
 		0, MOMENTS * DISK_ENDS);
