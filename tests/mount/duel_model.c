@@ -305,6 +305,12 @@ static void step_finish(const struct moment *moment, struct world world)
 
 /* ---- names ---- */
 
+/* Staged for a new file, and stored by nobody here: others' is not known. */
+static bool is_unstored(const struct local *local)
+{
+	return local->state != CLEAN && local->base == NOTHING;
+}
+
 static void step_rename(const struct moment *moment, const struct world *before,
 			bool open)
 {
@@ -343,7 +349,7 @@ static void step_rename(const struct moment *moment, const struct world *before,
 			      : (int16_t)(world.count - 1);
 	keep(moment, &world);
 	/* The kernel believes that there is no such file, and so do we. */
-	if (!moment->duel->fresh) {
+	if (!moment->duel->fresh || is_unstored(&before->local[moment->side])) {
 		local->base = NOTHING;
 		keep(moment, &world);
 	}
@@ -362,6 +368,13 @@ static void step_unlink(const struct moment *moment, struct world world)
 	}
 	if (moment->answer->error)
 		return;
+	/* What others have made meanwhile stays. */
+	if (is_unstored(local)) {
+		struct world own = world;
+
+		local_clean(&own.local[moment->side]);
+		keep(moment, &own);
+	}
 	if (exists)
 		world_store(&world, &none);
 	else if (local->state == CLEAN)

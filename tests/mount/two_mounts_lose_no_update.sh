@@ -12,8 +12,10 @@
 # shellcheck source=tests/mount/lib.sh
 . "$SRCDIR/tests/mount/lib.sh"
 need_root
-rounds=${ROUNDS:-40}
-[ "$full" = 0 ] || rounds=${ROUNDS:-1500}
+rounds=${ROUNDS:-22}
+[ "$full" = 0 ] || rounds=${ROUNDS:-500}
+interleavings=0
+conflicts=0
 fresh=attr_timeout=0,entry_timeout=0,negative_timeout=0
 
 # duels WEIGHT TIMEOUTS OPTIONS [WORD...]: a case; words for the program.
@@ -34,10 +36,24 @@ duels() {
 	mount_store "$url${lost:+?fault=$WORK/fault-b}" "$b" \
 		"$shared,$timeouts$options" || fail "no mount"
 	"$BUILDDIR/tests/mount/duel" --rounds $((rounds * weight)) \
-		--seed "$seed" "${pinned[@]}" "$@" ${ONLY:+--only "$ONLY"} "$a" "$b" "$url" \
-		"$STORECTL" || wrong "$kind: $timeouts $options $*"
+		--seed "$seed" "${pinned[@]}" "$@" ${ONLY:+--only "$ONLY"} \
+		"$a" "$b" "$url" "$STORECTL" >"$WORK/told" ||
+		wrong "$kind: $timeouts $options $*"
+	cat "$WORK/told"
+	count
 	unmount "$a"
 	unmount "$b"
+}
+
+# What the program has told last: "N rounds, .. steps, .., N conflicts, ..".
+count() {
+	local last
+
+	last=$(tail -n 1 "$WORK/told")
+	[[ $last =~ ^([0-9]+)' rounds, '.*' '([0-9]+)' conflicts, ' ]] ||
+		fail "no rounds: $last"
+	interleavings=$((interleavings + BASH_REMATCH[1]))
+	conflicts=$((conflicts + BASH_REMATCH[2]))
 }
 
 lose=(--lose "$WORK/fault-a" --lose "$WORK/fault-b")
@@ -55,11 +71,12 @@ for each in ${STORES:-local sqlite}; do
 	run 4 "$fresh" ,commit=background --background
 	run 3 attr_timeout=1 ,commit=background --background --stale
 	run 2 "$fresh" ,exclusive=open --exclusive-open
-	run 1 "$fresh" "" "${lose[@]}"
-	run 1 "$fresh" ,commit=background --background "${lose[@]}"
+	run 2 "$fresh" "" "${lose[@]}"
 	run 1 "$fresh" ,conflict=rename --conflict rename
 	run 1 "$fresh" ,conflict=rename,commit=background --conflict rename \
 		--background
 	run 1 "$fresh" ,conflict=overwrite --conflict overwrite
 done
+echo "$interleavings interleavings, $conflicts conflicts were told"
+[ "$conflicts" -gt 0 ] || [ -n "${ONLY:-}" ] || wrong "never in conflict"
 finish
