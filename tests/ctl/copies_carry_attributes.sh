@@ -8,16 +8,21 @@
 . "$SRCDIR/tests/ctl/lib.sh"
 umask 022
 
-mkdir -p tree/dir
-echo one >tree/script
-chmod 750 tree/script tree/dir
-touch -d '2001-02-03 04:05:06.123456789Z' tree/script
+# Made through a mount, whose puts bring an id.
+mkdir -p tree/dir mnt staging
+"$STOREFS" "file://$WORK/tree" "$WORK/mnt" -o "staging_dir=$WORK/staging" ||
+	fail "mount"
+echo one >mnt/script
+chmod 750 mnt/script
+touch -d '2001-02-03 04:05:06.123456789Z' mnt/script
+setfattr -n user.colour -v blue mnt/script 2>/dev/null
+umount mnt || fusermount3 -u mnt || fail "umount"
+chmod 750 tree/dir
 ln -s script tree/link
 mkfifo tree/pipe
-setfattr -n user.colour -v blue tree/script 2>/dev/null
-id=00ff0a22000000000000000000000100
-setfattr -n user.storefs.publish -v "0x$id" tree/script 2>/dev/null
 touch -d '2002-02-03 04:05:06Z' tree/dir
+id=$("$STORECTL" stat --json tree/script |
+	sed -n 's/.*"publish":"\([0-9a-f]*\)".*/\1/p')
 
 tell() {
 	stat -c '%n %A %Y %y %F' "$1"
@@ -38,6 +43,7 @@ preserved() {
 	done
 	is "$(readlink back/link)" script
 	if getfattr -n user.colour tree/script >/dev/null 2>&1; then
+		[ ${#id} -eq 32 ] || fail "no id of 16 bytes: '$id'"
 		is "$(getfattr --only-values -n user.colour back/script)" blue
 		expect 0 "$STORECTL" stat "${store}t/script"
 		says out 'user.colour = blue'
