@@ -28,6 +28,7 @@ struct base_reader {
 /* What was sent and may have arrived though the store has not said so. */
 struct file_unanswered {
 	bool pending;
+	bool partial; /* bytes written since were not part of it */
 	uint64_t size;
 	struct timespec mtime;
 };

@@ -114,6 +114,7 @@ static int freeze_content_locked(struct attempt *attempt, struct file *file)
 		code = staging_seal(&file->staging, &attempt->error);
 	else
 		file->running_change = file->note.change;
+	attempt->partial = file->running_change != file->change;
 	if (!code)
 		code = staging_freeze(&file->staging, count, true,
 				      &attempt->view, &attempt->error);
@@ -251,6 +252,7 @@ static void settle_failure_locked(struct attempt *attempt, struct file *file,
 	if (attempt->view.count && code_leaves_doubt(code))
 		file->unanswered = (struct file_unanswered){
 			.pending = true,
+			.partial = attempt->partial,
 			.size = attempt->view.size,
 			.mtime = attempt->attributes.mtime,
 		};

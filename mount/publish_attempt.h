@@ -27,6 +27,7 @@ struct attempt {
 	uint64_t id;		  /* st_ino that a new file has shown already */
 	struct staging_view view; /* what is sent */
 	uint64_t generation;	  /* that it covers */
+	bool partial;		  /* something newer stays behind */
 	bool exact;		  /* nothing newer goes with it */
 	uint64_t position;	  /* of its record, to be durable first */
 	uint8_t publish[STORE_PUBLISH_SIZE];

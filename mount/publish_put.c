@@ -148,6 +148,14 @@ static bool is_as_sent(const struct attempt *attempt,
 	       (!(both & STORE_ATTR_GID) || seen->gid == sent->gid);
 }
 
+/* Was there more than was sent then?  The id tells of its generation. */
+static bool left_bytes_behind(const struct attempt *attempt, enum answer answer)
+{
+	return attempt->unanswered.partial ||
+	       (answer == ANSWER_OURS &&
+		fs_can(attempt->fs, STORE_CAP_PUBLISH_ID));
+}
+
 /*
  * An earlier attempt may have arrived without an answer, also one of an
  * earlier run.  Then its version is the base; *stored: there is nothing left
@@ -164,8 +172,13 @@ static bool answer_was_lost(struct attempt *attempt, bool *stored)
 			   &info);
 	if (answer == ANSWER_NOT_OURS)
 		return false;
-	/* Stores may keep times less exactly than they are sent. */
-	*stored = is_as_sent(attempt, &info) ||
+	/*
+	 * What was sent while a program wrote on has the time of later bytes:
+	 * size and time speak only of a put that left nothing behind.  Stores
+	 * may keep times less exactly than they are sent.
+	 */
+	*stored = (!left_bytes_behind(attempt, answer) &&
+		   is_as_sent(attempt, &info)) ||
 		  (answer == ANSWER_THE_LAST && attempt->exact);
 	if (*stored)
 		attempt->info = info;

@@ -72,6 +72,7 @@ for each in ${STORES:-local sqlite}; do
 	run 3 attr_timeout=1 ,commit=background --background --stale
 	run 2 "$fresh" ,exclusive=open --exclusive-open
 	run 2 "$fresh" "" "${lose[@]}"
+	run 2 "$fresh" ,commit=background --background "${lose[@]}"
 	run 1 "$fresh" ,conflict=rename --conflict rename
 	run 1 "$fresh" ,conflict=rename,commit=background --conflict rename \
 		--background
