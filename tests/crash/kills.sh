@@ -18,7 +18,7 @@ need_root
 
 mnt=$WORK/mnt
 told=$WORK/told
-kills=6
+kills=4
 [ "$full" = 0 ] || kills=200
 RANDOM=$((seed % 32768))
 round= # what is tried, for messages
