@@ -74,8 +74,11 @@ static int read_entry(const char *path, const struct stat *st, int type,
 	} else {
 		item.type = S_ISREG(st->st_mode) ? 'f' : '?';
 		read_file(path, &item);
-		if (item.type == 'f' && st->st_size != (off_t)item.size)
+		if (item.type == 'f' && st->st_size != (off_t)item.size) {
+			fprintf(stderr, "%s: %lld bytes, says stat\n", path,
+				(long long)st->st_size);
 			item.type = '?';
+		}
 	}
 	state_apply(reading.state, &(struct effect){ EFFECT_PUT, item });
 	return 0;

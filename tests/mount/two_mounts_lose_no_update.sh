@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# sanitizers: address thread
 # timeout: 240
 # timeout-full: 7200
 # Two mounts of one store, each with a staging directory of its own, as on two
