@@ -11,7 +11,7 @@
 # shellcheck source=tests/crash/disk.sh
 . "$SRCDIR/tests/crash/disk.sh"
 need_root
-cuts=4
+cuts=1
 [ "$full" = 0 ] || cuts=100
 
 echo "seed $seed"
