@@ -88,6 +88,22 @@ static inline void restart_teardown(void)
 	disk_stop();
 }
 
+/* A case of a suite; `setup` begins each of its tests. */
+static inline TCase *restart_case(const char *name, SFun setup)
+{
+	TCase *tests = tcase_create(name);
+
+	tcase_set_timeout(tests, 30);
+	tcase_add_checked_fixture(tests, setup, restart_teardown);
+	return tests;
+}
+
+/* Once for each way to end. */
+static inline void add_ends(TCase *tests, const TTest *test)
+{
+	tcase_add_loop_test(tests, test, 0, DISK_ENDS);
+}
+
 /*
  * The end: nothing that happens from now on is seen by the store, or by the
  * next mount.  Files that are open have to be released then.

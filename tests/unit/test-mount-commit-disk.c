@@ -489,23 +489,9 @@ START_TEST(what_is_written_during_a_flush_is_not_part_of_it)
 }
 END_TEST
 
-static TCase *new_case(const char *name)
-{
-	TCase *tests = tcase_create(name);
-
-	tcase_set_timeout(tests, 30);
-	tcase_add_checked_fixture(tests, setup, restart_teardown);
-	return tests;
-}
-
-static void add_ends(TCase *tests, const TTest *test)
-{
-	tcase_add_loop_test(tests, test, 0, DISK_ENDS);
-}
-
 static TCase *journal_cases(void)
 {
-	TCase *tests = new_case("journal");
+	TCase *tests = restart_case("journal", setup);
 
 	add_ends(
 		tests,
@@ -522,7 +508,7 @@ static TCase *journal_cases(void)
 
 static TCase *end_cases(void)
 {
-	TCase *tests = new_case("ends");
+	TCase *tests = restart_case("ends", setup);
 
 	add_ends(tests, a_name_is_not_removed_before_its_end_is_noted);
 	add_ends(tests, a_name_is_not_moved_before_its_end_is_noted);
@@ -538,7 +524,7 @@ static TCase *end_cases(void)
 
 static TCase *name_cases(void)
 {
-	TCase *tests = new_case("names");
+	TCase *tests = restart_case("names", setup);
 
 	add_ends(tests, an_unlink_that_cannot_be_noted_is_refused);
 	add_ends(tests, a_rename_that_cannot_be_noted_is_refused);
@@ -548,7 +534,7 @@ static TCase *name_cases(void)
 
 static TCase *data_cases(void)
 {
-	TCase *tests = new_case("data");
+	TCase *tests = restart_case("data", setup);
 
 	add_ends(tests, bytes_that_could_not_be_flushed_go_to_another_file);
 	add_ends(tests, damaged_bytes_are_kept_and_not_published);

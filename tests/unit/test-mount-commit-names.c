@@ -509,23 +509,9 @@ static void setup(void)
 	restart_setup();
 }
 
-static TCase *new_case(const char *name)
-{
-	TCase *tests = tcase_create(name);
-
-	tcase_set_timeout(tests, 30);
-	tcase_add_checked_fixture(tests, setup, restart_teardown);
-	return tests;
-}
-
-static void add_ends(TCase *tests, const TTest *test)
-{
-	tcase_add_loop_test(tests, test, 0, DISK_ENDS);
-}
-
 static TCase *new_cases(void)
 {
-	TCase *tests = new_case("new");
+	TCase *tests = restart_case("new", setup);
 
 	add_ends(tests, a_new_file_is_stored_under_its_new_name_alone);
 	add_ends(tests, a_rename_that_was_not_flushed_took_place_or_did_not);
@@ -546,7 +532,7 @@ static TCase *new_cases(void)
 
 static TCase *stored_cases(void)
 {
-	TCase *tests = new_case("stored");
+	TCase *tests = restart_case("stored", setup);
 
 	add_ends(tests, an_edited_file_keeps_its_edit_under_a_new_name);
 	tcase_add_loop_test(tests, a_move_whose_answer_was_lost_is_followed,
@@ -567,7 +553,7 @@ static TCase *stored_cases(void)
 
 static TCase *folder_cases(void)
 {
-	TCase *tests = new_case("folders");
+	TCase *tests = restart_case("folders", setup);
 
 	add_ends(tests, files_follow_their_folder);
 	add_ends(tests, files_follow_folders_that_are_exchanged);

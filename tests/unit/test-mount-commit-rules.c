@@ -327,18 +327,9 @@ START_TEST(a_late_put_of_what_was_replaced_is_ours)
 }
 END_TEST
 
-static TCase *new_case(const char *name)
-{
-	TCase *tests = tcase_create(name);
-
-	tcase_set_timeout(tests, 30);
-	tcase_add_checked_fixture(tests, setup, restart_teardown);
-	return tests;
-}
-
 static TCase *rewrite_cases(void)
 {
-	TCase *tests = new_case("rewrites");
+	TCase *tests = restart_case("rewrites", setup);
 
 	tcase_add_loop_test(tests, a_rewrite_knows_whose_stored_bytes_are_left,
 			    0, 2 * DISK_ENDS);
@@ -350,7 +341,7 @@ static TCase *rewrite_cases(void)
 
 static TCase *move_cases(void)
 {
-	TCase *tests = new_case("moves");
+	TCase *tests = restart_case("moves", setup);
 
 	tcase_add_loop_test(
 		tests, what_others_write_before_a_move_is_not_replaced, 0, 4);
@@ -369,7 +360,7 @@ static TCase *move_cases(void)
 
 static TCase *answer_cases(void)
 {
-	TCase *tests = new_case("answers");
+	TCase *tests = restart_case("answers", setup);
 
 	tcase_add_loop_test(tests,
 			    what_has_arrived_is_not_sent_again_under_a_new_name,

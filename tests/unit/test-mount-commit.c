@@ -610,20 +610,6 @@ START_TEST(attributes_of_a_stored_file_need_no_journal)
 }
 END_TEST
 
-static TCase *new_case(const char *name)
-{
-	TCase *tests = tcase_create(name);
-
-	tcase_set_timeout(tests, 30);
-	tcase_add_checked_fixture(tests, setup, restart_teardown);
-	return tests;
-}
-
-static void add_ends(TCase *tests, const TTest *test)
-{
-	tcase_add_loop_test(tests, test, 0, DISK_ENDS);
-}
-
 static void add_runs(TCase *tests, const TTest *test)
 {
 	tcase_add_loop_test(tests, test, 0, RUNS);
@@ -631,7 +617,7 @@ static void add_runs(TCase *tests, const TTest *test)
 
 static TCase *closed_cases(void)
 {
-	TCase *tests = new_case("closed");
+	TCase *tests = restart_case("closed", setup);
 
 	add_ends(tests, a_closed_file_is_there_and_is_stored_once);
 	add_ends(tests, a_long_closed_file_is_there);
@@ -649,7 +635,7 @@ static TCase *closed_cases(void)
 
 static TCase *store_cases(void)
 {
-	TCase *tests = new_case("store");
+	TCase *tests = restart_case("store", setup);
 
 	add_ends(tests,
 		 a_stored_file_whose_end_was_not_noted_is_not_sent_again);
@@ -676,7 +662,7 @@ static TCase *store_cases(void)
 
 static TCase *attribute_cases(void)
 {
-	TCase *tests = new_case("attributes");
+	TCase *tests = restart_case("attributes", setup);
 
 	add_ends(tests, attributes_set_after_a_close_come_along);
 	add_ends(tests, a_mode_that_is_being_sent_is_not_lost_with_the_answer);
