@@ -45,6 +45,7 @@ static void take_base_locked(struct file *file, const struct store_info *info)
 	struct tree *tree = &file->fs->tree;
 
 	file->base_exists = true;
+	file->base_goes = false;
 	file->base = info->version;
 	file->epoch++;
 	file->unanswered.pending = false;

@@ -81,6 +81,13 @@ int commit_renamed_locked(struct file *file, const char *key, uint64_t replaced,
 			  struct store_error *error) REQUIRES(file->lock)
 	STORE_WARN_UNUSED;
 /*
+ * A file that replaces one of the store, which is about to be removed there
+ * while this one goes elsewhere: that its absence is no conflict is durable
+ * when it returns.
+ */
+int commit_leaving(struct file *file, struct store_error *error)
+	STORE_WARN_UNUSED;
+/*
  * A file that the store does not know (NULL: none) is about to lose its name:
  * if it was acknowledged its end is noted, or the name has to stay.
  */

@@ -137,6 +137,7 @@ void note_encode_locked(struct file *file, enum record_state state,
 	out->code = state == RECORD_FAILED ? file->last_code : 0;
 	out->created = file->created;
 	out->base_exists = file->base_exists;
+	out->base_goes = file->base_goes;
 	out->base = file->base;
 	out->time = clock_now().tv_sec;
 	out->key = name ? (char *)(uintptr_t)name : key;
@@ -298,6 +299,30 @@ int commit_renamed_locked(struct file *file, const char *key, uint64_t replaced,
 		note_position(&file->fs->commit->names, file->note.position);
 	STEP("commit: renamed");
 	return file->note.acknowledged || replaced ? code : STORE_OK;
+}
+
+int commit_leaving(struct file *file, struct store_error *error)
+{
+	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
+	struct fs *fs = file->fs;
+	uint64_t position;
+	bool told;
+	int code = STORE_OK;
+
+	lock_take(&file->lock);
+	file->base_goes = true;
+	told = fs->commit && file->note.acknowledged;
+	if (told) {
+		note_encode_locked(file, note_state_locked(file), NULL, NULL,
+				   &frame);
+		code = note_append_locked(file, &frame, 0, error);
+	}
+	position = file->note.position;
+	lock_drop(&file->lock);
+	if (!code && told && STEP_WANTED("commit: flush move"))
+		code = commit_sync_to(fs, position, error);
+	STEP("commit: moving");
+	return code;
 }
 
 static void encode_done_locked(const struct file *file, struct buf *frame)

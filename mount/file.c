@@ -341,6 +341,7 @@ void file_rebase_locked(struct file *file, const struct store_info *info)
 		    file->staging.base_size == info->size;
 
 	file->base_exists = true;
+	file->base_goes = false;
 	file->base = info->version;
 	file->epoch++;
 	if (same)
@@ -392,6 +393,7 @@ void file_advance_base(struct fs *fs, struct node *node,
 	lock_take(&file->lock);
 	if (file->base_exists)
 		file->base = info->version;
+	file->base_goes = false;
 	file->epoch++;
 	lock_drop(&file->lock);
 	file_put(file);
@@ -413,7 +415,7 @@ int file_promise(struct op *op)
 void file_created(struct file *file)
 {
 	lock_take(&file->lock);
-	file->base_exists = false;
+	file->base_exists = file->base_goes = false;
 	file->base = (struct store_version){ 0 };
 	file->created = true;
 	file->attributes = STORE_ATTR_MODE | STORE_ATTR_UID | STORE_ATTR_GID |

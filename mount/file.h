@@ -62,6 +62,7 @@ struct file {
 	/* protected by `lock` */
 	unsigned int handles, writers;
 	bool base_exists;
+	bool base_goes; /* unless this mount has removed it already */
 	struct store_version base;
 	uint64_t epoch;		    /* counts changes of the base */
 	struct base_reader *reader; /* of the base, NULL until needed */

@@ -6,13 +6,19 @@
 
 #include "mount/place.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "mount/commit.h"
+#include "src/base/cleanup.h"
+#include "src/key.h"
 
 void place_swap_locked(struct place *place, struct file *file)
 {
 	struct place was = { .base = file->base,
 			     .replaced = file->replaced,
 			     .base_exists = file->base_exists,
+			     .base_goes = file->base_goes,
 			     .replacing = file->replacing,
 			     .unanswered = file->unanswered };
 
@@ -20,6 +26,7 @@ void place_swap_locked(struct place *place, struct file *file)
 	file->base = place->base;
 	file->replaced = place->replaced;
 	file->base_exists = place->base_exists;
+	file->base_goes = place->base_goes;
 	file->replacing = place->replacing;
 	file->unanswered = place->unanswered;
 	memcpy(file->publish, place->publish, sizeof(place->publish));
@@ -69,9 +76,34 @@ static bool old_base_locked(struct file *file, struct store_version *base)
 	return file->base_exists;
 }
 
+/* What another client has put there since is not ours to remove. */
+static int delete_base(struct op *op, const char *key,
+		       const struct store_version *base)
+{
+	int code;
+
+	if (!base->token[0])
+		return store_delete(op->fs->store, &op->context, key, true,
+				    &op->error);
+	code = store_delete_version(op->fs->store, &op->context, key, base,
+				    &op->error);
+	return code == STORE_NOT_FOUND ? STORE_OK : code;
+}
+
+/* As durable as the record that will say that there is no base. */
+static int sync_folder_of(struct op *op, const char *key)
+{
+	CLEANUP_FREE char *folder = key_parent(key);
+
+	if (!folder)
+		return store_error_set(&op->error, STORE_NO_MEMORY,
+				       "no memory for a key");
+	return store_sync(op->fs->store, &op->context, folder, &op->error);
+}
+
 /*
- * The file stands for an object that its old name still has.  What another
- * client has put there since is not ours to remove.
+ * The file stands for an object that its old name still has.  If the removal
+ * is all there is of the rename, the name is free for the file's put.
  */
 static int remove_old_base(struct op *op, struct file *file, const char *key)
 {
@@ -84,16 +116,15 @@ static int remove_old_base(struct op *op, struct file *file, const char *key)
 	lock_drop(&file->lock);
 	if (!stale)
 		return STORE_OK;
-	if (base.token[0])
-		code = store_delete_version(op->fs->store, &op->context, key,
-					    &base, &op->error);
-	else
-		code = store_delete(op->fs->store, &op->context, key, true,
-				    &op->error);
-	if (code && code != STORE_NOT_FOUND)
+	code = commit_leaving(file, &op->error);
+	if (!code)
+		code = delete_base(op, key, &base);
+	if (!code && commit_is_acknowledged(file))
+		code = sync_folder_of(op, key);
+	if (code)
 		return code;
 	lock_take(&file->lock);
-	file->base_exists = false;
+	file->base_exists = file->base_goes = false;
 	lock_drop(&file->lock);
 	return STORE_OK;
 }

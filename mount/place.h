@@ -12,7 +12,7 @@
 struct place {
 	struct store_version base;
 	struct node *replaced; /* with other names; a reference */
-	bool base_exists, replacing;
+	bool base_exists, base_goes, replacing;
 	/* What was sent and may arrive there. */
 	struct file_unanswered unanswered;
 	uint8_t publish[STORE_PUBLISH_SIZE];

@@ -130,6 +130,7 @@ static int freeze_locked(struct attempt *attempt, struct file *file)
 	attempt->created = file->created;
 	attempt->force = file->force;
 	attempt->base_exists = file->base_exists;
+	attempt->base_goes = file->base_goes;
 	attempt->base = file->base;
 	attempt->unanswered = file->unanswered;
 	if (attempt->lost && !file->created && !file->staging.changed)
@@ -165,6 +166,7 @@ static void take_result_locked(struct attempt *attempt, struct file *file)
 	struct node *node = file->node;
 
 	file->base_exists = true;
+	file->base_goes = false;
 	file->base = attempt->info.version;
 	file->epoch++;
 	file_drop_reader_locked(file);

@@ -16,7 +16,7 @@ struct attempt {
 	struct gate_pass pass;
 	char key[STORE_KEY_MAX + 1];
 	/* the frozen state */
-	bool content, created, base_exists;
+	bool content, created, base_exists, base_goes;
 	bool force;	 /* whatever the store has is to be replaced */
 	bool unlinked;	 /* by somebody here: nothing is to be published */
 	bool lost;	 /* by somebody else: there is no place to publish to */

@@ -215,6 +215,19 @@ static bool replaced_was_changed(struct attempt *attempt,
 	return attempt->base.token[0];
 }
 
+/* It has left the name by a rename of ours that was not completed. */
+static bool base_has_gone(struct attempt *attempt)
+{
+	struct store_info info;
+
+	if (!attempt->base_goes ||
+	    store_stat(attempt->fs->store, &attempt->context, attempt->key,
+		       &info, NULL) != STORE_NOT_FOUND)
+		return false;
+	attempt->base_exists = false;
+	return true;
+}
+
 static bool code_is_conflict(int code)
 {
 	return code == STORE_EXISTS || code == STORE_NOT_FOUND ||
@@ -254,8 +267,9 @@ static int attempt_put(struct attempt *attempt)
 	STEP("publish: before put");
 	code = put_once(attempt);
 	conflict = code_is_conflict(code);
-	if (conflict && (answer_was_lost(attempt, &stored) ||
-			 replaced_was_changed(attempt, &replaced))) {
+	if (conflict &&
+	    (base_has_gone(attempt) || answer_was_lost(attempt, &stored) ||
+	     replaced_was_changed(attempt, &replaced))) {
 		code = stored ? STORE_OK : put_once(attempt);
 		conflict = code_is_conflict(code);
 	}

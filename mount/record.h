@@ -76,6 +76,7 @@ enum record_file_flags {
 	RECORD_FILE_CONTENT = 1 << 2,
 	RECORD_FILE_WEAK = 1 << 3,
 	RECORD_FILE_REASON = 1 << 4,
+	RECORD_FILE_BASE_GOES = 1 << 5,
 };
 enum record_move_flags { RECORD_MOVE_DONE = 1 << 0 };
 enum record_moving_flags { RECORD_MOVING_SEEN = 1 << 0 };
@@ -127,6 +128,7 @@ struct record_file {
 	int32_t code;	     /* enum store_code of the last attempt, or 0 */
 	bool created;	     /* made here: the name is not in the store */
 	bool base_exists;    /* the put replaces `base` */
+	bool base_goes;	     /* or finds nothing: we may have removed it */
 	bool content;	     /* there are bytes to put, not only attributes */
 	uint8_t publish[16]; /* random id of this generation */
 	uint64_t node;	     /* st_ino to keep, 0: any */

@@ -278,9 +278,10 @@ static void get_file(struct cursor *cursor, struct record_file *file)
 	flags = get_flags(cursor,
 			  RECORD_FILE_CREATED | RECORD_FILE_BASE_EXISTS |
 				  RECORD_FILE_CONTENT | RECORD_FILE_WEAK |
-				  RECORD_FILE_REASON);
+				  RECORD_FILE_REASON | RECORD_FILE_BASE_GOES);
 	file->created = flags & RECORD_FILE_CREATED;
 	file->base_exists = flags & RECORD_FILE_BASE_EXISTS;
+	file->base_goes = flags & RECORD_FILE_BASE_GOES;
 	file->content = flags & RECORD_FILE_CONTENT;
 	file->base.weak = flags & RECORD_FILE_WEAK;
 	publish = get_bytes(cursor, sizeof(file->publish), "publish id");

@@ -89,7 +89,8 @@ static uint32_t file_flags(const struct record_file *file)
 	       (file->base_exists ? RECORD_FILE_BASE_EXISTS : 0u) |
 	       (file->content ? RECORD_FILE_CONTENT : 0u) |
 	       (file->base.weak ? RECORD_FILE_WEAK : 0u) |
-	       (file->reason ? RECORD_FILE_REASON : 0u);
+	       (file->reason ? RECORD_FILE_REASON : 0u) |
+	       (file->base_goes ? RECORD_FILE_BASE_GOES : 0u);
 }
 
 static void put_attributes(struct buf *frame,

@@ -274,6 +274,7 @@ static int restore_locked(struct restoring *restoring, struct file *file,
 	if (code)
 		return code;
 	file->base_exists = record->base_exists || restoring->arrived;
+	file->base_goes = record->base_goes && !restoring->arrived;
 	file->base =
 		restoring->arrived ? restoring->info.version : record->base;
 	file->created = record->created;

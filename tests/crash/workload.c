@@ -335,7 +335,7 @@ static void sync_twice(struct worker *worker)
 }
 
 /* As editors save: a temporary, fsync, rename over the old file. */
-static void safe_save(struct worker *worker)
+static void save_as(struct worker *worker, char saved[STATE_NAME])
 {
 	struct effect put = { EFFECT_PUT, *a_file(worker) };
 	struct effect move = { .kind = EFFECT_MOVE };
@@ -344,6 +344,7 @@ static void safe_save(struct worker *worker)
 
 	move.item = put.item;
 	memcpy(move.item.target, put.item.name, STATE_NAME);
+	memcpy(saved, put.item.name, STATE_NAME);
 	new_name(worker, 'f', move.item.name);
 	put.item = file_item(move.item.name, NULL, size);
 	scribble(worker, &put.item, (struct range){ 0, size });
@@ -355,6 +356,23 @@ static void safe_save(struct worker *worker)
 	acknowledged(worker, &put, MANIFEST_DURABLE);
 	if (close(fd) != 0)
 		failed(worker, "close");
+	CHANGE(worker, &move, rename(move.item.name, move.item.target));
+}
+
+static void safe_save(struct worker *worker)
+{
+	char saved[STATE_NAME];
+
+	save_as(worker, saved);
+}
+
+/* What was saved goes elsewhere before it has replaced the old file. */
+static void save_and_move(struct worker *worker)
+{
+	struct effect move = { .kind = EFFECT_MOVE };
+
+	save_as(worker, move.item.name);
+	new_name(worker, 'f', move.item.target);
 	CHANGE(worker, &move, rename(move.item.name, move.item.target));
 }
 
@@ -481,11 +499,11 @@ static void change_mode(struct worker *worker)
 
 /* In this order the first round meets every kind of file. */
 static void (*const operations[])(struct worker *worker) = {
-	create,	     make_folder,   create,	 create_big, append,
-	edit,	     change_mode,   replace,	 create,     rename_over,
-	safe_save,   rename_folder, cut,	 sync_twice, make_link,
-	rename_open, create,	    unlink_open, edit,	     remove_file,
-	deliver,
+	create,	     make_folder,   create,	   create_big,	append,
+	edit,	     change_mode,   replace,	   create,	rename_over,
+	safe_save,   save_and_move, rename_folder, cut,		sync_twice,
+	make_link,   rename_open,   create,	   unlink_open, edit,
+	remove_file, deliver,
 };
 enum { OPERATIONS = sizeof(operations) / sizeof(operations[0]) };
 

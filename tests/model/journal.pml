@@ -4,13 +4,14 @@
 inline copy(d, s)
 {
 	d.st = s.st; d.key = s.key; d.gen = s.gen; d.base = s.base;
-	d.mask = s.mask; d.ids = s.ids; d.over = s.over; d.ok = s.ok
+	d.mask = s.mask; d.ids = s.ids; d.over = s.over; d.ok = s.ok;
+	d.goes = s.goes
 }
 
 inline clear(d)
 {
 	d.st = FREE; d.key = 0; d.gen = 0; d.base = 0;
-	d.mask = 0; d.ids = 0; d.over = 0; d.ok = 0
+	d.mask = 0; d.ids = 0; d.over = 0; d.ok = 0; d.goes = 0
 }
 
 inline clear_move(d)

@@ -151,7 +151,8 @@ inline look_at_unanswered()
 #endif
 	:: else ->
 		if
-		:: ours(k, m.r[f].ids) -> m.r[f].base = store[k].ver
+		:: ours(k, m.r[f].ids) ->
+			m.r[f].base = store[k].ver; m.r[f].goes = 0
 		:: else -> no_late_create(k)
 		fi;
 		if
@@ -178,6 +179,8 @@ inline name_call_begins(result)
 }
 
 #define only_here (pending && m.r[f].base == NONE)
+/* Needs nothing of the file of the store that it replaces. */
+#define stands_here (pending && m.r[f].base != NONE && !m.r[f].over)
 
 /* Does a frame that is not flushed tell of a file of this name? */
 inline note_of(name)
@@ -308,7 +311,7 @@ inline remove()
 /* A file the store does not know: one frame. */
 inline rename_here()
 {
-	m.r[f].key = j; m.r[f].base = to_ver;
+	m.r[f].key = j; m.r[f].base = to_ver; m.r[f].goes = 0;
 	if
 	:: over_pending ->
 #ifndef WITHOUT_INHERIT
@@ -318,6 +321,40 @@ inline rename_here()
 		forget_pending(1 - f)
 	:: else -> append_file(FILE, f, 0)
 	fi
+}
+
+/* What it was to replace goes first. */
+inline tell_leaving()
+{
+	m.r[f].goes = 1;
+#ifndef WITHOUT_LEAVING
+	append_file(FILE, f, 0);
+	flush()
+#endif
+}
+
+inline remove_base()
+{
+	if
+	:: store[k].ver == m.r[f].base -> store_remove(k)
+	:: store[k].ver == NONE
+	:: else -> refused = 1
+	fi
+}
+
+inline leave_here()
+{
+#ifndef WITHOUT_SYNC
+	sync_store();
+#endif
+	if
+	:: refused -> fails()
+	:: else ->
+		rename_here();
+		names_told = 1;
+		returns_undurably()
+	fi;
+	call_ends()
 }
 
 inline tell_move()
@@ -339,7 +376,7 @@ inline tell_move()
 /* What was moved is the base, if it is what should be moved. */
 inline follow_move()
 {
-	m.r[f].key = j;
+	m.r[f].key = j; m.r[f].goes = 0;
 #ifdef WITHOUT_FROM_CHECK
 	m.r[f].base = store[j].ver
 #else
@@ -415,6 +452,13 @@ inline rename()
 			names_told = 1;
 			returns_undurably();
 			call_ends()
+		}
+	:: !refused && stands_here ->
+		d_step { room -> printf("N1 of the base\n"); tell_leaving() };
+		d_step { printf("N2 of the base\n"); remove_base() };
+		d_step { room ->
+			printf("FILE %d with the new name\n", f);
+			leave_here()
 		}
 	:: else ->
 		d_step { room -> printf("N1\n"); tell_move() };

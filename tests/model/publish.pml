@@ -44,6 +44,7 @@ inline advance(version)
 	drop_layers(m.r[at_f].mask & at_mask);
 	m.r[at_f].mask = m.r[at_f].mask & ~at_mask;
 	m.r[at_f].base = version; m.r[at_f].over = 1; m.r[at_f].ids = 0;
+	m.r[at_f].goes = 0;
 	m.r[at_f].ok = BIT(at_gen) |
 		(m.r[at_f].ok & ~(BIT(at_gen + 1) - 1) & ~BIT(OTHERS));
 	append_file(FILE, at_f, 0)
@@ -77,7 +78,11 @@ inline look()
 	:: ours(at_key, BIT(at_gen)) -> stored_as(store[at_key].ver)
 	:: !ours(at_key, BIT(at_gen)) && ours(at_key, m.r[at_f].ids) ->
 		printf("base of file %d is an own version\n", at_f);
-		m.r[at_f].base = store[at_key].ver;
+		m.r[at_f].base = store[at_key].ver; m.r[at_f].goes = 0;
+		attempt_ends()
+	:: m.r[at_f].goes && store[at_key].ver == NONE ->
+		printf("the base of file %d has gone\n", at_f);
+		m.r[at_f].base = NONE; m.r[at_f].goes = 0;
 		attempt_ends()
 	:: else ->
 		printf("conflict of file %d\n", at_f);

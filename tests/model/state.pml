@@ -28,6 +28,7 @@ typedef record {
 	unsigned base : 5; /* version; NONE: absent */
 	byte mask;	   /* layers */
 	byte ids;	   /* generations that may have reached the store */
+	bit goes;	   /* the base may be gone, by us */
 	bit over;	   /* unwritten bytes are those of the base */
 	byte ok;	   /* ghost: contents the layers may be laid over */
 };

@@ -48,7 +48,7 @@ struct mount_door {
 	int puts, reads; /* that came to it so far */
 	int stored;	 /* puts that the store has done */
 	/* Called once, before the next of its kind. */
-	void (*at_move)(void), (*at_attributes)(void);
+	void (*at_move)(void), (*at_attributes)(void), (*at_remove)(void);
 	bool moves_copy; /* what is moved has another version token then */
 	int sync_fails;	 /* what syncs of folders answer, enum store_code */
 };
@@ -136,6 +136,15 @@ static inline int door_move(void *self, struct store_context *context,
 					    error);
 }
 
+static inline int door_remove(void *self, struct store_context *context,
+			      const char *key,
+			      const struct store_precondition *condition,
+			      struct store_error *error)
+{
+	door_call(&door.at_remove);
+	return memory_backend.remove(self, context, key, condition, error);
+}
+
 static inline int door_sync(void *self, struct store_context *context,
 			    const char *key, struct store_error *error)
 {
@@ -205,6 +214,7 @@ static inline void mount_open_store(struct mount_fs *self)
 	table.put = door_put;
 	table.read = door_read;
 	table.move = door_move;
+	table.remove = door_remove;
 	table.set_attributes = door_attributes;
 	table.sync = door_sync;
 	self->fs.store = memory_assemble(&table, &policy);

@@ -54,6 +54,7 @@ static inline struct record full_file(void)
 			.code = STORE_CHANGED,
 			.created = true,
 			.base_exists = true,
+			.base_goes = true,
 			.content = true,
 			.node = UINT64_MAX,
 			.time = INT64_MIN,
@@ -237,6 +238,7 @@ static inline void check_file(const struct record_file *got,
 	ck_assert_int_eq(got->code, want->code);
 	ck_assert(got->created == want->created);
 	ck_assert(got->base_exists == want->base_exists);
+	ck_assert(got->base_goes == want->base_goes);
 	ck_assert(got->content == want->content);
 	ck_assert_mem_eq(got->publish, want->publish, sizeof(got->publish));
 	ck_assert_uint_eq(got->node, want->node);

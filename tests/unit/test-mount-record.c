@@ -51,7 +51,7 @@ END_TEST
 
 START_TEST(every_flag_stands_for_itself)
 {
-	for (int bits = 0; bits < 32; bits++) {
+	for (int bits = 0; bits < 64; bits++) {
 		struct record record = bare_file();
 
 		record.file.created = bits & 1;
@@ -59,6 +59,7 @@ START_TEST(every_flag_stands_for_itself)
 		record.file.content = bits & 4;
 		record.file.base.weak = bits & 8;
 		record.file.reason = bits & 16 ? reason : NULL;
+		record.file.base_goes = bits & 32;
 		check_round_trip(&record);
 	}
 }
