@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a reader will read next, guessed from what it has read.  Pure; for
+ * prefetch.c.
+ *
+ * In order: from the second read that follows one, a window ahead of the
+ * reader; it doubles as long as the reader consumes it.  Requests that the
+ * kernel sends beside each other come in any order and still count.  In equal
+ * steps: from the fourth read on, the next few steps.  Else nothing: a random
+ * reader costs what it reads.
+ */
+#ifndef STOREFS_MOUNT_PATTERN_H
+#define STOREFS_MOUNT_PATTERN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <storefs/types.h>
+
+#define PATTERN_WINDOW_MIN (UINT64_C(1) << 20)
+
+/* A zeroed one has read nothing. */
+struct pattern {
+	uint64_t next;	       /* behind the furthest byte of a row, 0: none */
+	uint64_t ahead;	       /* behind the furthest byte that was asked for */
+	uint64_t window;       /* bytes to be ahead by, 0: not in order */
+	uint64_t grown;	       /* what `next` was when the window grew */
+	unsigned int in_order; /* reads in a row that followed another */
+	uint64_t last;	       /* offset of the last read */
+	int64_t step;	       /* from the one before it */
+	unsigned int steps;    /* equal ones in a row */
+	unsigned int asked;    /* steps that were asked for ahead of `last` */
+};
+
+enum { PATTERN_RANGES = 16 };
+
+/*
+ * Note a read of `range` from a file of `size` bytes; the window grows up to
+ * `limit`.  Fills `ranges` with what to ask for now, each one request;
+ * returns how many.
+ */
+size_t pattern_read(struct pattern *pattern, const struct store_range *range,
+		    uint64_t size, uint64_t limit,
+		    struct store_range ranges[PATTERN_RANGES]);
+
+#endif

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Reading ahead; see prefetch.h.  Called by whoever reads a base; calls
+ * pattern.c and blockcache.c.
+ *
+ * A job is one range of one object.  Jobs wait in one queue in the order in
+ * which they were asked for; a job refers to its reader, which it does not
+ * keep from closing.
+ */
+#include "config.h"
+
+#include "mount/prefetch.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "mount/pattern.h"
+#include "src/base/sync.h"
+
+struct job {
+	struct job *next;
+	struct prefetch *reader;     /* a reference */
+	struct block_object *object; /* a reference */
+	struct block_source *source; /* held */
+	struct store_range range;
+};
+
+struct prefetch {
+	struct prefetcher *prefetcher;
+	struct store_cancel *cancel;
+	/* protected by the prefetcher's lock */
+	unsigned int references; /* of jobs, and while it is open */
+	bool in_order;
+	struct pattern pattern;
+};
+
+struct prefetcher {
+	uint64_t budget;
+	int64_t stall_ns;
+	struct lock lock;
+	struct condition work;
+	/* protected by `lock` */
+	struct job *first, **last;
+	unsigned int queued, idle; /* jobs, threads */
+	unsigned int in_order;	   /* readers */
+	bool stopping;
+	unsigned int thread_count, thread_max;
+	pthread_t threads[];
+};
+
+/* ---- jobs ---- */
+
+static void reader_put_locked(struct prefetch *reader)
+{
+	if (--reader->references)
+		return;
+	store_cancel_free(reader->cancel);
+	free(reader);
+}
+
+/* Blocks and sources have locks of their own: not under ours. */
+static void job_release(struct job *job)
+{
+	blockcache_put(job->object);
+	job->source->drop(job->source);
+	free(job);
+}
+
+static struct job *job_new(struct prefetch *reader, struct block_object *object,
+			   struct block_source *source,
+			   const struct store_range *range)
+{
+	struct job *job = malloc(sizeof(*job));
+
+	if (!job)
+		return NULL;
+	blockcache_hold(object);
+	source->hold(source);
+	*job = (struct job){ .reader = reader,
+			     .object = object,
+			     .source = source,
+			     .range = *range };
+	return job;
+}
+
+static void job_run(struct prefetcher *prefetcher, struct job *job)
+{
+	struct store_context context;
+	struct store_error error = STORE_ERROR_INIT;
+
+	store_context_init(&context, prefetcher->stall_ns, job->reader->cancel);
+	if (!store_cancel_is_set(job->reader->cancel) &&
+	    blockcache_fill(job->object, job->source, &context, &job->range,
+			    &error))
+		store_error_clear(&error);
+	job_release(job);
+}
+
+static struct job *job_take_locked(struct prefetcher *prefetcher)
+	REQUIRES(prefetcher->lock)
+{
+	struct job *job = prefetcher->first;
+
+	if (!job)
+		return NULL;
+	prefetcher->first = job->next;
+	if (!prefetcher->first)
+		prefetcher->last = &prefetcher->first;
+	prefetcher->queued--;
+	return job;
+}
+
+static void *worker(void *arg)
+{
+	struct prefetcher *prefetcher = arg;
+
+	lock_take(&prefetcher->lock);
+	for (;;) {
+		struct job *job = job_take_locked(prefetcher);
+		struct prefetch *reader;
+
+		if (!job && prefetcher->stopping)
+			break;
+		if (!job) {
+			prefetcher->idle++;
+			condition_wait(&prefetcher->work, &prefetcher->lock);
+			prefetcher->idle--;
+			continue;
+		}
+		reader = job->reader;
+		lock_drop(&prefetcher->lock);
+		job_run(prefetcher, job);
+		lock_take(&prefetcher->lock);
+		reader_put_locked(reader);
+	}
+	lock_drop(&prefetcher->lock);
+	return NULL;
+}
+
+static void add_worker_locked(struct prefetcher *prefetcher)
+	REQUIRES(prefetcher->lock)
+{
+	pthread_t *thread = &prefetcher->threads[prefetcher->thread_count];
+
+	if (prefetcher->thread_count < prefetcher->thread_max &&
+	    !pthread_create(thread, NULL, worker, prefetcher))
+		prefetcher->thread_count++;
+}
+
+static void queue_locked(struct prefetcher *prefetcher, struct job *job)
+	REQUIRES(prefetcher->lock)
+{
+	job->reader->references++;
+	*prefetcher->last = job;
+	prefetcher->last = &job->next;
+	/* Those that have been woken already still count as idle. */
+	if (++prefetcher->queued > prefetcher->idle)
+		add_worker_locked(prefetcher);
+	condition_signal(&prefetcher->work);
+}
+
+/* ---- readers ---- */
+
+static void note_order_locked(struct prefetch *reader, bool in_order)
+{
+	if (reader->in_order == in_order)
+		return;
+	reader->in_order = in_order;
+	if (in_order)
+		reader->prefetcher->in_order++;
+	else
+		reader->prefetcher->in_order--;
+}
+
+static size_t plan(struct prefetch *reader, uint64_t size,
+		   const struct store_range *range,
+		   struct store_range ranges[PATTERN_RANGES])
+{
+	struct prefetcher *prefetcher = reader->prefetcher;
+	uint64_t share;
+	size_t count;
+
+	lock_take(&prefetcher->lock);
+	share = prefetcher->budget / 2 / (prefetcher->in_order + 1);
+	count = pattern_read(&reader->pattern, range, size, share, ranges);
+	note_order_locked(reader, reader->pattern.window > 0);
+	lock_drop(&prefetcher->lock);
+	return count;
+}
+
+void prefetch_read(struct prefetch *reader, struct block_object *object,
+		   struct block_source *source, uint64_t size,
+		   const struct store_range *range)
+{
+	struct store_range ranges[PATTERN_RANGES];
+	struct prefetcher *prefetcher;
+	size_t count;
+
+	if (!reader)
+		return;
+	prefetcher = reader->prefetcher;
+	count = plan(reader, size, range, ranges);
+	for (size_t i = 0; i < count; i++) {
+		struct job *job = job_new(reader, object, source, &ranges[i]);
+
+		if (!job)
+			return;
+		lock_take(&prefetcher->lock);
+		queue_locked(prefetcher, job);
+		lock_drop(&prefetcher->lock);
+	}
+}
+
+struct prefetch *prefetch_open(struct prefetcher *prefetcher)
+{
+	struct prefetch *reader = calloc(1, sizeof(*reader));
+
+	if (!reader)
+		return NULL;
+	reader->prefetcher = prefetcher;
+	reader->references = 1;
+	reader->cancel = store_cancel_new();
+	if (reader->cancel)
+		return reader;
+	free(reader);
+	return NULL;
+}
+
+/* Its jobs, unlinked from the queue. */
+static struct job *take_jobs_locked(struct prefetch *reader)
+{
+	struct prefetcher *prefetcher = reader->prefetcher;
+	struct job **link = &prefetcher->first, *taken = NULL;
+
+	while (*link) {
+		struct job *job = *link;
+
+		if (job->reader != reader) {
+			link = &job->next;
+			continue;
+		}
+		*link = job->next;
+		job->next = taken;
+		taken = job;
+		prefetcher->queued--;
+		reader->references--;
+	}
+	prefetcher->last = link;
+	return taken;
+}
+
+void prefetch_close(struct prefetch *reader)
+{
+	struct prefetcher *prefetcher;
+	struct job *jobs, *next;
+
+	if (!reader)
+		return;
+	prefetcher = reader->prefetcher;
+	store_cancel_trigger(reader->cancel);
+	lock_take(&prefetcher->lock);
+	note_order_locked(reader, false);
+	jobs = take_jobs_locked(reader);
+	reader_put_locked(reader);
+	lock_drop(&prefetcher->lock);
+	for (; jobs; jobs = next) {
+		next = jobs->next;
+		job_release(jobs);
+	}
+}
+
+/* ---- life ---- */
+
+struct prefetcher *prefetcher_new(uint64_t budget, unsigned int threads,
+				  int64_t stall_ns)
+{
+	struct prefetcher *prefetcher =
+		calloc(1, sizeof(*prefetcher) + threads * sizeof(pthread_t));
+
+	if (!prefetcher)
+		return NULL;
+	prefetcher->budget = budget;
+	prefetcher->stall_ns = stall_ns;
+	prefetcher->thread_max = threads;
+	prefetcher->last = &prefetcher->first;
+	lock_init(&prefetcher->lock);
+	condition_init(&prefetcher->work);
+	return prefetcher;
+}
+
+void prefetcher_free(struct prefetcher *prefetcher)
+{
+	if (!prefetcher)
+		return;
+	lock_take(&prefetcher->lock);
+	prefetcher->stopping = true;
+	condition_broadcast(&prefetcher->work);
+	lock_drop(&prefetcher->lock);
+	for (unsigned int i = 0; i < prefetcher->thread_count; i++)
+		pthread_join(prefetcher->threads[i], NULL);
+	condition_destroy(&prefetcher->work);
+	lock_destroy(&prefetcher->lock);
+	free(prefetcher);
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+/* What is asked for ahead, for readers of every kind. */
+#include "config.h"
+
+#include <check.h>
+#include <string.h>
+
+#include "mount/pattern.h"
+#include "tests/unit/seed.h"
+#include "tests/unit/unit.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+static struct pattern pattern;
+static struct store_range asked[PATTERN_RANGES];
+static uint64_t limit;
+
+static void setup(void)
+{
+	memset(&pattern, 0, sizeof(pattern));
+	limit = 64 * MIB;
+}
+
+static size_t look(uint64_t offset, uint64_t length, uint64_t size)
+{
+	struct store_range range = { offset, length };
+
+	return pattern_read(&pattern, &range, size, limit, asked);
+}
+
+START_TEST(random_reads_ask_for_nothing)
+{
+	for (int i = 0; i < 1000; i++)
+		ck_assert_uint_eq(
+			look(seed_below(1 << 18) * 4096, 4096, 1024 * MIB), 0);
+}
+END_TEST
+
+START_TEST(one_read_asks_for_nothing)
+{
+	ck_assert_uint_eq(look(0, 128 << 10, 1024 * MIB), 0);
+}
+END_TEST
+
+START_TEST(reading_in_order_asks_once_for_everything_behind)
+{
+	const uint64_t size = 300 * MIB + 12345, step = 128 << 10;
+	uint64_t expected = 0, most = 0;
+
+	for (uint64_t at = 0; at < size; at += step) {
+		size_t count = look(at, step, size);
+
+		for (size_t i = 0; i < count; i++) {
+			if (!expected)
+				expected = asked[i].offset;
+			ck_assert_uint_eq(asked[i].offset, expected);
+			ck_assert_uint_gt(asked[i].length, 0);
+			expected += asked[i].length;
+			if (asked[i].length > most)
+				most = asked[i].length;
+		}
+		ck_assert_uint_le(expected, at + step + limit);
+	}
+	ck_assert_uint_eq(expected, size);
+	ck_assert_uint_eq(most, 8 * MIB);
+	ck_assert_uint_eq(pattern.window, limit);
+}
+END_TEST
+
+START_TEST(a_short_look_at_the_start_asks_for_little)
+{
+	uint64_t sum = 0;
+
+	for (uint64_t at = 0; at < 384 << 10; at += 128 << 10) {
+		size_t count = look(at, 128 << 10, 1024 * MIB);
+
+		for (size_t i = 0; i < count; i++)
+			sum += asked[i].length;
+	}
+	ck_assert_uint_le(sum, 2 * MIB);
+}
+END_TEST
+
+START_TEST(requests_beside_each_other_count_as_order)
+{
+	static const uint64_t order[] = { 0, 2, 1, 3, 5, 4, 7, 6 };
+	uint64_t sum = 0;
+
+	for (int i = 0; i < 8; i++) {
+		size_t count =
+			look(order[i] * (128 << 10), 128 << 10, 1024 * MIB);
+
+		for (size_t k = 0; k < count; k++)
+			sum += asked[k].length;
+	}
+	ck_assert_uint_gt(pattern.window, 0);
+	ck_assert_uint_gt(sum, 0);
+}
+END_TEST
+
+START_TEST(a_jump_ends_reading_ahead)
+{
+	for (uint64_t at = 0; at < 4 * MIB; at += 128 << 10)
+		look(at, 128 << 10, 1024 * MIB);
+	ck_assert_uint_gt(pattern.window, 0);
+	ck_assert_uint_eq(look(700 * MIB, 4096, 1024 * MIB), 0);
+	ck_assert_uint_eq(pattern.window, 0);
+}
+END_TEST
+
+START_TEST(equal_steps_are_asked_for_once_each)
+{
+	const uint64_t size = 1024 * MIB, step = 10 * MIB;
+	bool seen[200] = { false };
+
+	for (uint64_t at = 0; at < size; at += step) {
+		size_t count = look(at, 65536, size);
+
+		for (size_t i = 0; i < count; i++) {
+			ck_assert_uint_eq(asked[i].offset % step, 0);
+			ck_assert_uint_gt(asked[i].offset, at);
+			ck_assert_uint_eq(asked[i].length, 65536);
+			ck_assert(!seen[asked[i].offset / step]);
+			seen[asked[i].offset / step] = true;
+		}
+	}
+	for (uint64_t i = 4; i < size / step; i++)
+		ck_assert(seen[i]);
+}
+END_TEST
+
+START_TEST(steps_backwards_end_at_the_start)
+{
+	const uint64_t step = 10 * MIB;
+	unsigned int sum = 0;
+
+	for (uint64_t at = 20 * step; at <= 20 * step; at -= step) {
+		size_t count = look(at, 4096, 1024 * MIB);
+
+		for (size_t i = 0; i < count; i++)
+			ck_assert_uint_lt(asked[i].offset, at);
+		sum += (unsigned int)count;
+		if (!at)
+			break;
+	}
+	ck_assert_uint_gt(sum, 10);
+	ck_assert_uint_le(sum, 18);
+}
+END_TEST
+
+/* Nothing behind the end, nothing above the limit, whatever is read. */
+START_TEST(any_reader_is_asked_for_sensibly)
+{
+	for (int round = 0; round < 20000; round++) {
+		uint64_t size = 1 + seed_below(100 * MIB);
+		uint64_t at = seed_below(size), sum = 0;
+		size_t count;
+
+		if (!seed_below(50))
+			memset(&pattern, 0, sizeof(pattern));
+		limit = seed_below(16 * MIB);
+		if (seed_below(2))
+			at = pattern.next < size ? pattern.next : 0;
+		count = look(at, 1 + seed_below(MIB), size);
+		ck_assert_uint_le(count, PATTERN_RANGES);
+		for (size_t i = 0; i < count; i++) {
+			ck_assert_uint_gt(asked[i].length, 0);
+			ck_assert_uint_le(asked[i].offset + asked[i].length,
+					  size);
+			sum += asked[i].length;
+		}
+		ck_assert_uint_le(sum, limit);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tests = tcase_create("pattern");
+
+	seed_start();
+	tcase_set_timeout(tests, 60);
+	tcase_add_checked_fixture(tests, setup, NULL);
+	tcase_add_test(tests, random_reads_ask_for_nothing);
+	tcase_add_test(tests, one_read_asks_for_nothing);
+	tcase_add_test(tests, reading_in_order_asks_once_for_everything_behind);
+	tcase_add_test(tests, a_short_look_at_the_start_asks_for_little);
+	tcase_add_test(tests, requests_beside_each_other_count_as_order);
+	tcase_add_test(tests, a_jump_ends_reading_ahead);
+	tcase_add_test(tests, equal_steps_are_asked_for_once_each);
+	tcase_add_test(tests, steps_backwards_end_at_the_start);
+	tcase_add_test(tests, any_reader_is_asked_for_sensibly);
+	return unit_run("pattern", tests);
+}
