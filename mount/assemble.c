@@ -13,11 +13,12 @@
 #include "mount/commit.h"
 #include "mount/events.h"
 #include "mount/file.h"
+#include "mount/prefetch.h"
 #include "mount/publish.h"
 #include "mount/recovery.h"
 #include "mount/relocation.h"
 
-enum { PUBLISH_THREADS = 32 };
+enum { PUBLISH_THREADS = 32, PREFETCH_THREADS = 32 };
 
 int assemble_store(struct fs *fs, const struct source *source,
 		   struct store_error *error)
@@ -62,6 +63,19 @@ int assemble_tree(struct fs *fs, struct store_error *error)
 	return STORE_OK;
 }
 
+int assemble_reading(struct fs *fs, struct store_error *error)
+{
+	if (fs_can(fs, STORE_CAP_NEAR))
+		return STORE_OK;
+	fs->blocks = blockcache_new(fs->options->memory);
+	fs->prefetcher = prefetcher_new(fs->options->memory, PREFETCH_THREADS,
+					fs->options->op_timeout_ns);
+	if (fs->blocks && fs->prefetcher)
+		return STORE_OK;
+	return store_error_set(error, STORE_NO_MEMORY,
+			       "no memory for reading ahead");
+}
+
 int assemble_queue(struct fs *fs, bool paused, struct store_error *error)
 {
 	int code = events_start(fs, error);
@@ -77,6 +91,7 @@ int assemble_queue(struct fs *fs, bool paused, struct store_error *error)
 
 void assemble_stop(struct fs *fs)
 {
+	prefetcher_stop(fs->prefetcher);
 	relocations_stop(fs);
 	if (fs->publisher) {
 		publisher_stop(fs->publisher);
@@ -87,6 +102,10 @@ void assemble_stop(struct fs *fs)
 	commit_stop(fs->commit);
 	file_kept_release(fs);
 	events_stop(fs);
+	prefetcher_free(fs->prefetcher);
+	blockcache_free(fs->blocks);
+	fs->prefetcher = NULL;
+	fs->blocks = NULL;
 }
 
 void assemble_release(struct fs *fs)

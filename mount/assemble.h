@@ -14,6 +14,9 @@ int assemble_store(struct fs *fs, const struct source *source,
 		   struct store_error *error) STORE_WARN_UNUSED;
 /* The store's root is looked at: it has to be there and usable. */
 int assemble_tree(struct fs *fs, struct store_error *error) STORE_WARN_UNUSED;
+/* Once the store is open: its cache and its reading ahead, if it is not near. */
+int assemble_reading(struct fs *fs, struct store_error *error)
+	STORE_WARN_UNUSED;
 /*
  * After staging directory and tree: publisher, journal, and what an earlier
  * run has left.  `paused`: no upload is begun.

@@ -169,32 +169,11 @@ void file_put(struct file *file)
 
 /* ---- readers ---- */
 
-void reader_put(struct base_reader *reader)
-{
-	if (atomic_fetch_sub(&reader->references, 1) != 1)
-		return;
-	store_close_reader(reader->reader);
-	free(reader);
-}
-
 void file_drop_reader_locked(struct file *file)
 {
 	if (file->reader)
 		reader_put(file->reader);
 	file->reader = NULL;
-}
-
-static struct base_reader *reader_new(struct store_reader *store_reader)
-{
-	struct base_reader *reader = calloc(1, sizeof(*reader));
-
-	if (!reader) {
-		store_close_reader(store_reader);
-		return NULL;
-	}
-	atomic_init(&reader->references, 1);
-	reader->reader = store_reader;
-	return reader;
 }
 
 static int reader_open(struct file *file, struct store_context *context,
@@ -206,10 +185,12 @@ static int reader_open(struct file *file, struct store_context *context,
 	struct tree *tree = &file->fs->tree;
 	struct store_reader *opened;
 	char key[STORE_KEY_MAX + 1];
+	uint64_t number = 0;
 	int code = gate_enter(&file->fs->gate, &pass, context, error);
 
 	if (!code) {
 		lock_take(&tree->lock);
+		number = file->node->number;
 		code = node_key(tree, file->node, NULL, key, error);
 		lock_drop(&tree->lock);
 	}
@@ -219,7 +200,7 @@ static int reader_open(struct file *file, struct store_context *context,
 	gate_leave(&file->fs->gate, &pass);
 	if (code)
 		return code;
-	*reader = reader_new(opened);
+	*reader = reader_new(file->fs, opened, number, info);
 	if (!*reader)
 		return store_error_set(error, STORE_NO_MEMORY,
 				       "%s: no memory for a reader", key);
@@ -231,12 +212,18 @@ struct base_reader *file_open_version(struct file *file,
 				      const char *key,
 				      const struct store_version *version)
 {
+	struct tree *tree = &file->fs->tree;
 	struct store_reader *opened;
+	struct store_info info;
+	uint64_t number;
 
 	if (store_open_reader(file->fs->store, context, key, version, &opened,
-			      NULL, NULL))
+			      &info, NULL))
 		return NULL;
-	return reader_new(opened);
+	lock_take(&tree->lock);
+	number = file->node->number;
+	lock_drop(&tree->lock);
+	return reader_new(file->fs, opened, number, &info);
 }
 
 /* Keep a reader for others if it is of the present base. */
@@ -253,7 +240,7 @@ file_share_reader_locked(struct file *file, struct base_reader *reader,
 	} else {
 		file->reader = reader;
 	}
-	atomic_fetch_add(&reader->references, 1);
+	reader_hold(reader);
 	return reader;
 }
 
@@ -268,7 +255,7 @@ int file_base_reader(struct file *file, struct store_context *context,
 	lock_take(&file->lock);
 	*reader = file->reader;
 	if (*reader)
-		atomic_fetch_add(&(*reader)->references, 1);
+		reader_hold(*reader);
 	pin = file->base;
 	lock_drop(&file->lock);
 	if (*reader)

@@ -18,12 +18,7 @@
 #include <sys/types.h>
 
 #include "mount/op.h"
-
-/* A reader pinned to one version, shared by who is reading. */
-struct base_reader {
-	_Atomic unsigned int references;
-	struct store_reader *reader;
-};
+#include "mount/reader.h"
 
 /* What was sent and may have arrived though the store has not said so. */
 struct file_unanswered {
@@ -113,6 +108,7 @@ struct handle {
 	bool writer;
 	pid_t opener; /* thread group, 0 unknown */
 	pid_t newest; /* last process id given out at open, 0 unknown */
+	struct prefetch *ahead; /* NULL: nothing is read ahead */
 };
 
 /* The node's file, made if need be; a reference.  NULL: out of memory. */
@@ -130,9 +126,9 @@ void file_ref(struct file *file);
  */
 int file_open(struct op *op, struct file *file, int flags, bool *fresh)
 	STORE_WARN_UNUSED;
-/* Read for any handle; *got is short only at the end of the file. */
-int file_read(struct file *file, struct store_context *context, void *data,
-	      const struct store_range *range, size_t *got,
+/* Read for a handle; *got is short only at the end of the file. */
+int file_read(const struct handle *handle, struct store_context *context,
+	      void *data, const struct store_range *range, size_t *got,
 	      struct store_error *error) STORE_WARN_UNUSED;
 int file_write(struct op *op, struct file *file, const void *data,
 	       const struct store_range *range) STORE_WARN_UNUSED;
@@ -224,7 +220,6 @@ void file_clean_locked(struct file *file) REQUIRES(file->lock);
 int file_base_reader(struct file *file, struct store_context *context,
 		     struct base_reader **reader, struct store_error *error)
 	STORE_WARN_UNUSED;
-void reader_put(struct base_reader *reader);
 /* One of this very version, which the store has just got; NULL: it has gone. */
 struct base_reader *file_open_version(struct file *file,
 				      struct store_context *context,

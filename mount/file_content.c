@@ -22,29 +22,27 @@ enum { HOLD_CHUNK = 1 << 20 };
 /* Cancelling does not signal a condition: look this often. */
 #define LOOK_AGAIN_NS (20 * NS_PER_MS)
 
-static int file_read_base(struct file *file, struct store_context *context,
+static int file_read_base(struct file *file, struct prefetch *ahead,
+			  struct store_context *context,
 			  const struct staging_piece *piece, void *data,
 			  struct store_error *error)
 {
+	struct store_range range = { piece->offset, piece->length };
 	struct base_reader *reader;
-	size_t got = 0;
 	int code = file_base_reader(file, context, &reader, error);
 
 	if (code)
 		return code;
-	code = store_read_at(reader->reader, context, piece->offset, data,
-			     (size_t)piece->length, &got, error);
+	code = reader_read(reader, ahead, context, &range, data, error);
 	reader_put(reader);
 	if (code == STORE_NOT_FOUND)
 		return store_error_set(error, STORE_CHANGED,
 				       "the file was removed while open");
-	if (!code && got != piece->length)
-		return store_error_set(error, STORE_CHANGED,
-				       "the file is shorter than it was");
 	return code;
 }
 
-static int file_read_piece(struct file *file, struct store_context *context,
+static int file_read_piece(const struct handle *handle,
+			   struct store_context *context,
 			   const struct staging_piece *piece, void *data,
 			   struct store_error *error)
 {
@@ -52,7 +50,8 @@ static int file_read_piece(struct file *file, struct store_context *context,
 	case PIECE_STAGED:
 		return staging_read_piece(piece, data, error);
 	case PIECE_BASE:
-		return file_read_base(file, context, piece, data, error);
+		return file_read_base(handle->file, handle->ahead, context,
+				      piece, data, error);
 	default:
 		memset(data, 0, (size_t)piece->length);
 		return STORE_OK;
@@ -101,10 +100,11 @@ static bool file_base_moved(struct file *file, struct store_context *context,
 	return file_epoch(file, &publishing) != epoch;
 }
 
-int file_read(struct file *file, struct store_context *context, void *data,
-	      const struct store_range *range, size_t *got,
+int file_read(const struct handle *handle, struct store_context *context,
+	      void *data, const struct store_range *range, size_t *got,
 	      struct store_error *error)
 {
+	struct file *file = handle->file;
 	char *bytes = data;
 	size_t done = 0;
 
@@ -118,7 +118,7 @@ int file_read(struct file *file, struct store_context *context, void *data,
 			   &piece);
 		if (!piece.length)
 			break;
-		code = file_read_piece(file, context, &piece, bytes + done,
+		code = file_read_piece(handle, context, &piece, bytes + done,
 				       error);
 		staging_piece_release(&piece);
 		if (code == STORE_CHANGED &&
@@ -374,7 +374,8 @@ int file_fetch_base(struct file *file, struct store_context *context,
 		if (piece.kind != PIECE_BASE)
 			continue;
 		range = (struct store_range){ piece.offset, piece.length };
-		code = file_read_base(file, context, &piece, chunk, error);
+		code = file_read_base(file, NULL, context, &piece, chunk,
+				      error);
 		if (!code)
 			code = file_fill(file, chunk, &range, error);
 		if (code)
@@ -421,7 +422,7 @@ static bool file_hold(struct op *op, struct file *file)
 	if (open || !idle)
 		return open && small;
 	if (!fs_can(op->fs, STORE_CAP_PINNED_READ))
-		return small && op->fs->store_is_near &&
+		return small && fs_can(op->fs, STORE_CAP_NEAR) &&
 		       !file_fetch_base(file, &op->context, &op->error);
 	if (file_base_reader(file, &op->context, &reader, &op->error))
 		return false;

@@ -15,6 +15,8 @@
  *	5 struct tree.lock	names and attributes
  *	6 struct fs_running.lock	requests that are being answered
  *	7 struct events.lock	who follows what happens
+ *	7 struct prefetcher.lock	who reads ahead
+ *	7 struct blockcache.lock	bytes that were read
  * None is held across a store call, a FUSE reply or a notification, but for
  * the first: it belongs to one open descriptor, whose readers wait for each
  * other anyway.
@@ -30,9 +32,11 @@
 #include "mount/staging.h"
 #include <storefs/store.h>
 
+struct blockcache;
 struct fuse_session;
 struct commit;
 struct events;
+struct prefetcher;
 struct publisher;
 struct relocations;
 
@@ -60,14 +64,15 @@ struct fs {
 	/* immutable while mounted */
 	struct store *store;
 	uint64_t capabilities;
-	bool store_is_near; /* on this machine: a read costs no network */
-	uint64_t max_size;  /* of a file, 0: no limit */
+	uint64_t max_size; /* of a file, 0: no limit */
 	struct mount_options *options;
 	struct staging_area *area;
 	int staging_fd; /* the staging directory */
 	struct fuse_session *session;
 	struct publisher *publisher;
-	struct commit *commit; /* writer of the journal, NULL: none */
+	struct blockcache *blocks;     /* NULL: the store is near */
+	struct prefetcher *prefetcher; /* the same */
+	struct commit *commit;	       /* writer of the journal, NULL: none */
 	/* Renames by copies; NULL: there are none. */
 	struct relocations *relocations;
 	struct events *events;	  /* NULL: nobody can follow them */

@@ -170,6 +170,8 @@ static int open_queue(struct fs *fs, struct store_error *error)
 	code = staging_area_open(fs->staging_fd, 0, &fs->area, error);
 	if (!code)
 		code = assemble_tree(fs, error);
+	if (!code)
+		code = assemble_reading(fs, error);
 	return code ? code : assemble_queue(fs, true, error);
 }
 

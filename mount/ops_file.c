@@ -45,6 +45,8 @@ static struct handle *handle_new(struct op *op, struct file *file, int flags,
 		handle->opener = holders_group(op->caller->pid);
 		handle->newest = holders_newest();
 	}
+	if (op->fs->prefetcher && (flags & O_ACCMODE) != O_WRONLY)
+		handle->ahead = prefetch_open(op->fs->prefetcher);
 	atomic_fetch_add(&op->fs->counters.open_files, 1);
 	return handle;
 }
@@ -74,6 +76,7 @@ static void file_close(struct file *file, bool writer)
 static void handle_close(struct fs *fs, struct handle *handle)
 {
 	atomic_fetch_sub(&fs->counters.open_files, 1);
+	prefetch_close(handle->ahead);
 	file_close(handle->file, handle->writer);
 	free(handle);
 }
@@ -322,8 +325,8 @@ void fs_read(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offset,
 	(void)ino;
 	op_begin(&op, request);
 	if (data)
-		code = file_read(handle_of(fi)->file, &op.context, data, &range,
-				 &got, &op.error);
+		code = file_read(handle_of(fi), &op.context, data, &range, &got,
+				 &op.error);
 	if (code) {
 		op_error(&op, code);
 		return;
@@ -383,7 +386,7 @@ void fs_lseek(fuse_req_t request, fuse_ino_t ino, off_t offset, int whence,
 	}
 }
 
-static int copy_range(struct op *op, struct file *from, struct file *to,
+static int copy_range(struct op *op, const struct handle *from, struct file *to,
 		      struct store_range source, uint64_t target,
 		      uint64_t *done)
 {
@@ -431,7 +434,7 @@ void fs_copy_file_range(fuse_req_t request, fuse_ino_t ino_in, off_t off_in,
 	op_begin(&op, request);
 	code = flags ? store_error_set(&op.error, STORE_INVALID,
 				       "copy_file_range flags")
-		     : copy_range(&op, handle_of(fi_in)->file,
+		     : copy_range(&op, handle_of(fi_in),
 				  handle_of(fi_out)->file, source,
 				  (uint64_t)off_out, &done);
 	if (code) {

@@ -32,6 +32,7 @@ struct prefetch {
 	unsigned int references; /* of jobs, and while it is open */
 	bool in_order;
 	struct pattern pattern;
+	struct prefetch *next, **link; /* of those that are open */
 };
 
 struct prefetcher {
@@ -40,6 +41,7 @@ struct prefetcher {
 	struct lock lock;
 	struct condition work;
 	/* protected by `lock` */
+	struct prefetch *readers; /* that are open */
 	struct job *first, **last;
 	unsigned int queued, idle; /* jobs, threads */
 	unsigned int in_order;	   /* readers */
@@ -147,9 +149,11 @@ static void add_worker_locked(struct prefetcher *prefetcher)
 		prefetcher->thread_count++;
 }
 
-static void queue_locked(struct prefetcher *prefetcher, struct job *job)
+static bool queue_locked(struct prefetcher *prefetcher, struct job *job)
 	REQUIRES(prefetcher->lock)
 {
+	if (prefetcher->stopping)
+		return false;
 	job->reader->references++;
 	*prefetcher->last = job;
 	prefetcher->last = &job->next;
@@ -157,6 +161,7 @@ static void queue_locked(struct prefetcher *prefetcher, struct job *job)
 	if (++prefetcher->queued > prefetcher->idle)
 		add_worker_locked(prefetcher);
 	condition_signal(&prefetcher->work);
+	return true;
 }
 
 /* ---- readers ---- */
@@ -202,12 +207,15 @@ void prefetch_read(struct prefetch *reader, struct block_object *object,
 	count = plan(reader, size, range, ranges);
 	for (size_t i = 0; i < count; i++) {
 		struct job *job = job_new(reader, object, source, &ranges[i]);
+		bool queued;
 
 		if (!job)
 			return;
 		lock_take(&prefetcher->lock);
-		queue_locked(prefetcher, job);
+		queued = queue_locked(prefetcher, job);
 		lock_drop(&prefetcher->lock);
+		if (!queued)
+			job_release(job);
 	}
 }
 
@@ -220,22 +228,31 @@ struct prefetch *prefetch_open(struct prefetcher *prefetcher)
 	reader->prefetcher = prefetcher;
 	reader->references = 1;
 	reader->cancel = store_cancel_new();
-	if (reader->cancel)
-		return reader;
-	free(reader);
-	return NULL;
+	if (!reader->cancel) {
+		free(reader);
+		return NULL;
+	}
+	lock_take(&prefetcher->lock);
+	reader->next = prefetcher->readers;
+	reader->link = &prefetcher->readers;
+	if (reader->next)
+		reader->next->link = &reader->next;
+	prefetcher->readers = reader;
+	lock_drop(&prefetcher->lock);
+	return reader;
 }
 
-/* Its jobs, unlinked from the queue. */
-static struct job *take_jobs_locked(struct prefetch *reader)
+/* The jobs of one reader, or of all (NULL), unlinked from the queue. */
+static struct job *take_jobs_locked(struct prefetcher *prefetcher,
+				    const struct prefetch *reader)
+	REQUIRES(prefetcher->lock)
 {
-	struct prefetcher *prefetcher = reader->prefetcher;
 	struct job **link = &prefetcher->first, *taken = NULL;
 
 	while (*link) {
 		struct job *job = *link;
 
-		if (job->reader != reader) {
+		if (reader && job->reader != reader) {
 			link = &job->next;
 			continue;
 		}
@@ -243,16 +260,27 @@ static struct job *take_jobs_locked(struct prefetch *reader)
 		job->next = taken;
 		taken = job;
 		prefetcher->queued--;
-		reader->references--;
+		/* Not the last one: it is open, or it would have no jobs. */
+		job->reader->references--;
 	}
 	prefetcher->last = link;
 	return taken;
 }
 
+static void release_jobs(struct job *jobs)
+{
+	struct job *next;
+
+	for (; jobs; jobs = next) {
+		next = jobs->next;
+		job_release(jobs);
+	}
+}
+
 void prefetch_close(struct prefetch *reader)
 {
 	struct prefetcher *prefetcher;
-	struct job *jobs, *next;
+	struct job *jobs;
 
 	if (!reader)
 		return;
@@ -260,13 +288,13 @@ void prefetch_close(struct prefetch *reader)
 	store_cancel_trigger(reader->cancel);
 	lock_take(&prefetcher->lock);
 	note_order_locked(reader, false);
-	jobs = take_jobs_locked(reader);
+	jobs = take_jobs_locked(prefetcher, reader);
+	*reader->link = reader->next;
+	if (reader->next)
+		reader->next->link = reader->link;
 	reader_put_locked(reader);
 	lock_drop(&prefetcher->lock);
-	for (; jobs; jobs = next) {
-		next = jobs->next;
-		job_release(jobs);
-	}
+	release_jobs(jobs);
 }
 
 /* ---- life ---- */
@@ -288,16 +316,30 @@ struct prefetcher *prefetcher_new(uint64_t budget, unsigned int threads,
 	return prefetcher;
 }
 
-void prefetcher_free(struct prefetcher *prefetcher)
+void prefetcher_stop(struct prefetcher *prefetcher)
 {
+	struct job *jobs;
+
 	if (!prefetcher)
 		return;
 	lock_take(&prefetcher->lock);
 	prefetcher->stopping = true;
+	for (struct prefetch *reader = prefetcher->readers; reader;
+	     reader = reader->next)
+		store_cancel_trigger(reader->cancel);
+	jobs = take_jobs_locked(prefetcher, NULL);
 	condition_broadcast(&prefetcher->work);
 	lock_drop(&prefetcher->lock);
+	release_jobs(jobs);
 	for (unsigned int i = 0; i < prefetcher->thread_count; i++)
 		pthread_join(prefetcher->threads[i], NULL);
+	prefetcher->thread_count = 0;
+}
+
+void prefetcher_free(struct prefetcher *prefetcher)
+{
+	if (!prefetcher)
+		return;
 	condition_destroy(&prefetcher->work);
 	lock_destroy(&prefetcher->lock);
 	free(prefetcher);

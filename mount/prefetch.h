@@ -20,7 +20,13 @@ struct prefetch;
  */
 struct prefetcher *prefetcher_new(uint64_t budget, unsigned int threads,
 				  int64_t stall_ns);
-/* When all readers are closed; waits for what is under way. */
+/*
+ * Cancel and forget everything, also for readers that are still open, and wait
+ * until no thread of ours uses an object or a source; nothing is read ahead
+ * from here on.
+ */
+void prefetcher_stop(struct prefetcher *prefetcher);
+/* Once it is stopped.  Readers that were never closed are lost. */
 void prefetcher_free(struct prefetcher *prefetcher);
 
 /* A reader of one object.  NULL: no memory, which prefetch_read() takes. */

@@ -456,7 +456,7 @@ static void attempt_hold_base(struct attempt *attempt)
 	lock_take(&file->lock);
 	held = file->reader && file->handles;
 	lock_drop(&file->lock);
-	if (held && attempt->content && attempt->fs->store_is_near &&
+	if (held && attempt->content && fs_can(attempt->fs, STORE_CAP_NEAR) &&
 	    fs_can(attempt->fs, STORE_CAP_PINNED_READ))
 		attempt->reader =
 			file_open_version(file, &attempt->context, attempt->key,

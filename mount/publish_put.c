@@ -28,16 +28,31 @@ struct view_source {
 	struct attempt *attempt;
 };
 
+static int view_read_base(struct attempt *attempt,
+			  const struct staging_piece *piece, void *data,
+			  struct store_error *error)
+{
+	struct store_range range = { piece->offset, piece->length };
+	struct base_reader *reader;
+	int code = file_base_reader(attempt->file, &attempt->context, &reader,
+				    error);
+
+	if (code)
+		return code;
+	code = reader_read(reader, NULL, &attempt->context, &range, data,
+			   error);
+	reader_put(reader);
+	return code;
+}
+
 static int view_source_read(struct store_source *source, uint64_t offset,
 			    void *data, size_t length,
 			    struct store_error *error)
 {
 	struct view_source *self = (struct view_source *)source;
 	struct attempt *attempt = self->attempt;
-	struct base_reader *reader;
 	struct staging_piece piece;
 	char *bytes = data;
-	size_t got;
 	int code = STORE_OK;
 
 	for (; length && !code; offset += piece.length, bytes += piece.length,
@@ -49,19 +64,7 @@ static int view_source_read(struct store_source *source, uint64_t offset,
 		} else if (piece.kind == PIECE_STAGED) {
 			code = staging_read_piece(&piece, bytes, error);
 		} else {
-			code = file_base_reader(attempt->file,
-						&attempt->context, &reader,
-						error);
-			if (code)
-				return code;
-			code = store_read_at(reader->reader, &attempt->context,
-					     offset, bytes,
-					     (size_t)piece.length, &got, error);
-			reader_put(reader);
-			if (!code && got != piece.length)
-				code = store_error_set(error, STORE_CHANGED,
-						       "the base is shorter "
-						       "than it was");
+			code = view_read_base(attempt, &piece, bytes, error);
 		}
 	}
 	return code;

@@ -114,7 +114,6 @@ static int check_places(struct fs *fs, const char *staging,
 	CLEANUP_FREE char *place = store_local_path(fs->store);
 	int code = STORE_OK;
 
-	fs->store_is_near = place;
 	if (place)
 		code = mountpoint_check_apart(fs->mountpoint, place, "source",
 					      error);
@@ -236,6 +235,8 @@ static int build_up(struct session *session, const struct source *source,
 		code = open_staging(session, identity, error);
 	if (!code)
 		code = assemble_tree(fs, error);
+	if (!code)
+		code = assemble_reading(fs, error);
 	if (!code)
 		code = ending_start(fs, &session->ending, error);
 	if (!code)

@@ -327,7 +327,7 @@ const struct store_backend sqlite_backend = {
 			STORE_CAP_MOVE_FOLDER | STORE_CAP_EXCHANGE |
 			STORE_CAP_POSIX | STORE_CAP_LINKS | STORE_CAP_SYMLINKS |
 			STORE_CAP_NODES | STORE_CAP_XATTR | STORE_CAP_USAGE |
-			STORE_CAP_PUBLISH_ID,
+			STORE_CAP_PUBLISH_ID | STORE_CAP_NEAR,
 	.concurrency = STORE_PARALLEL,
 	.from_url = sqlite_from_url,
 	.configure = sqlite_configure,

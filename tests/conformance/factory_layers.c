@@ -73,7 +73,7 @@ const struct conf_backend conf_backend = {
 			STORE_CAP_EXCHANGE | STORE_CAP_POSIX | STORE_CAP_LINKS |
 			STORE_CAP_SYMLINKS | STORE_CAP_NODES | STORE_CAP_XATTR |
 			STORE_CAP_USAGE | STORE_CAP_SPARSE |
-			STORE_CAP_PUBLISH_ID,
+			STORE_CAP_PUBLISH_ID | STORE_CAP_NEAR,
 	.keeps_ids = STORE_CAP_POSIX,
 	.begin = layers_begin,
 	.open = layers_open,

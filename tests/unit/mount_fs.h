@@ -423,6 +423,7 @@ static inline void mount_write(struct mount_fs *self, struct file *file,
 static inline void mount_reads(struct mount_fs *self, struct file *file,
 			       const char *text)
 {
+	const struct handle handle = { .file = file };
 	struct store_range range = { 0, 1 << 20 };
 	struct op op = mount_op(self);
 	CLEANUP_FREE char *data = malloc(1 << 20);
@@ -430,7 +431,7 @@ static inline void mount_reads(struct mount_fs *self, struct file *file,
 
 	ck_assert_ptr_nonnull(data);
 	ck_assert_msg(
-		!file_read(file, &op.context, data, &range, &got, &op.error),
+		!file_read(&handle, &op.context, data, &range, &got, &op.error),
 		"%s", op.error.message);
 	ck_assert_uint_eq(got, strlen(text));
 	ck_assert_int_eq(memcmp(data, text, got), 0);

@@ -40,6 +40,7 @@ static void setup(void)
 static void teardown(void)
 {
 	prefetch_close(reader);
+	prefetcher_stop(prefetcher);
 	prefetcher_free(prefetcher);
 	ck_assert_int_eq(source.held, 0);
 	blockcache_put(object);

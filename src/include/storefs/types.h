@@ -278,6 +278,7 @@ enum store_capability {
 	STORE_CAP_USAGE = 1 << 25,	/* real figures for statfs */
 	STORE_CAP_SPARSE = 1 << 26,	/* holes stay holes */
 	STORE_CAP_PUBLISH_ID = 1 << 27, /* keeps the id of a put */
+	STORE_CAP_NEAR = 1 << 28,	/* reads cost no request elsewhere */
 };
 
 /* "ATOMIC_WRITE" and friends, for one bit; NULL for an unknown one. */

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Readers of stored versions; see reader.h.  Called by file.c, file_content.c
+ * and publish_put.c; calls the store, blockcache.c and prefetch.c.
+ */
+#include "config.h"
+
+#include "mount/reader.h"
+
+#include <stdlib.h>
+
+static int source_read(struct block_source *source,
+		       struct store_context *context, uint64_t offset,
+		       void *data, size_t length, size_t *got,
+		       struct store_error *error)
+{
+	struct base_reader *reader = (struct base_reader *)source;
+
+	return store_read_at(reader->reader, context, offset, data, length, got,
+			     error);
+}
+
+static void source_hold(struct block_source *source)
+{
+	reader_hold((struct base_reader *)source);
+}
+
+static void source_drop(struct block_source *source)
+{
+	reader_put((struct base_reader *)source);
+}
+
+struct base_reader *reader_new(struct fs *fs, struct store_reader *opened,
+			       uint64_t number, const struct store_info *info)
+{
+	struct base_reader *reader = calloc(1, sizeof(*reader));
+
+	if (!reader) {
+		store_close_reader(opened);
+		return NULL;
+	}
+	reader->source = (struct block_source){ .hold = source_hold,
+						.drop = source_drop,
+						.read = source_read };
+	atomic_init(&reader->references, 1);
+	reader->reader = opened;
+	reader->size = info->size;
+	/* Without memory for an object reading works all the same. */
+	if (fs->blocks && info->version.token[0])
+		reader->object =
+			blockcache_get(fs->blocks, number, &info->version);
+	return reader;
+}
+
+void reader_hold(struct base_reader *reader)
+{
+	atomic_fetch_add(&reader->references, 1);
+}
+
+void reader_put(struct base_reader *reader)
+{
+	if (atomic_fetch_sub(&reader->references, 1) != 1)
+		return;
+	blockcache_put(reader->object);
+	store_close_reader(reader->reader);
+	free(reader);
+}
+
+static int read_straight(struct base_reader *reader,
+			 struct store_context *context,
+			 const struct store_range *range, void *data,
+			 struct store_error *error)
+{
+	size_t got = 0;
+	int code = store_read_at(reader->reader, context, range->offset, data,
+				 (size_t)range->length, &got, error);
+
+	if (!code && got != range->length)
+		code = store_error_set(error, STORE_CHANGED,
+				       "the file is shorter than it was");
+	return code;
+}
+
+int reader_read(struct base_reader *reader, struct prefetch *ahead,
+		struct store_context *context, const struct store_range *range,
+		void *data, struct store_error *error)
+{
+	if (!reader->object)
+		return read_straight(reader, context, range, data, error);
+	prefetch_read(ahead, reader->object, &reader->source, reader->size,
+		      range);
+	return blockcache_read(reader->object, &reader->source, context, range,
+			       data, error);
+}
