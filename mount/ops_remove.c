@@ -182,10 +182,21 @@ static bool victim_is_dirty(const struct victim *victim)
 	return dirty;
 }
 
+/* The removal must be as durable as the record that tells of it. */
+static int sync_folder(struct op *op, const struct node *folder)
+{
+	char key[STORE_KEY_MAX + 1];
+	int code = op_key(op, folder, NULL, key);
+
+	return code ? code
+		    : store_sync(op->fs->store, &op->context, key, &op->error);
+}
+
 static int unlink_in_store(struct op *op, struct node *parent, const char *name,
 			   const struct victim *victim)
 {
 	char key[STORE_KEY_MAX + 1];
+	bool noted = commit_is_acknowledged(victim->file);
 	int code = victim_prepare(op, victim);
 
 	if (!code && victim->node && victim->node->type == STORE_TYPE_FILE &&
@@ -197,12 +208,12 @@ static int unlink_in_store(struct op *op, struct node *parent, const char *name,
 		code = op_key(op, parent, name, key);
 	if (!code)
 		code = commit_sync_node(op->fs, victim->node, &op->error);
-	if (!code && commit_is_acknowledged(victim->file))
+	if (!code && noted)
 		code = commit_removing(op->fs, key, &op->error);
-	if (code)
-		return code;
-	return store_delete(op->fs->store, &op->context, key,
-			    victim_is_dirty(victim), &op->error);
+	if (!code)
+		code = store_delete(op->fs->store, &op->context, key,
+				    victim_is_dirty(victim), &op->error);
+	return !code && noted ? sync_folder(op, parent) : code;
 }
 
 static void unlink_in_memory(struct fs *fs, struct node *parent,

@@ -371,6 +371,37 @@ START_TEST(a_removal_that_did_not_take_place_leaves_the_edit)
 }
 END_TEST
 
+/* The name may come back with a cut of power: then its last bytes do. */
+START_TEST(a_removal_that_cannot_be_flushed_is_none)
+{
+	memory_put(fs->store, "a", "old");
+	hold();
+	ok(call_store(fs, "a", "new"));
+	door.sync_fails = STORE_UNAVAILABLE;
+	ck_assert_int_ne(call_unlink(fs, "a"), 0);
+	stored_nowhere("a");
+	door.sync_fails = STORE_OK;
+	ok(call_store(fs, "other", "x"));
+	memory_put(fs->store, "a", "old");
+	restart(_i, true);
+	shows("a", "new");
+}
+END_TEST
+
+START_TEST(a_removal_that_could_not_be_flushed_can_be_done_again)
+{
+	edited();
+	door.sync_fails = STORE_UNAVAILABLE;
+	ck_assert_int_ne(call_unlink(fs, "a"), 0);
+	door.sync_fails = STORE_OK;
+	ok(call_unlink(fs, "a"));
+	restart(_i, false);
+	shows_none("a");
+	ck_assert_uint_eq(drain(), 0);
+	stored_nowhere("a");
+}
+END_TEST
+
 START_TEST(names_that_are_exchanged_keep_their_bytes)
 {
 	ok(call_store(fs, "a", "one"));
@@ -546,6 +577,8 @@ static TCase *stored_cases(void)
 	add_ends(tests, an_edited_file_that_was_removed_does_not_come_back);
 	add_ends(tests, a_removal_whose_answer_was_lost_is_followed);
 	add_ends(tests, a_removal_that_did_not_take_place_leaves_the_edit);
+	add_ends(tests, a_removal_that_cannot_be_flushed_is_none);
+	add_ends(tests, a_removal_that_could_not_be_flushed_can_be_done_again);
 	add_ends(tests, names_that_are_exchanged_keep_their_bytes);
 	add_ends(tests, a_second_name_of_a_new_file_has_its_bytes);
 	return tests;
