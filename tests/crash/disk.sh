@@ -20,12 +20,15 @@ disk_new() {
 	mount -o loop "$image" "$disk" || fail "no loop mount"
 }
 
+# disk_gone: also for those who have copied the table of mounts meanwhile, or a
+# mount would find the file system that was shut down.
 disk_gone() {
-	wait_until 10 disk_gone_now || fail "$disk cannot be unmounted"
+	wait_until 60 disk_gone_now || fail "$disk cannot be unmounted"
 }
 
 disk_gone_now() {
-	not_mounted "$disk" || umount "$disk" 2>/dev/null
+	not_mounted "$disk" || umount "$disk" 2>/dev/null || return 1
+	[ -z "$(losetup -j "$image")" ]
 }
 
 # cut KIND FILESYSTEM WHAT NAME=VALUE...: work, until the power or the disk
