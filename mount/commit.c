@@ -77,11 +77,20 @@ void note_end(struct commit *commit, uint64_t number, uint64_t position)
 	note_position(&commit->ends[number % COMMIT_ENDS], position);
 }
 
+/* Changes of names keep their order, also those in memory only. */
+static uint64_t end_of(const struct commit *commit, uint64_t number)
+{
+	uint64_t position = atomic_load(&commit->ends[number % COMMIT_ENDS]);
+	uint64_t names = atomic_load(&commit->names);
+
+	return names > position ? names : position;
+}
+
 int commit_sync_node(struct fs *fs, const struct node *node,
 		     struct store_error *error)
 {
 	struct commit *commit = fs->commit;
-	uint64_t number, position, names;
+	uint64_t number;
 	bool folder;
 
 	if (!commit || !node)
@@ -92,10 +101,22 @@ int commit_sync_node(struct fs *fs, const struct node *node,
 	lock_drop(&fs->tree.lock);
 	if (folder)
 		return commit_sync_notes(fs, error);
-	/* Changes of names keep their order, also those in memory only. */
-	position = atomic_load(&commit->ends[number % COMMIT_ENDS]);
-	names = atomic_load(&commit->names);
-	return sync_to(commit, names > position ? names : position, error);
+	return sync_to(commit, end_of(commit, number), error);
+}
+
+uint64_t commit_put_position_locked(const struct file *file)
+{
+	const struct commit *commit = file->fs->commit;
+	uint64_t number;
+
+	if (!commit)
+		return 0;
+	if (file->note.acknowledged)
+		return file->note.position;
+	lock_take(&file->fs->tree.lock);
+	number = file->node->number;
+	lock_drop(&file->fs->tree.lock);
+	return end_of(commit, number);
 }
 
 /* ---- names ---- */

@@ -66,6 +66,12 @@ int commit_sync_node(struct fs *fs, const struct node *node,
  */
 void commit_make_room(struct fs *fs);
 
+/*
+ * Of the record that a put of this moment must not overtake: its own, or, of
+ * bytes that nobody has acknowledged, the last about what it replaces.
+ */
+uint64_t commit_put_position_locked(const struct file *file)
+	REQUIRES(file->lock);
 /* Set file->publish for the next put. */
 void commit_name_put_locked(struct file *file) REQUIRES(file->lock);
 /* Note the present key, attributes and base, without a flush. */

@@ -145,7 +145,7 @@ static int freeze_locked(struct attempt *attempt, struct file *file)
 	commit_name_put_locked(file);
 	memcpy(attempt->publish, file->publish, sizeof(attempt->publish));
 	attempt->generation = file->note.generation;
-	attempt->position = file->note.acknowledged ? file->note.position : 0;
+	attempt->position = commit_put_position_locked(file);
 	code = freeze_content_locked(attempt, file);
 	attempt->exact = file->note.acknowledged &&
 			 file->running_change == file->note.change;
@@ -398,7 +398,7 @@ static int attempt_freeze(struct attempt *attempt)
 	return code;
 }
 
-/* A put must not be the only one to know of its record. */
+/* A put must not be the only one to know of its record, or of its base. */
 static int attempt_sync(struct attempt *attempt)
 {
 	return commit_sync_to(attempt->fs, attempt->position, &attempt->error);

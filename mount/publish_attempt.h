@@ -29,7 +29,7 @@ struct attempt {
 	uint64_t generation;	  /* that it covers */
 	bool partial;		  /* something newer stays behind */
 	bool exact;		  /* nothing newer goes with it */
-	uint64_t position;	  /* of its record, to be durable first */
+	uint64_t position;	  /* of a record, to be durable first */
 	uint8_t publish[STORE_PUBLISH_SIZE];
 	struct store_range *kept; /* owned */
 	size_t kept_count;
