@@ -348,6 +348,16 @@ void node_ref(struct tree *tree UNUSED, struct node *node)
 	node->references++;
 }
 
+/* An answer that is older than what the node knew must not make it again. */
+static void name_remember(struct tree *tree, const struct name *name)
+	REQUIRES(tree->lock)
+{
+	int64_t *last = lost_slot(tree, name->parent, name->text);
+
+	if (*last < name->node->checked_ns)
+		*last = name->node->checked_ns;
+}
+
 /* Climbs: freeing a node may free the folders above it. */
 static void node_reap(struct tree *tree, struct node *node) REQUIRES(tree->lock)
 {
@@ -357,6 +367,7 @@ static void node_reap(struct tree *tree, struct node *node) REQUIRES(tree->lock)
 		struct name *name = node->names;
 		struct node *parent = name->parent;
 
+		name_remember(tree, name);
 		name_detach(tree, name);
 		free(name);
 		parent->references--;

@@ -81,7 +81,7 @@ struct tree {
 	struct node **identities; /* hash table by store_node */
 	size_t node_count, identity_room;
 	uint64_t numbers; /* drawn by own_number() */
-	int64_t *lost_ns; /* last time a name of this hash was dropped */
+	int64_t *lost_ns; /* by hash of a name; see tree_lost_since() */
 	/* immutable */
 	uint32_t default_uid, default_gid;
 	uint16_t file_mode, dir_mode; /* where the store keeps none */
@@ -116,8 +116,9 @@ int tree_add_name(struct tree *tree, struct node *parent, const char *text,
 void tree_lose_name(struct tree *tree, struct name *name) REQUIRES(tree->lock);
 void tree_drop_name(struct tree *tree, struct name *name) REQUIRES(tree->lock);
 /*
- * May the name have been dropped since `asked_ns`?  Never wrongly false;
- * now and then wrongly true, as only a hash of the name is kept.
+ * May the name have been dropped since `asked_ns`, or its node forgotten with
+ * something newer?  Never wrongly false; now and then wrongly true, as only a
+ * hash of the name is kept.
  */
 bool tree_lost_since(struct tree *tree, const struct node *parent,
 		     const char *text, int64_t asked_ns) REQUIRES(tree->lock);

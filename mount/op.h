@@ -26,7 +26,7 @@ struct op {
 	struct store_cancel *cancel;
 	struct store_context context;
 	struct store_error error;
-	int64_t started_ns;
+	int64_t started_ns; /* or when the store was asked */
 };
 
 void op_begin(struct op *op, fuse_req_t request);

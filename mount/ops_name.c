@@ -53,22 +53,31 @@ static void lookup_missing(struct op *op, struct node *parent, const char *text)
 	lock_drop(&tree->lock);
 }
 
+static int no_node(struct op *op, const char *text)
+{
+	return store_error_set(&op->error, STORE_NO_MEMORY,
+			       "%s: no memory for a node", text);
+}
+
+/* No entry: memory has learned more meanwhile, and forgotten it. */
 static int lookup_enter(struct op *op, struct node *parent, const char *text,
 			const struct store_info *info,
 			struct fuse_entry_param *entry)
 {
 	struct fs *fs = op->fs;
-	struct node *node;
+	struct node *node = NULL;
+	bool outdated;
 
 	lock_take(&fs->tree.lock);
-	node = tree_enter(&fs->tree, parent, text, info, op->started_ns);
+	outdated = !tree_find_name(&fs->tree, parent, text) &&
+		   tree_lost_since(&fs->tree, parent, text, op->started_ns);
+	if (!outdated)
+		node = tree_enter(&fs->tree, parent, text, info,
+				  op->started_ns);
 	if (node)
 		fs_fill_entry(fs, node, entry);
 	lock_drop(&fs->tree.lock);
-	if (node)
-		return STORE_OK;
-	return store_error_set(&op->error, STORE_NO_MEMORY,
-			       "%s: no memory for a node", text);
+	return node || outdated ? STORE_OK : no_node(op, text);
 }
 
 static int lookup_store(struct op *op, struct node *parent, const char *text,
@@ -82,11 +91,13 @@ static int lookup_store(struct op *op, struct node *parent, const char *text,
 	if (!code && relocation_hides(op->fs, parent, text))
 		code = store_error_set(&op->error, STORE_NOT_FOUND,
 				       "%s: is being renamed", text);
-	if (!code)
+	while (!code && !entry->ino) {
+		op->started_ns = clock_monotonic_ns();
 		code = store_stat(op->fs->store, &op->context, key, &info,
 				  &op->error);
-	if (!code)
-		code = lookup_enter(op, parent, text, &info, entry);
+		if (!code)
+			code = lookup_enter(op, parent, text, &info, entry);
+	}
 	op_leave(op, &pass);
 	return code;
 }
@@ -223,6 +234,23 @@ static int refuse(struct op *op, int code)
 	return code;
 }
 
+/* What has just been made. */
+static int enter_made(struct op *op, const struct making *making,
+		      const struct store_info *info,
+		      struct fuse_entry_param *entry)
+{
+	struct fs *fs = op->fs;
+	struct node *node;
+
+	lock_take(&fs->tree.lock);
+	node = tree_enter(&fs->tree, making->parent, making->name, info,
+			  op->started_ns);
+	if (node)
+		fs_fill_entry(fs, node, entry);
+	lock_drop(&fs->tree.lock);
+	return node ? STORE_OK : no_node(op, making->name);
+}
+
 static void fs_make(fuse_req_t request, struct making *making,
 		    fuse_ino_t parent)
 {
@@ -248,8 +276,7 @@ static void fs_make(fuse_req_t request, struct making *making,
 	if (!code)
 		code = make_in_store(&op, making, key, &attributes, &info);
 	if (!code)
-		code = lookup_enter(&op, making->parent, making->name, &info,
-				    &entry);
+		code = enter_made(&op, making, &info, &entry);
 	gate_leave(&op.fs->gate, &pass);
 	if (code)
 		op_error(&op, refuse(&op, code));

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -283,6 +284,72 @@ int call_stat(struct fs *fs, const char *path, struct stat *found)
 	forget(fs, ino);
 	*found = request.attributes;
 	return request.answer;
+}
+
+int call_look_up(struct fs *fs, const char *path, struct stat *found)
+{
+	struct fuse_req request = request_of(fs);
+	const char *name;
+	fuse_ino_t folder;
+	int code = find_folder(fs, path, &folder, &name);
+
+	if (code)
+		return code;
+	fs_lookup(&request, folder, name);
+	forget(fs, folder);
+	if (request.answer)
+		return request.answer;
+	*found = request.entry.attr;
+	forget(fs, request.entry.ino);
+	return 0;
+}
+
+/* One entry of a reply; what was not asked for is forgotten at once. */
+static const struct fuse_direntplus *next_entry(struct fuse_req *reply,
+						size_t *at)
+{
+	const struct fuse_direntplus *entry = (void *)(reply->data + *at);
+
+	if (*at >= reply->size)
+		return NULL;
+	*at += FUSE_DIRENTPLUS_SIZE(entry);
+	if (entry->entry_out.nodeid)
+		forget(reply->fs, entry->entry_out.nodeid);
+	return entry;
+}
+
+bool call_listed(struct fs *fs, const char *name, struct stat *found)
+{
+	struct fuse_req opening = request_of(fs), closing = request_of(fs);
+	struct fuse_file_info fi = { .flags = O_RDONLY };
+	const struct fuse_direntplus *entry;
+	struct fuse_req reply;
+	bool there = false;
+	uint64_t offset = 0;
+	size_t at;
+
+	fs_opendir(&opening, FUSE_ROOT_ID, &fi);
+	do {
+		reply = request_of(fs);
+		fs_readdirplus(&reply, FUSE_ROOT_ID, sizeof(reply.data),
+			       (off_t)offset, &opening.fi);
+		for (at = 0; (entry = next_entry(&reply, &at));) {
+			offset = entry->dirent.off;
+			if (strlen(name) != entry->dirent.namelen ||
+			    strncmp(name, entry->dirent.name,
+				    entry->dirent.namelen) != 0)
+				continue;
+			there = true;
+			*found = (struct stat){
+				.st_ino = entry->entry_out.nodeid,
+				.st_size = (off_t)entry->entry_out.attr.size,
+			};
+		}
+	} while (reply.size);
+	fs_releasedir(&closing, FUSE_ROOT_ID, &opening.fi);
+	if (!there)
+		abort();
+	return found->st_ino;
 }
 
 static int set_attributes(struct fs *fs, const char *path, struct stat *wanted,

@@ -8,6 +8,7 @@
 #ifndef STOREFS_TESTS_UNIT_MOUNT_CALLS_H
 #define STOREFS_TESTS_UNIT_MOUNT_CALLS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
@@ -36,6 +37,13 @@ int call_store(struct fs *fs, const char *path, const char *text);
 /* A text of at most `room` - 1 bytes. */
 int call_load(struct fs *fs, const char *path, char *text, size_t room);
 int call_stat(struct fs *fs, const char *path, struct stat *found);
+/* The attributes that come with a lookup. */
+int call_look_up(struct fs *fs, const char *path, struct stat *found);
+/*
+ * Those that come with a listing of the root, in which the name must be;
+ * false: none did, the kernel asks for them.
+ */
+bool call_listed(struct fs *fs, const char *name, struct stat *found);
 int call_truncate(struct fs *fs, const char *path, uint64_t size);
 int call_chmod(struct fs *fs, const char *path, mode_t mode);
 int call_touch(struct fs *fs, const char *path, int64_t seconds);

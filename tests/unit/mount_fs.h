@@ -49,6 +49,8 @@ struct mount_door {
 	int stored;	 /* puts that the store has done */
 	/* Called once, before the next of its kind. */
 	void (*at_move)(void), (*at_attributes)(void), (*at_remove)(void);
+	/* The same, behind it. */
+	void (*after_stat)(void), (*after_list)(void);
 	bool moves_copy; /* what is moved has another version token then */
 	int sync_fails;	 /* what syncs of folders answer, enum store_code */
 };
@@ -145,6 +147,28 @@ static inline int door_remove(void *self, struct store_context *context,
 	return memory_backend.remove(self, context, key, condition, error);
 }
 
+static inline int door_stat(void *self, struct store_context *context,
+			    const char *key, struct store_info *info,
+			    struct store_details *details,
+			    struct store_error *error)
+{
+	int code =
+		memory_backend.stat(self, context, key, info, details, error);
+
+	door_call(&door.after_stat);
+	return code;
+}
+
+static inline int door_list(void *self, struct store_context *context,
+			    const struct backend_list_request *request,
+			    struct store_page *page, struct store_error *error)
+{
+	int code = memory_backend.list(self, context, request, page, error);
+
+	door_call(&door.after_list);
+	return code;
+}
+
 static inline int door_sync(void *self, struct store_context *context,
 			    const char *key, struct store_error *error)
 {
@@ -215,6 +239,8 @@ static inline void mount_open_store(struct mount_fs *self)
 	table.read = door_read;
 	table.move = door_move;
 	table.remove = door_remove;
+	table.stat = door_stat;
+	table.list = door_list;
 	table.set_attributes = door_attributes;
 	table.sync = door_sync;
 	self->fs.store = memory_assemble(&table, &policy);
