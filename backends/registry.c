@@ -10,6 +10,9 @@
 const struct store_backend *const store_backends[] = {
 	&local_backend,
 	&memory_backend,
+#ifdef HAVE_S3
+	&s3_backend,
+#endif
 #ifdef HAVE_SQLITE
 	&sqlite_backend,
 #endif
@@ -17,6 +20,9 @@ const struct store_backend *const store_backends[] = {
 };
 
 const char *const store_backends_left_out[] = {
+#ifndef HAVE_S3
+	"s3: configure with --with-s3=yes",
+#endif
 #ifndef HAVE_SQLITE
 	"sqlite: configure with --with-sqlite=yes",
 #endif

@@ -196,7 +196,9 @@ int store_make_folder(struct store *store, struct store_context *context,
 	if (!code)
 		code = call_key(&call, key, CALL_ROOT_TOO);
 	if (!code)
-		code = call_needs(&call, STORE_CAP_WRITE | STORE_CAP_FOLDERS);
+		code = call_needs(&call, STORE_CAP_WRITE);
+	if (!code && !call_has(&call, STORE_CAP_MARKERS))
+		code = call_needs(&call, STORE_CAP_FOLDERS);
 	if (!code && key_is_root(call.key))
 		code = call_fail(&call, STORE_EXISTS);
 	if (!code)

@@ -280,6 +280,7 @@ const char *store_capability_name(uint64_t bit)
 		{ STORE_CAP_SPARSE, "SPARSE" },
 		{ STORE_CAP_PUBLISH_ID, "PUBLISH_ID" },
 		{ STORE_CAP_NEAR, "NEAR" },
+		{ STORE_CAP_MARKERS, "MARKERS" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

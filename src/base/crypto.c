@@ -9,6 +9,7 @@
 
 #include <limits.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -96,22 +97,50 @@ int digest_update(struct digest *digest, const void *data, size_t length,
 	return STORE_OK;
 }
 
+int digest_finish_raw(struct digest *digest, unsigned char raw[DIGEST_RAW_MAX],
+		      size_t *length, struct store_error *error)
+{
+	unsigned int found = 0;
+
+	_Static_assert(DIGEST_RAW_MAX >= EVP_MAX_MD_SIZE, "room for any");
+	if (!EVP_DigestFinal_ex(digest->context, raw, &found))
+		return store_error_set(error, STORE_INTERNAL,
+				       "the digest failed");
+	*length = found;
+	return STORE_OK;
+}
+
 int digest_finish(struct digest *digest, char hex[DIGEST_HEX_MAX],
 		  struct store_error *error)
 {
 	static const char digits[] = "0123456789abcdef";
-	unsigned char raw[EVP_MAX_MD_SIZE];
-	unsigned int length = 0;
-	unsigned int i;
+	unsigned char raw[DIGEST_RAW_MAX];
+	size_t length = 0;
+	size_t i;
+	int code = digest_finish_raw(digest, raw, &length, error);
 
-	if (!EVP_DigestFinal_ex(digest->context, raw, &length))
-		return store_error_set(error, STORE_INTERNAL,
-				       "the digest failed");
+	if (code)
+		return code;
 	for (i = 0; i < length; i++) {
 		hex[2 * i] = digits[raw[i] >> 4];
 		hex[2 * i + 1] = digits[raw[i] & 15];
 	}
 	hex[2 * length] = '\0';
+	return STORE_OK;
+}
+
+int crypto_hmac_sha256(const void *key, size_t key_length, const void *data,
+		       size_t length, unsigned char mac[SHA256_SIZE],
+		       struct store_error *error)
+{
+	unsigned int made = 0;
+
+	if (key_length > INT_MAX ||
+	    !HMAC(EVP_sha256(), key, (int)key_length, data, length, mac,
+		  &made) ||
+	    made != SHA256_SIZE)
+		return store_error_set(error, STORE_INTERNAL,
+				       "the signature failed");
 	return STORE_OK;
 }
 

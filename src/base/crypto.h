@@ -22,6 +22,9 @@
 
 /* Room for the hex form of every digest here, with its NUL. */
 #define DIGEST_HEX_MAX 129
+/* And for the bytes themselves. */
+#define DIGEST_RAW_MAX 64
+#define SHA256_SIZE 32
 
 struct digest;
 
@@ -37,6 +40,16 @@ int digest_update(struct digest *digest, const void *data, size_t length,
 /* Lower-case hex.  Nothing but digest_free() may follow. */
 int digest_finish(struct digest *digest, char hex[DIGEST_HEX_MAX],
 		  struct store_error *error) STORE_WARN_UNUSED;
+
+/* The bytes instead of their hex form; *length of them. */
+int digest_finish_raw(struct digest *digest, unsigned char raw[DIGEST_RAW_MAX],
+		      size_t *length, struct store_error *error)
+	STORE_WARN_UNUSED;
+
+/* HMAC-SHA256 (RFC 2104, RFC 6234). */
+int crypto_hmac_sha256(const void *key, size_t key_length, const void *data,
+		       size_t length, unsigned char mac[SHA256_SIZE],
+		       struct store_error *error) STORE_WARN_UNUSED;
 
 /* Bytes nobody can guess.  Any thread. */
 int crypto_random(void *data, size_t length, struct store_error *error)

@@ -279,6 +279,11 @@ enum store_capability {
 	STORE_CAP_SPARSE = 1 << 26,	/* holes stay holes */
 	STORE_CAP_PUBLISH_ID = 1 << 27, /* keeps the id of a put */
 	STORE_CAP_NEAR = 1 << 28,	/* reads cost no request elsewhere */
+	/*
+	 * Empty folders can be made and stay, others are there by what is
+	 * below them; nothing keeps `a` and `a/b` from both being files.
+	 */
+	STORE_CAP_MARKERS = 1 << 29,
 };
 
 /* "ATOMIC_WRITE" and friends, for one bit; NULL for an unknown one. */

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Copying inside the bucket, and what is made of it: copies, moves, and
+ * changes of attributes, which are a copy onto itself with other headers.
+ *
+ * A move is a copy and a removal: killed between the two it leaves both.
+ *
+ * Called through the table.
+ */
+#include "config.h"
+
+#include "backends/s3/s3.h"
+
+#include <string.h>
+
+#include "backends/s3/sign.h"
+#include "src/base/xml.h"
+
+static const struct http_body no_body = { .size = 0 };
+
+/* Somebody else wrote between the look and the copy: look again. */
+enum { TRIES = 5 };
+
+/* ---- one object ---- */
+
+static int on_result(void *arg, const char *path, const char *text,
+		     struct store_error *error)
+{
+	if (strcmp(path, "CopyObjectResult/ETag") != 0)
+		return STORE_OK;
+	return s3_version_of_etag(text, arg, error);
+}
+
+static void copy_source(struct s3 *s3, struct s3_call *call,
+			const struct s3_copy *copy)
+{
+	CLEANUP_BUF struct buf name = BUF_INIT(8192);
+
+	s3_encode(&name, s3->settings.bucket, false);
+	buf_add_char(&name, '/');
+	s3_encode(&name, copy->from, true);
+	s3_call_header(call, "x-amz-copy-source", "%s", buf_text(&name));
+	s3_call_header(call, "x-amz-copy-source-if-match", "\"%s\"",
+		       copy->source->info.version.token);
+	s3_call_header(call, "x-amz-metadata-directive", "REPLACE");
+	s3_call_customer_key(s3, call, "x-amz-copy-source-");
+}
+
+static int copy_whole(struct s3 *s3, struct store_context *context,
+		      const struct s3_copy *copy, struct store_info *info,
+		      struct store_error *error)
+{
+	struct s3_call call;
+	int code;
+
+	s3_call_init(&call, "PUT", copy->to);
+	call.idempotent = copy->precondition.condition == STORE_IF_ANY;
+	call.body = &no_body;
+	copy_source(s3, &call, copy);
+	s3_condition_add(&call, &copy->precondition, copy->honoured,
+			 S3_COPY_ABSENT, S3_COPY_MATCH);
+	code = s3_meta_add(s3, &call, &copy->meta, info, error);
+	if (!code)
+		code = s3_send(s3, context, &call, error);
+	if (!code)
+		code = xml_parse(buf_text(&call.exchange.response.body),
+				 call.exchange.response.body.length, on_result,
+				 &info->version, error);
+	s3_call_release(&call);
+	return code;
+}
+
+static int copy_ranges(struct s3_upload *upload, const struct s3_copy *copy,
+		       uint64_t part, struct store_error *error)
+{
+	const struct store_info *info = &copy->source->info;
+	struct store_range range = { .offset = 0 };
+
+	while (range.offset < info->size) {
+		uint64_t left = info->size - range.offset;
+		int code;
+
+		range.length = left < part ? left : part;
+		code = s3_upload_copy(upload, copy->from, &info->version,
+				      &range, error);
+		if (code)
+			return code;
+		range.offset += range.length;
+	}
+	return STORE_OK;
+}
+
+static int copy_in_parts(struct s3 *s3, struct store_context *context,
+			 const struct s3_copy *copy, struct store_info *info,
+			 struct store_error *error)
+{
+	struct s3_upload upload = {
+		.s3 = s3,
+		.context = context,
+		.object = copy->to,
+	};
+	uint64_t part = s3_part_size(s3, copy->source->info.size);
+	int code;
+
+	if (part < s3->settings.copy_max / 4)
+		part = s3->settings.copy_max / 4;
+	code = s3_upload_begin(&upload, &copy->meta, info, error);
+	if (!code)
+		code = copy_ranges(&upload, copy, part, error);
+	if (!code)
+		code = s3_upload_complete(&upload, &copy->precondition,
+					  copy->honoured, info, error);
+	if (code)
+		s3_upload_abort(&upload);
+	s3_upload_release(&upload);
+	return code;
+}
+
+int s3_copy_object(struct s3 *s3, struct store_context *context,
+		   const struct s3_copy *copy, struct store_info *info,
+		   struct store_error *error)
+{
+	const struct store_info *from = &copy->source->info;
+
+	*info = (struct store_info){
+		.type = from->type,
+		.links = 1,
+		.size = from->size,
+	};
+	if (from->size > s3->settings.copy_max)
+		return copy_in_parts(s3, context, copy, info, error);
+	return copy_whole(s3, context, copy, info, error);
+}
+
+/* ---- copies and moves ---- */
+
+struct transfer {
+	struct s3 *s3;
+	struct store_context *context;
+	const struct backend_move_request *request;
+	bool moves;
+	char *from;
+	char *to;
+	struct s3_object source;
+	struct store_precondition precondition;
+	unsigned int honoured;
+};
+
+/* A folder or a taken name; nothing is asked when neither matters. */
+static int check_target(struct transfer *transfer, struct store_error *error)
+{
+	struct store_error own = STORE_ERROR_INIT;
+	struct s3_object target = { .info = { .links = 1 } };
+	int code;
+
+	if (transfer->precondition.condition == STORE_IF_ANY)
+		return STORE_OK;
+	code = s3_stat(transfer->s3, transfer->context, transfer->request->to,
+		       &target.info, NULL, &own);
+	if (!code && target.info.type == STORE_TYPE_FOLDER)
+		return store_error_set(error, STORE_IS_DIR, "%s",
+				       store_code_text(STORE_IS_DIR));
+	if (code && code != STORE_NOT_FOUND) {
+		*error = own;
+		return code;
+	}
+	return s3_precondition(&transfer->precondition, code ? NULL : &target,
+			       error);
+}
+
+static int copy_once(struct transfer *transfer, struct store_info *info,
+		     struct store_error *error)
+{
+	struct s3_copy copy = {
+		.from = transfer->from,
+		.to = transfer->to,
+		.source = &transfer->source,
+		.meta = {
+			.type = STORE_TYPE_FILE,
+			.from = &transfer->source,
+			.keep_publish = transfer->moves,
+			.keep_mtime = true,
+		},
+		.precondition = transfer->precondition,
+		.honoured = transfer->honoured,
+	};
+	int code =
+		s3_head_file(transfer->s3, transfer->context,
+			     transfer->request->from, &transfer->source, error);
+
+	if (code)
+		return code;
+	code = check_target(transfer, error);
+	if (!code)
+		code = s3_copy_object(transfer->s3, transfer->context, &copy,
+				      info, error);
+	s3_object_release(&transfer->source);
+	if (code == STORE_CHANGED &&
+	    transfer->precondition.condition == STORE_IF_ABSENT &&
+	    transfer->honoured & S3_COPY_ABSENT)
+		code = store_error_set(error, STORE_EXISTS, "%s",
+				       store_code_text(STORE_EXISTS));
+	return code;
+}
+
+static int remove_source(struct transfer *transfer, struct store_error *error)
+{
+	const struct store_precondition same = {
+		.condition = STORE_IF_VERSION,
+		.version = transfer->source.info.version,
+	};
+	struct s3_call call;
+	int code;
+
+	s3_call_init(&call, "DELETE", transfer->from);
+	s3_condition_add(&call, &same, transfer->honoured, 0, S3_DELETE_MATCH);
+	code = s3_send(transfer->s3, transfer->context, &call, error);
+	s3_call_release(&call);
+	return code;
+}
+
+static int transfer_names(struct transfer *transfer, struct store_error *error)
+{
+	int code = s3_object_name(transfer->s3, transfer->request->from, false,
+				  &transfer->from, error);
+
+	if (!code)
+		code = s3_object_name(transfer->s3, transfer->request->to,
+				      false, &transfer->to, error);
+	return code;
+}
+
+static int transfer_run(struct transfer *transfer, struct store_info *info,
+			struct store_error *error)
+{
+	const struct backend_move_request *request = transfer->request;
+	struct store_info made;
+	int code = transfer_names(transfer, error);
+
+	transfer->precondition = request->precondition;
+	if (!(request->flags & BACKEND_MOVE_REPLACE))
+		transfer->precondition.condition = STORE_IF_ABSENT;
+	if (!code && transfer->precondition.condition != STORE_IF_ANY)
+		code = s3_honoured(transfer->s3, transfer->context,
+				   &transfer->honoured, error);
+	else
+		transfer->honoured = atomic_load(&transfer->s3->honoured);
+	if (!code)
+		code = copy_once(transfer, &made, error);
+	if (!code && transfer->moves)
+		code = remove_source(transfer, error);
+	if (!code)
+		*info = made;
+	free(transfer->from);
+	free(transfer->to);
+	return code;
+}
+
+int s3_move(void *self, struct store_context *context,
+	    const struct backend_move_request *request, struct store_info *info,
+	    struct store_error *error)
+{
+	struct transfer transfer = {
+		.s3 = self,
+		.context = context,
+		.request = request,
+		.moves = true,
+	};
+
+	return transfer_run(&transfer, info, error);
+}
+
+int s3_copy_file(void *self, struct store_context *context,
+		 const struct backend_move_request *request,
+		 struct store_info *info, struct store_error *error)
+{
+	struct transfer transfer = {
+		.s3 = self,
+		.context = context,
+		.request = request,
+	};
+
+	return transfer_run(&transfer, info, error);
+}
+
+/* ---- attributes ---- */
+
+/* A marker has no bytes worth a copy. */
+static int set_of_folder(struct s3 *s3, struct store_context *context,
+			 const char *folder, bool marker,
+			 const struct store_attributes *attributes,
+			 struct store_info *info, struct store_error *error)
+{
+	struct s3_object found = { .info = { .links = 1 } };
+	struct s3_meta meta = {
+		.type = STORE_TYPE_FOLDER,
+		.attributes = attributes,
+		.keep_publish = true,
+		.keep_mtime = true,
+	};
+	struct s3_call call;
+	int code = STORE_OK;
+
+	if (marker) {
+		code = s3_head(s3, context, folder, NULL, &found, error);
+		meta.from = &found;
+	}
+	if (code)
+		return code;
+	*info = (struct store_info){ .type = STORE_TYPE_FOLDER, .links = 1 };
+	s3_call_init(&call, "PUT", folder);
+	call.body = &no_body;
+	code = s3_meta_add(s3, &call, &meta, info, error);
+	if (!code)
+		code = s3_send(s3, context, &call, error);
+	if (!code)
+		code = s3_version_of_etag(s3_call_answer(&call, "etag"),
+					  &info->version, error);
+	s3_call_release(&call);
+	s3_object_release(&found);
+	return code;
+}
+
+static int set_of_file(struct s3 *s3, struct store_context *context,
+		       const char *object,
+		       const struct store_attributes *attributes,
+		       struct store_info *info, struct store_error *error)
+{
+	int code = STORE_OK;
+
+	for (int i = 0; i < TRIES; i++) {
+		struct s3_object found;
+		struct s3_copy copy = {
+			.from = object,
+			.to = object,
+			.source = &found,
+			.meta = {
+				.type = STORE_TYPE_FILE,
+				.from = &found,
+				.attributes = attributes,
+				.keep_publish = true,
+				.keep_mtime = true,
+			},
+		};
+
+		code = s3_head(s3, context, object, NULL, &found, error);
+		if (code)
+			return code;
+		code = s3_copy_object(s3, context, &copy, info, error);
+		s3_object_release(&found);
+		if (code != STORE_CHANGED)
+			break;
+	}
+	return code;
+}
+
+/* Is there a file, a folder with its marker, or one without? */
+static int set_of_any(struct s3 *s3, struct store_context *context,
+		      const char *key,
+		      const struct store_attributes *attributes,
+		      struct store_info *info, struct store_error *error)
+{
+	CLEANUP_FREE char *object = NULL;
+	CLEANUP_FREE char *folder = NULL;
+	struct store_info there = { .links = 1 };
+	int code = s3_object_name(s3, key, false, &object, error);
+
+	if (!code)
+		code = s3_stat(s3, context, key, &there, NULL, error);
+	if (code)
+		return code;
+	if (there.type != STORE_TYPE_FOLDER)
+		return set_of_file(s3, context, object, attributes, info,
+				   error);
+	code = s3_object_name(s3, key, true, &folder, error);
+	if (!code && !*folder)
+		code = store_error_set(error, STORE_NOT_SUPPORTED,
+				       "a bucket has no attributes");
+	if (!code)
+		code = set_of_folder(s3, context, folder, !there.implicit,
+				     attributes, info, error);
+	return code;
+}
+
+int s3_set_attributes(void *self, struct store_context *context,
+		      const char *key,
+		      const struct store_attributes *attributes,
+		      struct store_info *info, struct store_error *error)
+{
+	struct store_info made;
+	int code = set_of_any(self, context, key, attributes, &made, error);
+
+	if (!code)
+		*info = made;
+	return code;
+}

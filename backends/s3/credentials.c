@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The chain of places keys come from: see credentials.h.  Called for every
+ * request that is to be signed.
+ *
+ * Locks: `lock` guards the keys; `fetching` lets one thread fetch while the
+ * others wait for it.  Fetching runs without the lock.
+ */
+#include "config.h"
+
+#include "backends/s3/credentials.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends/s3/profile.h"
+#include "src/base/buf.h"
+#include "src/base/clock.h"
+#include "src/base/secret.h"
+#include "src/base/sync.h"
+#include "src/config/environment.h"
+
+/* Keys that end within so many seconds are fetched anew. */
+enum { EARLY = 300 };
+
+struct s3_credentials {
+	/* Immutable: */
+	bool anonymous;
+	struct s3_keys given; /* by options */
+	char *profile;
+	char *credentials_file; /* NULL: the usual place */
+	char *config_file;
+
+	struct lock lock;
+	struct condition fetched;
+	/* Protected by `lock`: */
+	struct s3_keys keys;
+	bool fetching;
+	bool changeable; /* the keys did not come from options */
+};
+
+void s3_keys_release(struct s3_keys *keys)
+{
+	secret_free(keys->access);
+	secret_free(keys->secret);
+	secret_free(keys->token);
+	*keys = (struct s3_keys){ .access = NULL };
+}
+
+static bool copy_text(char **to, const char *text)
+{
+	*to = text ? strdup(text) : NULL;
+	return !text || *to;
+}
+
+static int copy_keys(struct s3_keys *to, const struct s3_keys *from,
+		     struct store_error *error)
+{
+	bool all = copy_text(&to->access, from->access);
+
+	all = copy_text(&to->secret, from->secret) && all;
+	all = copy_text(&to->token, from->token) && all;
+	to->expires = from->expires;
+	if (all)
+		return STORE_OK;
+	s3_keys_release(to);
+	return store_error_set(error, STORE_NO_MEMORY, "out of memory");
+}
+
+/* ---- life ---- */
+
+static int check_options(const struct s3_credentials_options *options,
+			 struct store_error *error)
+{
+	if (!options->access != !options->secret)
+		return store_error_set(error, STORE_INVALID,
+				       "give key and secret together");
+	if (options->anonymous && options->access)
+		return store_error_set(error, STORE_INVALID,
+				       "anonymous goes without a key");
+	return STORE_OK;
+}
+
+int s3_credentials_new(const struct s3_credentials_options *options,
+		       struct s3_credentials **credentials,
+		       struct store_error *error)
+{
+	const char *profile = options->profile;
+	struct s3_credentials *made;
+	int code = check_options(options, error);
+	bool all;
+
+	if (code)
+		return code;
+	made = calloc(1, sizeof(*made));
+	if (!made)
+		return store_error_set(error, STORE_NO_MEMORY, "out of memory");
+	lock_init(&made->lock);
+	condition_init(&made->fetched);
+	if (!profile)
+		profile = environment_get("AWS_PROFILE");
+	made->anonymous = options->anonymous;
+	all = copy_text(&made->given.access, options->access);
+	all = copy_text(&made->given.secret, options->secret) && all;
+	all = copy_text(&made->given.token, options->token) && all;
+	all = copy_text(&made->profile, profile ? profile : "default") && all;
+	all = copy_text(&made->credentials_file, options->credentials_file) &&
+	      all;
+	all = copy_text(&made->config_file, options->config_file) && all;
+	if (!all) {
+		s3_credentials_free(made);
+		return store_error_set(error, STORE_NO_MEMORY, "out of memory");
+	}
+	*credentials = made;
+	return STORE_OK;
+}
+
+void s3_credentials_free(struct s3_credentials *credentials)
+{
+	if (!credentials)
+		return;
+	s3_keys_release(&credentials->given);
+	s3_keys_release(&credentials->keys);
+	free(credentials->profile);
+	free(credentials->credentials_file);
+	free(credentials->config_file);
+	condition_destroy(&credentials->fetched);
+	lock_destroy(&credentials->lock);
+	free(credentials);
+}
+
+/* ---- places ---- */
+
+/* The path of a shared file; malloc'd, NULL without a home. */
+static char *shared_file(const char *given, const char *variable,
+			 const char *name)
+{
+	CLEANUP_BUF struct buf path = BUF_INIT(4096);
+	const char *set = given ? given : environment_get(variable);
+	const char *home = environment_get("HOME");
+
+	if (set)
+		return strdup(set);
+	if (!home)
+		return NULL;
+	buf_addf(&path, "%s/.aws/%s", home, name);
+	return buf_steal(&path);
+}
+
+static int read_profile(struct s3_credentials *credentials,
+			struct s3_profile *profile, struct store_error *error)
+{
+	CLEANUP_FREE char *first =
+		shared_file(credentials->credentials_file,
+			    "AWS_SHARED_CREDENTIALS_FILE", "credentials");
+	CLEANUP_FREE char *second = shared_file(credentials->config_file,
+						"AWS_CONFIG_FILE", "config");
+	int code = STORE_OK;
+
+	if (first)
+		code = s3_profile_read(profile, first, credentials->profile,
+				       false, error);
+	if (!code && second)
+		code = s3_profile_read(profile, second, credentials->profile,
+				       true, error);
+	return code;
+}
+
+static int from_environment(struct s3_keys *keys, struct store_error *error)
+{
+	struct s3_keys found = {
+		.access =
+			(char *)(uintptr_t)environment_get("AWS_ACCESS_KEY_ID"),
+		.secret = (char *)(uintptr_t)environment_get(
+			"AWS_SECRET_ACCESS_KEY"),
+		.token =
+			(char *)(uintptr_t)environment_get("AWS_SESSION_TOKEN"),
+	};
+
+	if (!found.access || !found.secret)
+		return STORE_OK;
+	return copy_keys(keys, &found, error);
+}
+
+static int from_profile(struct s3_credentials *credentials,
+			struct store_context *context, struct s3_keys *keys,
+			struct store_error *error)
+{
+	struct s3_profile profile = { .found = false };
+	int code = read_profile(credentials, &profile, error);
+
+	if (!code && profile.keys.access && profile.keys.secret)
+		code = copy_keys(keys, &profile.keys, error);
+	else if (!code && profile.process)
+		code = s3_process_run(profile.process, context, keys, error);
+	else if (!code && !profile.found &&
+		 strcmp(credentials->profile, "default") != 0)
+		code = store_error_set(error, STORE_DENIED,
+				       "no profile '%s' in the shared files",
+				       credentials->profile);
+	s3_profile_release(&profile);
+	return code;
+}
+
+static int fetch(struct s3_credentials *credentials,
+		 struct store_context *context, struct s3_keys *keys,
+		 bool *changeable, struct store_error *error)
+{
+	int code;
+
+	if (credentials->given.access) {
+		*changeable = false;
+		return copy_keys(keys, &credentials->given, error);
+	}
+	*changeable = true;
+	code = from_environment(keys, error);
+	if (!code && !keys->access)
+		code = from_profile(credentials, context, keys, error);
+	if (!code && !keys->access)
+		code = store_error_set(
+			error, STORE_DENIED,
+			"no credentials: give key and secret, or "
+			"$AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY, or a "
+			"profile in ~/.aws, or anonymous");
+	return code;
+}
+
+/* ---- the keys of now ---- */
+
+static bool usable(const struct s3_keys *keys)
+{
+	return keys->access &&
+	       (!keys->expires || keys->expires - EARLY > clock_now().tv_sec);
+}
+
+/* True: this thread is to fetch. */
+static bool wait_or_fetch_locked(struct s3_credentials *credentials)
+	REQUIRES(credentials->lock)
+{
+	while (credentials->fetching && !usable(&credentials->keys))
+		condition_wait(&credentials->fetched, &credentials->lock);
+	if (usable(&credentials->keys))
+		return false;
+	credentials->fetching = true;
+	return true;
+}
+
+static int refresh(struct s3_credentials *credentials,
+		   struct store_context *context, struct store_error *error)
+{
+	struct s3_keys fresh = { .access = NULL };
+	struct store_error own = STORE_ERROR_INIT;
+	bool changeable = false;
+	int code = fetch(credentials, context, &fresh, &changeable, &own);
+
+	lock_take(&credentials->lock);
+	if (!code) {
+		s3_keys_release(&credentials->keys);
+		credentials->keys = fresh;
+		credentials->changeable = changeable;
+	} else if (credentials->keys.access &&
+		   credentials->keys.expires > clock_now().tv_sec) {
+		/* The old ones still do for a while. */
+		code = STORE_OK;
+	}
+	credentials->fetching = false;
+	condition_broadcast(&credentials->fetched);
+	lock_drop(&credentials->lock);
+	if (code && error)
+		*error = own;
+	return code;
+}
+
+int s3_credentials_get(struct s3_credentials *credentials,
+		       struct store_context *context, struct s3_keys *keys,
+		       struct store_error *error)
+{
+	int code = STORE_OK;
+	bool mine;
+
+	*keys = (struct s3_keys){ .access = NULL };
+	if (credentials->anonymous)
+		return STORE_OK;
+	lock_take(&credentials->lock);
+	mine = wait_or_fetch_locked(credentials);
+	if (!mine)
+		code = copy_keys(keys, &credentials->keys, error);
+	lock_drop(&credentials->lock);
+	if (!mine)
+		return code;
+	code = refresh(credentials, context, error);
+	if (code)
+		return code;
+	lock_take(&credentials->lock);
+	code = copy_keys(keys, &credentials->keys, error);
+	lock_drop(&credentials->lock);
+	return code;
+}
+
+bool s3_credentials_refused(struct s3_credentials *credentials,
+			    const char *access)
+{
+	bool others;
+
+	if (!access)
+		return false;
+	lock_take(&credentials->lock);
+	others = credentials->changeable;
+	if (others && credentials->keys.access &&
+	    strcmp(credentials->keys.access, access) == 0)
+		s3_keys_release(&credentials->keys);
+	lock_drop(&credentials->lock);
+	return others;
+}
+
+char *s3_credentials_region(struct s3_credentials *credentials)
+{
+	struct s3_profile profile = { .found = false };
+	const char *set = environment_get("AWS_REGION");
+	char *region = NULL;
+
+	if (!set)
+		set = environment_get("AWS_DEFAULT_REGION");
+	if (set)
+		return strdup(set);
+	if (!read_profile(credentials, &profile, NULL))
+		region = steal_pointer(&profile.region);
+	s3_profile_release(&profile);
+	return region;
+}

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Putting a file: in one request, or in parts when it is large or keeps
+ * ranges of the version before.  Either way it appears in one step.
+ *
+ * A condition goes along where the server honours it; else it is checked
+ * just before (conditions.c).  An answer "precondition failed" may be that
+ * to a second sending of a put that had arrived: the id of the put tells.
+ *
+ * Called through the table.
+ */
+#include "config.h"
+
+#include "backends/s3/compose.h"
+#include "backends/s3/s3.h"
+
+#include <string.h>
+
+/* Two conditional puts at one moment: the server asks to try again. */
+enum { CONFLICTS = 5 };
+
+struct put {
+	struct s3 *s3;
+	struct store_context *context;
+	const struct backend_put_request *request;
+	char *object;
+	bool has_old;
+	struct s3_object old; /* what is there, when somebody has to know */
+	struct s3_meta meta;
+	struct s3_mixed mixed;
+	struct store_source *source;
+	unsigned int honoured;
+};
+
+/* ---- before ---- */
+
+static unsigned int condition_bit(const struct put *put, unsigned int absent,
+				  unsigned int match)
+{
+	switch (put->request->precondition.condition) {
+	case STORE_IF_ABSENT:
+		return absent;
+	case STORE_IF_VERSION:
+		return match;
+	default:
+		return 0;
+	}
+}
+
+static bool is_conditional(const struct put *put)
+{
+	return put->request->precondition.condition != STORE_IF_ANY;
+}
+
+/*
+ * In parts?  Not when only a single put keeps the condition, as far as one
+ * can hold the file.
+ */
+static bool goes_in_parts(const struct put *put)
+{
+	uint64_t size = put->source->size;
+	unsigned int single = condition_bit(put, S3_PUT_ABSENT, S3_PUT_MATCH);
+	unsigned int parts =
+		condition_bit(put, S3_COMPLETE_ABSENT, S3_COMPLETE_MATCH);
+
+	if (put->request->keep_count && size > S3_PART_MIN)
+		return true;
+	if (size <= put->s3->settings.single_max)
+		return false;
+	return size > S3_PART_MAX || !(put->honoured & single) ||
+	       put->honoured & parts;
+}
+
+static bool needs_old(const struct put *put)
+{
+	unsigned int bit =
+		goes_in_parts(put)
+			? condition_bit(put, S3_COMPLETE_ABSENT,
+					S3_COMPLETE_MATCH)
+			: condition_bit(put, S3_PUT_ABSENT, S3_PUT_MATCH);
+
+	return put->request->flags & BACKEND_PUT_KEEP ||
+	       put->request->keep_count ||
+	       (is_conditional(put) && !(put->honoured & bit));
+}
+
+static int look(struct put *put, struct store_error *error)
+{
+	struct store_error own = STORE_ERROR_INIT;
+	int code;
+
+	if (put->has_old)
+		s3_object_release(&put->old);
+	put->has_old = false;
+	code = s3_head(put->s3, put->context, put->object, NULL, &put->old,
+		       &own);
+	put->has_old = !code;
+	if (code && code != STORE_NOT_FOUND) {
+		*error = own;
+		return code;
+	}
+	return STORE_OK;
+}
+
+static void prepare_meta(struct put *put)
+{
+	const struct backend_put_request *request = put->request;
+
+	put->meta = (struct s3_meta){
+		.type = STORE_TYPE_FILE,
+		.attributes = request->attributes,
+		.metadata = request->metadata,
+		.content_type = request->content_type,
+		.publish = request->publish,
+	};
+	if (request->flags & BACKEND_PUT_KEEP && put->has_old)
+		put->meta.from = &put->old;
+}
+
+static int prepare(struct put *put, struct store_error *error)
+{
+	const struct backend_put_request *request = put->request;
+	int code = s3_object_name(put->s3, request->key, false, &put->object,
+				  error);
+
+	put->source = request->source;
+	if (!code && put->source->size > S3_SIZE_MAX)
+		code = store_error_set(error, STORE_TOO_LARGE,
+				       "S3 holds files of at most 5 TiB");
+	if (!code && is_conditional(put))
+		code = s3_honoured(put->s3, put->context, &put->honoured,
+				   error);
+	if (!code && needs_old(put)) {
+		code = look(put, error);
+		if (!code)
+			code = s3_precondition(&request->precondition,
+					       put->has_old ? &put->old : NULL,
+					       error);
+	}
+	if (code)
+		return code;
+	prepare_meta(put);
+	if (request->keep_count && put->has_old) {
+		put->mixed = (struct s3_mixed){
+			.s3 = put->s3,
+			.context = put->context,
+			.object = put->object,
+			.version = &request->precondition.version,
+			.old_size = put->old.info.size,
+			.fresh = request->source,
+			.keep = request->keep,
+			.keep_count = request->keep_count,
+		};
+		s3_mixed_init(&put->mixed);
+		put->source = &put->mixed.source;
+	}
+	return STORE_OK;
+}
+
+/* ---- sending ---- */
+
+static int put_whole(struct put *put, struct store_info *info,
+		     struct store_error *error)
+{
+	struct s3_body body;
+	struct s3_call call;
+	int code;
+
+	s3_call_init(&call, "PUT", put->object);
+	call.idempotent = !is_conditional(put);
+	s3_body_init(&body, put->source, 0, put->source->size);
+	code = s3_meta_add(put->s3, &call, &put->meta, info, error);
+	s3_condition_add(&call, &put->request->precondition, put->honoured,
+			 S3_PUT_ABSENT, S3_PUT_MATCH);
+	if (!code)
+		code = s3_body_attach(put->s3, &call, &body.body, error);
+	if (!code)
+		code = s3_send(put->s3, put->context, &call, error);
+	if (!code)
+		code = s3_version_of_etag(s3_call_answer(&call, "etag"),
+					  &info->version, error);
+	s3_call_release(&call);
+	return code;
+}
+
+static int send_parts(struct put *put, struct s3_upload *upload,
+		      struct store_error *error)
+{
+	uint64_t part = s3_part_size(put->s3, put->source->size);
+	uint64_t at = 0;
+
+	while (at < put->source->size) {
+		uint64_t left = put->source->size - at;
+		struct s3_piece piece = {
+			.range = { at, left < part ? left : part },
+		};
+		int code;
+
+		if (put->source == &put->mixed.source)
+			s3_mixed_piece(&put->mixed, at, part, &piece);
+		if (piece.kept)
+			code = s3_upload_copy(upload, put->object,
+					      put->mixed.version, &piece.range,
+					      error);
+		else
+			code = s3_upload_part(upload, put->source, &piece.range,
+					      error);
+		if (code)
+			return code;
+		at += piece.range.length;
+	}
+	return STORE_OK;
+}
+
+static int put_in_parts(struct put *put, struct store_info *info,
+			struct store_error *error)
+{
+	struct s3_upload upload = {
+		.s3 = put->s3,
+		.context = put->context,
+		.object = put->object,
+	};
+	int code = s3_upload_begin(&upload, &put->meta, info, error);
+
+	if (!code)
+		code = send_parts(put, &upload, error);
+	/* What took long to send is looked at once more. */
+	if (!code && is_conditional(put) &&
+	    !(put->honoured &
+	      condition_bit(put, S3_COMPLETE_ABSENT, S3_COMPLETE_MATCH))) {
+		code = look(put, error);
+		if (!code)
+			code = s3_precondition(&put->request->precondition,
+					       put->has_old ? &put->old : NULL,
+					       error);
+	}
+	if (!code)
+		code = s3_upload_complete(&upload, &put->request->precondition,
+					  put->honoured, info, error);
+	if (code)
+		s3_upload_abort(&upload);
+	s3_upload_release(&upload);
+	return code;
+}
+
+/* ---- after ---- */
+
+/* Was it this very put that had arrived before? */
+static bool is_ours(struct put *put, struct store_info *info)
+{
+	struct store_details details;
+	bool ours;
+
+	if (!put->request->publish || !put->has_old)
+		return false;
+	store_details_init(&details);
+	ours = !s3_object_details(&put->old, &details, NULL) &&
+	       details.has_publish &&
+	       memcmp(details.publish, put->request->publish,
+		      STORE_PUBLISH_SIZE) == 0;
+	store_details_release(&details);
+	if (ours)
+		*info = put->old.info;
+	return ours;
+}
+
+/* The server says that the condition does not hold. */
+static int settle(struct put *put, struct store_info *info,
+		  struct store_error *error)
+{
+	const struct store_precondition *precondition =
+		&put->request->precondition;
+	int code = look(put, error);
+
+	if (code)
+		return code;
+	if (is_ours(put, info)) {
+		store_error_clear(error);
+		return STORE_OK;
+	}
+	if (precondition->condition == STORE_IF_ABSENT)
+		return store_error_set(error, STORE_EXISTS, "%s",
+				       store_code_text(STORE_EXISTS));
+	if (!put->has_old)
+		return store_error_set(error, STORE_NOT_FOUND, "%s",
+				       store_code_text(STORE_NOT_FOUND));
+	return store_error_set(error, STORE_CHANGED,
+			       "another version is there");
+}
+
+static int put_once(struct put *put, struct store_info *info,
+		    struct store_error *error)
+{
+	*info = (struct store_info){
+		.type = STORE_TYPE_FILE,
+		.links = 1,
+		.size = put->source->size,
+	};
+	if (goes_in_parts(put))
+		return put_in_parts(put, info, error);
+	return put_whole(put, info, error);
+}
+
+static int run(struct put *put, struct store_info *info,
+	       struct store_error *error)
+{
+	int code = put_once(put, info, error);
+
+	for (int i = 0;
+	     i < CONFLICTS && code == STORE_UNAVAILABLE && error->detail == 409;
+	     i++)
+		code = put_once(put, info, error);
+	/* A server that knows no conditions says so. */
+	if (code == STORE_NOT_SUPPORTED && is_conditional(put) &&
+	    !(put->honoured & S3_KNOWN)) {
+		put->honoured = S3_KNOWN;
+		atomic_store(&put->s3->honoured, put->honoured);
+		code = put_once(put, info, error);
+	}
+	if (code == STORE_CHANGED && is_conditional(put))
+		code = settle(put, info, error);
+	return code;
+}
+
+int s3_put(void *self, struct store_context *context,
+	   const struct backend_put_request *request, struct store_info *info,
+	   struct store_error *error)
+{
+	struct put put = {
+		.s3 = self,
+		.context = context,
+		.request = request,
+	};
+	struct store_error own = STORE_ERROR_INIT;
+	struct store_info made;
+	int code = prepare(&put, &own);
+
+	if (!code)
+		code = run(&put, &made, &own);
+	if (put.has_old)
+		s3_object_release(&put.old);
+	free(put.object);
+	if (code)
+		*error = own;
+	else
+		*info = made;
+	return code;
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Readers: a HEAD pins the version, each read is one range of it.  A server
+ * that ignores If-Match still tells the ETag of what it sends.
+ *
+ * Called through the table, from several threads at once; nothing of a
+ * reader changes.
+ */
+#include "config.h"
+
+#include "backends/s3/s3.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct reader {
+	char *object;
+	uint64_t size;
+	struct store_version version;
+};
+
+int s3_open_object(const char *object, const struct store_version *version,
+		   uint64_t size, void **reader, struct store_error *error)
+{
+	struct reader *made = malloc(sizeof(*made));
+
+	if (made) {
+		*made = (struct reader){
+			.object = strdup(object),
+			.size = size,
+			.version = *version,
+		};
+	}
+	if (!made || !made->object) {
+		free(made);
+		return store_error_set(error, STORE_NO_MEMORY, "out of memory");
+	}
+	*reader = made;
+	return STORE_OK;
+}
+
+int s3_open_reader(void *self, struct store_context *context, const char *key,
+		   const struct store_version *pin, void **reader,
+		   struct store_info *info, struct store_error *error)
+{
+	struct s3 *s3 = self;
+	CLEANUP_FREE char *object = NULL;
+	struct s3_object found;
+	int code = s3_object_name(s3, key, false, &object, error);
+
+	if (!code)
+		code = s3_head_file(s3, context, key, &found, error);
+	if (code)
+		return code;
+	s3_object_release(&found);
+	if (pin && !store_version_equal(pin, &found.info.version))
+		return store_error_set(error, STORE_CHANGED,
+				       "another version is there");
+	code = s3_open_object(object, &found.info.version, found.info.size,
+			      reader, error);
+	if (code)
+		return code;
+	*info = found.info;
+	return STORE_OK;
+}
+
+static int changed(struct store_error *error)
+{
+	return store_error_set(error, STORE_CHANGED,
+			       "the file was replaced while it was read");
+}
+
+/* Is it the range that was asked for, of the version that was opened? */
+static int check_answer(const struct s3_call *call, const struct reader *reader,
+			uint64_t offset, size_t length,
+			struct store_error *error)
+{
+	const char *range = s3_call_answer(call, "content-range");
+	struct store_version version;
+	uint64_t first = 0;
+	int code = s3_version_of_etag(s3_call_answer(call, "etag"), &version,
+				      error);
+
+	if (code)
+		return code;
+	if (!store_version_equal(&version, &reader->version))
+		return changed(error);
+	if (s3_call_status(call) == 206 &&
+	    (!range || sscanf(range, "bytes %" SCNu64 "-", &first) != 1))
+		return store_error_set(error, STORE_CORRUPT,
+				       "a part that does not say of what");
+	if (first != offset)
+		return store_error_set(error, STORE_CORRUPT,
+				       "another part than was asked for");
+	if (call->exchange.response.got != length)
+		return store_error_set(error, STORE_CORRUPT, "%zu of %zu bytes",
+				       call->exchange.response.got, length);
+	return STORE_OK;
+}
+
+int s3_read(void *self, struct store_context *context, void *opaque,
+	    uint64_t offset, void *data, size_t length, size_t *got,
+	    struct store_error *error)
+{
+	const struct reader *reader = opaque;
+	struct s3 *s3 = self;
+	struct s3_call call;
+	int code;
+
+	if (offset >= reader->size) {
+		*got = 0;
+		return STORE_OK;
+	}
+	if (length > reader->size - offset)
+		length = (size_t)(reader->size - offset);
+	s3_call_init(&call, "GET", reader->object);
+	s3_call_customer_key(s3, &call, "x-amz-");
+	if (length != reader->size)
+		s3_call_header(&call, "range", "bytes=%" PRIu64 "-%" PRIu64,
+			       offset, offset + length - 1);
+	s3_call_header(&call, "if-match", "\"%s\"", reader->version.token);
+	call.data = data;
+	call.room = length;
+	code = s3_send(s3, context, &call, error);
+	if (!code)
+		code = check_answer(&call, reader, offset, length, error);
+	else if (s3_call_status(&call) == 416)
+		code = changed(error);
+	s3_call_release(&call);
+	if (!code)
+		*got = length;
+	return code;
+}
+
+void s3_close_reader(void *self, void *opaque)
+{
+	struct reader *reader = opaque;
+
+	(void)self;
+	free(reader->object);
+	free(reader);
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Removing files and folders, and making folders.
+ *
+ * DELETE of an object that is not there succeeds, so whoever has to tell
+ * looks first.  A folder is made as an object with a '/' behind its name,
+ * which s3fs, rclone and the AWS console write and read, too.
+ *
+ * Called through the table.
+ */
+#include "config.h"
+
+#include "backends/s3/s3.h"
+
+static const struct http_body no_body = { .size = 0 };
+
+static int remove_object(struct s3 *s3, struct store_context *context,
+			 const char *object,
+			 const struct store_precondition *precondition,
+			 struct store_error *error)
+{
+	struct s3_call call;
+	int code;
+
+	s3_call_init(&call, "DELETE", object);
+	s3_condition_add(&call, precondition, atomic_load(&s3->honoured), 0,
+			 S3_DELETE_MATCH);
+	code = s3_send(s3, context, &call, error);
+	s3_call_release(&call);
+	return code;
+}
+
+int s3_remove(void *self, struct store_context *context, const char *key,
+	      const struct store_precondition *precondition,
+	      struct store_error *error)
+{
+	struct s3 *s3 = self;
+	CLEANUP_FREE char *object = NULL;
+	struct s3_object found;
+	int code = s3_object_name(s3, key, false, &object, error);
+
+	if (!code)
+		code = s3_head_file(s3, context, key, &found, error);
+	if (code)
+		return code;
+	code = s3_precondition(precondition, &found, error);
+	s3_object_release(&found);
+	if (!code)
+		code = remove_object(s3, context, object, precondition, error);
+	return code;
+}
+
+/* ---- folders ---- */
+
+static int put_marker(struct s3 *s3, struct store_context *context,
+		      const char *folder,
+		      const struct store_attributes *attributes,
+		      struct store_info *info, struct store_error *error)
+{
+	const struct store_precondition absent = {
+		.condition = STORE_IF_ABSENT,
+	};
+	struct s3_meta meta = { .type = STORE_TYPE_FOLDER,
+				.attributes = attributes };
+	struct s3_call call;
+	int code;
+
+	*info = (struct store_info){ .type = STORE_TYPE_FOLDER, .links = 1 };
+	s3_call_init(&call, "PUT", folder);
+	call.idempotent = false;
+	call.body = &no_body;
+	s3_condition_add(&call, &absent, atomic_load(&s3->honoured) | S3_KNOWN,
+			 S3_PUT_ABSENT, 0);
+	code = s3_meta_add(s3, &call, &meta, info, error);
+	if (!code)
+		code = s3_send(s3, context, &call, error);
+	if (!code)
+		code = s3_version_of_etag(s3_call_answer(&call, "etag"),
+					  &info->version, error);
+	s3_call_release(&call);
+	if (code == STORE_CHANGED)
+		code = store_error_set(error, STORE_EXISTS, "%s",
+				       store_code_text(STORE_EXISTS));
+	return code;
+}
+
+int s3_make_dir(void *self, struct store_context *context, const char *key,
+		const struct store_attributes *attributes,
+		struct store_info *info, struct store_error *error)
+{
+	struct s3 *s3 = self;
+	struct store_error own = STORE_ERROR_INIT;
+	struct store_info there = { .links = 1 };
+	CLEANUP_FREE char *folder = NULL;
+	int code = s3_object_name(s3, key, true, &folder, error);
+
+	if (code)
+		return code;
+	code = s3_stat(s3, context, key, &there, NULL, &own);
+	if (!code)
+		return store_error_set(error, STORE_EXISTS, "%s",
+				       store_code_text(STORE_EXISTS));
+	if (code != STORE_NOT_FOUND) {
+		*error = own;
+		return code;
+	}
+	code = put_marker(s3, context, folder, attributes, &there, error);
+	if (!code)
+		*info = there;
+	return code;
+}
+
+/* Nothing is below: a file, or nothing at all. */
+static int no_folder(struct s3 *s3, struct store_context *context,
+		     const char *key, struct store_error *error)
+{
+	CLEANUP_FREE char *object = NULL;
+	struct s3_object found;
+	int code = s3_object_name(s3, key, false, &object, error);
+
+	if (!code)
+		code = s3_head(s3, context, object, NULL, &found, error);
+	if (code)
+		return code;
+	s3_object_release(&found);
+	return store_error_set(error, STORE_NOT_DIR, "%s",
+			       store_code_text(STORE_NOT_DIR));
+}
+
+int s3_remove_dir(void *self, struct store_context *context, const char *key,
+		  struct store_error *error)
+{
+	static const struct store_precondition any = { STORE_IF_ANY };
+	struct s3 *s3 = self;
+	CLEANUP_FREE char *folder = NULL;
+	struct s3_below below = { .marker = false };
+	int code = s3_object_name(s3, key, true, &folder, error);
+
+	if (!code)
+		code = s3_below(s3, context, key, &below, error);
+	if (code)
+		return code;
+	if (below.others)
+		return store_error_set(error, STORE_NOT_EMPTY, "%s",
+				       store_code_text(STORE_NOT_EMPTY));
+	if (!below.marker)
+		return no_folder(s3, context, key, error);
+	return remove_object(s3, context, folder, &any, error);
+}

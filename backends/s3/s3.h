@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the S3 store share: the instance, one request, what is
+ * known of an object, and the steps the operations are made of.
+ */
+#ifndef STOREFS_BACKENDS_S3_H
+#define STOREFS_BACKENDS_S3_H
+
+#include <stdatomic.h>
+
+#include "backends/http/http.h"
+#include "backends/s3/credentials.h"
+#include "src/backend.h"
+#include "src/base/buf.h"
+#include "src/base/cleanup.h"
+#include "src/base/crypto.h"
+#include "src/base/sync.h"
+
+/* https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
+#define S3_PART_MIN (UINT64_C(5) << 20)
+#define S3_PART_MAX (UINT64_C(5) << 30)
+#define S3_SIZE_MAX (UINT64_C(5) << 40)
+#define S3_PARTS_MAX 10000
+#define S3_KEY_MAX 1024
+#define S3_PAGE_MAX 1000
+
+enum s3_style { S3_STYLE_AUTO, S3_STYLE_PATH, S3_STYLE_VIRTUAL };
+enum s3_checksum {
+	S3_CHECKSUM_AUTO,
+	S3_CHECKSUM_MD5,
+	S3_CHECKSUM_CRC32C,
+	S3_CHECKSUM_SHA256,
+	S3_CHECKSUM_NONE,
+};
+
+/* What becomes of conditions on a server; bits. */
+enum s3_honoured {
+	S3_KNOWN = 1 << 0, /* else nothing is known yet */
+	S3_PUT_ABSENT = 1 << 1,
+	S3_PUT_MATCH = 1 << 2,
+	S3_COMPLETE_ABSENT = 1 << 3,
+	S3_COMPLETE_MATCH = 1 << 4,
+	S3_DELETE_MATCH = 1 << 5,
+	S3_COPY_ABSENT = 1 << 6,
+	S3_COPY_MATCH = 1 << 7,
+	S3_BARE_ETAG = 1 << 8, /* If-Match only holds without the quotes */
+	S3_ALL_CONDITIONS = S3_PUT_ABSENT | S3_PUT_MATCH | S3_COMPLETE_ABSENT |
+			    S3_COMPLETE_MATCH | S3_DELETE_MATCH |
+			    S3_COPY_ABSENT | S3_COPY_MATCH,
+};
+enum s3_conditions {
+	S3_CONDITIONS_AUTO,
+	S3_CONDITIONS_PROBE,
+	S3_CONDITIONS_YES,
+	S3_CONDITIONS_NO,
+};
+
+struct s3_settings {
+	char *bucket;
+	char *root;	/* "" or a folder with its '/' behind */
+	char *endpoint; /* "scheme://host[:port]"; NULL: AWS */
+	char *region;	/* NULL: as profile and environment say */
+	enum s3_style style;
+	enum s3_checksum checksum;
+	enum s3_conditions conditions;
+	bool requester_pays;
+	char *storage_class;
+	char *sse;	    /* x-amz-server-side-encryption */
+	char *sse_kms_key;  /* its id */
+	char *sse_customer; /* base64 of the key; a secret */
+	char *sse_customer_md5;
+	uint64_t part_size;
+	uint64_t single_max; /* larger files go in parts */
+	uint64_t copy_max;   /* larger ones are copied in parts */
+};
+
+struct s3 {
+	/* Immutable after configure: */
+	struct s3_settings settings;
+	struct http_settings http; /* texts owned */
+	struct s3_credentials *credentials;
+	/* Since open: */
+	struct http_engine *engine;
+	atomic_int_fast64_t skew; /* seconds the server is ahead */
+	atomic_uint honoured;	  /* enum s3_honoured */
+	atomic_uint guesses;	  /* conditional changes before probing */
+
+	struct lock lock;
+	char *region; /* protected by `lock`; as the server told */
+};
+
+/* ---- one request (call.c) ---- */
+
+struct s3_query {
+	const char *name;
+	char *value; /* encoded; owned */
+};
+
+struct s3_call {
+	const char *method;
+	const char *object; /* native key, NULL: the bucket itself */
+	bool idempotent;
+	const struct http_body *body;
+	char payload[DIGEST_HEX_MAX]; /* of the body, "": not computed */
+	void *data;		      /* as in http_request */
+	size_t room;
+	size_t body_max;
+	/* Private: */
+	struct s3_query query[8];
+	size_t query_count;
+	char **headers; /* "name: value", owned */
+	size_t header_count;
+	bool failed; /* out of memory, or a value no header can hold */
+	struct buf url;
+	struct http_exchange exchange;
+	int code;
+	struct store_error error;
+};
+
+void s3_call_init(struct s3_call *call, const char *method, const char *object);
+void s3_call_release(struct s3_call *call);
+void s3_call_query(struct s3_call *call, const char *name, const char *value);
+/* `name` in lower case. */
+void s3_call_header(struct s3_call *call, const char *name, const char *format,
+		    ...) STORE_PRINTF(3, 4);
+/* Headers every upload of bytes needs: encryption by a key of the user. */
+void s3_call_customer_key(const struct s3 *s3, struct s3_call *call,
+			  const char *prefix);
+/*
+ * Send one request, or several beside each other, and read what came back:
+ * a status or an error document becomes a code.  Each call has its own code
+ * and error; s3_send_all() gives the first failure.
+ */
+int s3_send(struct s3 *s3, struct store_context *context, struct s3_call *call,
+	    struct store_error *error) STORE_WARN_UNUSED;
+void s3_send_all(struct s3 *s3, struct store_context *context,
+		 struct s3_call *const calls[], size_t count);
+const char *s3_call_answer(const struct s3_call *call, const char *header);
+int s3_call_status(const struct s3_call *call);
+
+/* ---- errors (error.c) ---- */
+
+struct s3_failure {
+	char code[64];
+	char message[256];
+	char region[64];
+};
+/* Does this answer tell of a failure, whatever its status? */
+bool s3_failure_read(const struct s3_call *call, struct s3_failure *failure);
+/* Set the call's error for it. */
+int s3_failure_code(const struct s3_call *call,
+		    const struct s3_failure *failure, struct store_error *error)
+	STORE_WARN_UNUSED;
+
+/* ---- names (key.c) ---- */
+
+/*
+ * The name of an object for a key; `folder` puts a '/' behind it.  INVALID
+ * for what is no UTF-8 or too long.  "" for the root as a folder without one.
+ */
+int s3_object_name(const struct s3 *s3, const char *key, bool folder,
+		   char **object, struct store_error *error) STORE_WARN_UNUSED;
+
+/* ---- what is known of an object (meta.c) ---- */
+
+struct s3_object {
+	struct store_info info;
+	struct http_response headers; /* as they came; owned */
+};
+void s3_object_release(struct s3_object *object);
+/* Take the answer of a HEAD or GET over. */
+int s3_object_take(struct s3_object *object, struct s3_call *call, bool folder,
+		   struct store_error *error) STORE_WARN_UNUSED;
+int s3_object_details(const struct s3_object *object,
+		      struct store_details *details, struct store_error *error)
+	STORE_WARN_UNUSED;
+/* An ETag without its quotes. */
+int s3_version_of_etag(const char *etag, struct store_version *version,
+		       struct store_error *error) STORE_WARN_UNUSED;
+
+/* Headers of a new version. */
+struct s3_meta {
+	enum store_type type; /* FILE or FOLDER */
+	const struct s3_object
+		*from; /* carry over what is not named; or NULL */
+	const struct store_attributes *attributes; /* or NULL */
+	const struct store_metadata *metadata;	   /* NULL: as `from` */
+	const char *content_type;		   /* NULL: as `from` */
+	const uint8_t *publish;			   /* NULL: none, or ... */
+	bool keep_publish;			   /* ... that of `from` */
+	bool keep_mtime; /* that of `from`, unless attributes has one */
+};
+/* Add them, and fill info->attributes and ->ctime with what they say. */
+int s3_meta_add(const struct s3 *s3, struct s3_call *call,
+		const struct s3_meta *meta, struct store_info *info,
+		struct store_error *error) STORE_WARN_UNUSED;
+
+/* ---- steps ---- */
+
+/* HEAD an object by its native name (stat.c). */
+int s3_head(struct s3 *s3, struct store_context *context, const char *object,
+	    const struct store_version *pin, struct s3_object *found,
+	    struct store_error *error) STORE_WARN_UNUSED;
+/* HEAD a file: IS_DIR when there is only a folder. */
+int s3_head_file(struct s3 *s3, struct store_context *context, const char *key,
+		 struct s3_object *found, struct store_error *error)
+	STORE_WARN_UNUSED;
+/* What is below a folder; `marker`: its own object is there (list.c). */
+struct s3_below {
+	bool marker;
+	bool others;
+};
+void s3_below_ask(struct s3_call *call, const char *folder);
+int s3_below_read(const struct s3_call *call, const char *folder,
+		  struct s3_below *below, struct store_error *error)
+	STORE_WARN_UNUSED;
+int s3_below(struct s3 *s3, struct store_context *context, const char *key,
+	     struct s3_below *below, struct store_error *error)
+	STORE_WARN_UNUSED;
+
+/* Bits of enum s3_honoured; asks the server when it is time to. */
+int s3_honoured(struct s3 *s3, struct store_context *context,
+		unsigned int *honoured, struct store_error *error)
+	STORE_WARN_UNUSED;
+/* Ask now (conditions.c). */
+int s3_probe(struct s3 *s3, struct store_context *context,
+	     struct store_error *error) STORE_WARN_UNUSED;
+/*
+ * Check just before what the server will not check; EXISTS, CHANGED,
+ * NOT_FOUND.  `found` is what a HEAD told, NULL when nothing is there.
+ */
+int s3_precondition(const struct store_precondition *precondition,
+		    const struct s3_object *found, struct store_error *error)
+	STORE_WARN_UNUSED;
+/* The headers of a condition, as far as the server honours them. */
+void s3_condition_add(struct s3_call *call,
+		      const struct store_precondition *precondition,
+		      unsigned int honoured, unsigned int absent,
+		      unsigned int match);
+
+/* ---- bodies (body.c) ---- */
+
+struct s3_body {
+	struct http_body body; /* first member */
+	struct store_source *source;
+	uint64_t offset; /* of the source */
+};
+void s3_body_init(struct s3_body *body, struct store_source *source,
+		  uint64_t offset, uint64_t size);
+/* A body of text in memory. */
+struct s3_text_body {
+	struct http_body body; /* first member */
+	const char *text;
+};
+void s3_text_body_init(struct s3_text_body *body, const char *text);
+/*
+ * Make it the body of the call, with the checksums the server is to verify:
+ * reads all of it once.
+ */
+int s3_body_attach(struct s3 *s3, struct s3_call *call,
+		   const struct http_body *body, struct store_error *error)
+	STORE_WARN_UNUSED;
+
+/* ---- parts (multipart.c) ---- */
+
+struct s3_upload {
+	struct s3 *s3;
+	struct store_context *context;
+	const char *object; /* borrowed */
+	char *id;
+	struct buf parts; /* XML of the parts so far */
+	unsigned int count;
+};
+/* Begin with the headers of `meta`; fills info as s3_meta_add(). */
+int s3_upload_begin(struct s3_upload *upload, const struct s3_meta *meta,
+		    struct store_info *info, struct store_error *error)
+	STORE_WARN_UNUSED;
+int s3_upload_part(struct s3_upload *upload, struct store_source *source,
+		   const struct store_range *range, struct store_error *error)
+	STORE_WARN_UNUSED;
+/* A part that is a range of an object, in the version of `etag`. */
+int s3_upload_copy(struct s3_upload *upload, const char *from,
+		   const struct store_version *version,
+		   const struct store_range *range, struct store_error *error)
+	STORE_WARN_UNUSED;
+/* Fills info->version. */
+int s3_upload_complete(struct s3_upload *upload,
+		       const struct store_precondition *precondition,
+		       unsigned int honoured, struct store_info *info,
+		       struct store_error *error) STORE_WARN_UNUSED;
+void s3_upload_abort(struct s3_upload *upload);
+void s3_upload_release(struct s3_upload *upload);
+/* Size of each part so that no more than S3_PARTS_MAX are needed. */
+uint64_t s3_part_size(const struct s3 *s3, uint64_t size);
+
+/* Copy an object with new headers, in one request or in parts (copy.c). */
+struct s3_copy {
+	const char *from; /* native names */
+	const char *to;
+	const struct s3_object *source; /* as a HEAD told */
+	struct s3_meta meta;
+	struct store_precondition precondition; /* of `to` */
+	unsigned int honoured;
+};
+int s3_copy_object(struct s3 *s3, struct store_context *context,
+		   const struct s3_copy *copy, struct store_info *info,
+		   struct store_error *error) STORE_WARN_UNUSED;
+
+/* A reader of a version that is known (read.c). */
+int s3_open_object(const char *object, const struct store_version *version,
+		   uint64_t size, void **reader, struct store_error *error)
+	STORE_WARN_UNUSED;
+
+/* ---- the table ---- */
+
+int s3_ping(void *self, struct store_context *context,
+	    struct store_error *error);
+int s3_stat(void *self, struct store_context *context, const char *key,
+	    struct store_info *info, struct store_details *details,
+	    struct store_error *error);
+int s3_list(void *self, struct store_context *context,
+	    const struct backend_list_request *request, struct store_page *page,
+	    struct store_error *error);
+int s3_open_reader(void *self, struct store_context *context, const char *key,
+		   const struct store_version *pin, void **reader,
+		   struct store_info *info, struct store_error *error);
+int s3_read(void *self, struct store_context *context, void *reader,
+	    uint64_t offset, void *data, size_t length, size_t *got,
+	    struct store_error *error);
+void s3_close_reader(void *self, void *reader);
+int s3_put(void *self, struct store_context *context,
+	   const struct backend_put_request *request, struct store_info *info,
+	   struct store_error *error);
+int s3_remove(void *self, struct store_context *context, const char *key,
+	      const struct store_precondition *precondition,
+	      struct store_error *error);
+int s3_make_dir(void *self, struct store_context *context, const char *key,
+		const struct store_attributes *attributes,
+		struct store_info *info, struct store_error *error);
+int s3_remove_dir(void *self, struct store_context *context, const char *key,
+		  struct store_error *error);
+int s3_move(void *self, struct store_context *context,
+	    const struct backend_move_request *request, struct store_info *info,
+	    struct store_error *error);
+int s3_copy_file(void *self, struct store_context *context,
+		 const struct backend_move_request *request,
+		 struct store_info *info, struct store_error *error);
+int s3_set_attributes(void *self, struct store_context *context,
+		      const char *key,
+		      const struct store_attributes *attributes,
+		      struct store_info *info, struct store_error *error);
+
+#endif
