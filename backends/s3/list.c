@@ -24,6 +24,7 @@ enum { PAGE_BODY_MAX = 16 << 20 };
 
 struct parse {
 	const char *prefix;
+	size_t root; /* bytes of the store's root in it */
 	bool recursive;
 	struct store_page *page; /* NULL: only what is below is asked */
 	struct s3_below below;
@@ -66,6 +67,7 @@ static bool is_reachable(const char *name)
 	}
 }
 
+/* `name` is that below the prefix; a recursive listing tells whole keys. */
 static int add_entry(struct parse *parse, const char *name,
 		     struct store_error *error)
 {
@@ -73,6 +75,8 @@ static int add_entry(struct parse *parse, const char *name,
 
 	if (!is_reachable(name) || (!parse->recursive && strchr(name, '/')))
 		return STORE_OK;
+	if (parse->recursive)
+		name = parse->name + parse->root;
 	code = store_page_add(parse->page, name, &parse->info,
 			      parse->info.implicit);
 	return code ? store_error_set(error, code, "out of memory") : STORE_OK;
@@ -299,6 +303,7 @@ int s3_list(void *self, struct store_context *context,
 	struct s3 *s3 = self;
 	CLEANUP_FREE char *prefix = NULL;
 	struct parse parse = {
+		.root = strlen(s3->settings.root),
 		.recursive = request->recursive,
 		.page = page,
 		.info = { .links = 1 },

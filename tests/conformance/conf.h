@@ -31,6 +31,15 @@ struct conf_backend {
 	uint64_t keeps_ids;
 	/* What it holds outlives the handles; other processes may open it. */
 	bool persistent;
+	/*
+	 * A server does the work: what a process asked for may still be done
+	 * after its death.
+	 */
+	bool remote;
+	/* Versions are those of the bytes: the same bytes, the same version. */
+	bool versions_of_bytes;
+	/* Bytes of the longest key, when fewer than 1024; else 0. */
+	size_t longest_key;
 	/* Bytes of the largest file, 0 when nothing but the disk limits it. */
 	uint64_t largest;
 	/*

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The conformance suite on an S3 server that is running: s3.sh starts one
+ * and says in the environment where (STOREFS_TEST_S3: endpoint and bucket as
+ * an URL of a store, and the keys of the AWS tools).
+ */
+#include "config.h"
+
+#include "tests/conformance/conf.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static char s3_url[1024];
+
+/* URL of a folder of the bucket, with further options. */
+static void s3_name(char url[1024], const char *folder, const char *options)
+{
+	const char *text = getenv("STOREFS_TEST_S3");
+	size_t bucket = text ? strcspn(text, "?") : 0;
+
+	if (!text) {
+		fprintf(stderr, "STOREFS_TEST_S3 names no store\n");
+		exit(1);
+	}
+	snprintf(url, 1024, "%.*s%s%s%s", (int)bucket, text, folder,
+		 text + bucket, options);
+}
+
+/* A folder of its own in the bucket, named as the scratch folder. */
+static void s3_begin(const char *scratch)
+{
+	/* The last two components: unlike all others, and not too long. */
+	scratch = strrchr(scratch, '/');
+	while (*--scratch != '/')
+		continue;
+	s3_name(s3_url, scratch, "");
+}
+
+static struct store *s3_open(struct store_error *error)
+{
+	struct store *store = NULL;
+
+	return store_open_url(s3_url, NULL, &store, error) ? NULL : store;
+}
+
+/* Another handle on the same store. */
+static struct store *open_with(const char *options)
+{
+	struct store_error error = STORE_ERROR_INIT;
+	struct store *store = NULL;
+	char url[2048];
+
+	snprintf(url, sizeof(url), "%s%s", s3_url, options);
+	if (store_open_url(url, NULL, &store, &error))
+		ck_abort_msg("%s", error.message);
+	return store;
+}
+
+/* ---- B5: what is particular to S3 ---- */
+
+enum { MIB = 1 << 20, BIG = 23 * MIB + 7 };
+
+static unsigned char *big_bytes(uint64_t seed)
+{
+	unsigned char *data = malloc(BIG);
+
+	ck_assert_ptr_nonnull(data);
+	conf_fill(data, BIG, seed);
+	return data;
+}
+
+static void put_to(struct store *store, const char *key, const void *data,
+		   size_t size, const struct store_write_options *options,
+		   struct store_info *info)
+{
+	struct store_memory_source source;
+
+	CONF_OK(store_write(store, NULL, key,
+			    store_memory_source_init(&source, data, size),
+			    options, info, &conf_error));
+}
+
+START_TEST(large_files_go_in_parts)
+{
+	struct store *parts = open_with("&single_max=5M&part_size=5M");
+	unsigned char *data = big_bytes(1);
+	struct store_info made;
+	struct store_info found;
+
+	put_to(parts, "d/big", data, BIG, NULL, &made);
+	conf_expect_bytes("d/big", data, BIG);
+	CONF_OK(conf_stat("d/big", &found));
+	ck_assert(store_version_equal(&made.version, &found.version));
+	/* Made of parts: "<digest>-<number of parts>" */
+	ck_assert_ptr_nonnull(strstr(found.version.token, "-5"));
+	CONF_FAILS(STORE_EXISTS, conf_put("d/big", "x"));
+	free(data);
+	store_close(parts);
+}
+END_TEST
+
+START_TEST(large_files_are_copied_in_parts)
+{
+	struct store *parts = open_with("&copy_max=20M&part_size=5M");
+	struct store_metadata metadata;
+	struct store_write_options options = { .metadata = &metadata };
+	struct store_details details;
+	unsigned char *data = big_bytes(2);
+	struct store_info info;
+
+	store_metadata_init(&metadata);
+	CONF_OK(store_metadata_add(&metadata, "colour", "green"));
+	put_to(parts, "big", data, BIG, &options, NULL);
+	CONF_OK(store_copy(parts, NULL, "big", "d/copy", 0, NULL, &conf_error));
+	CONF_OK(store_move(parts, NULL, "d/copy", "d/moved", 0, NULL, NULL,
+			   &conf_error));
+	conf_expect_bytes("d/moved", data, BIG);
+	conf_expect_gone("d/copy");
+	CONF_OK(store_stat_details(conf_store, NULL, "d/moved", &info, &details,
+				   &conf_error));
+	ck_assert_str_eq(store_metadata_get(&details.metadata, "colour"),
+			 "green");
+	store_details_release(&details);
+	store_metadata_release(&metadata);
+	free(data);
+	store_close(parts);
+}
+END_TEST
+
+/* A new byte here and there, and an end that is longer. */
+static void compose_with(struct store *store, const struct store_range *keep,
+			 size_t count)
+{
+	unsigned char *data = big_bytes(3);
+	struct store_write_options options = {
+		.precondition.condition = STORE_IF_VERSION,
+		.ranges = keep,
+		.range_count = count,
+	};
+	struct store_info info;
+	size_t at = 0;
+
+	put_to(store, "c", data, BIG - 5, NULL, &info);
+	options.precondition.version = info.version;
+	for (size_t i = 0; i <= count; i++) {
+		size_t until = i < count ? (size_t)keep[i].offset : BIG;
+
+		conf_fill(data + at, until - at, i + 10);
+		at = i < count ? until + (size_t)keep[i].length : BIG;
+	}
+	put_to(store, "c", data, BIG, &options, NULL);
+	conf_expect_bytes("c", data, BIG);
+	CONF_OK(store_delete(conf_store, NULL, "c", false, &conf_error));
+	free(data);
+}
+
+START_TEST(composing_keeps_what_is_named)
+{
+	static const struct store_range head[] = { { 0, 20 * MIB } };
+	static const struct store_range rest[] = { { 1, BIG - 100 } };
+	static const struct store_range some[] = {
+		{ 10, 100 },
+		{ 3 * MIB, 9 * MIB },
+		{ 13 * MIB, 5 * MIB - 1 },
+		{ 20 * MIB, 3 * MIB },
+	};
+	struct store *parts = open_with("&single_max=5M&part_size=5M");
+
+	compose_with(parts, head, 1);
+	compose_with(parts, rest, 1);
+	compose_with(parts, some, 4);
+	store_close(parts);
+}
+END_TEST
+
+START_TEST(a_key_of_1024_bytes_is_kept_in_a_bare_bucket)
+{
+	struct store_error error = STORE_ERROR_INIT;
+	struct store *bare = NULL;
+	char url[1024];
+	char key[1026];
+
+	s3_name(url, "", "");
+	ck_assert_int_eq(store_open_url(url, NULL, &bare, &error), 0);
+	memset(key, 'k', sizeof(key));
+	for (size_t i = 100; i < sizeof(key); i += 100)
+		key[i] = '/';
+	key[1024] = '\0';
+	put_to(bare, key, "1", 1, NULL, NULL);
+	CONF_OK(store_delete(bare, NULL, key, false, &conf_error));
+	key[1024] = 'x';
+	key[1025] = '\0';
+	CONF_FAILS(STORE_INVALID,
+		   store_delete(bare, NULL, key, false, &conf_error));
+	CONF_FAILS(STORE_INVALID,
+		   store_delete(conf_store, NULL, "\xff", false, &conf_error));
+	store_close(bare);
+}
+END_TEST
+
+/* ---- conditions ---- */
+
+enum { RACERS = 16 };
+
+struct race {
+	struct store *store;
+	pthread_barrier_t start;
+	int wins;
+	pthread_mutex_t lock;
+};
+
+static void *race_one(void *arg)
+{
+	struct store_memory_source source;
+	struct race *race = arg;
+	int code;
+
+	pthread_barrier_wait(&race->start);
+	code = store_write(race->store, NULL, "d/key",
+			   store_memory_source_init(&source, "x", 1), NULL,
+			   NULL, NULL);
+	pthread_mutex_lock(&race->lock);
+	if (!code)
+		race->wins++;
+	else if (code != STORE_EXISTS)
+		race->wins = -100;
+	pthread_mutex_unlock(&race->lock);
+	return NULL;
+}
+
+/* Kept by the server for puts, whatever it does with other conditions. */
+START_TEST(one_of_sixteen_racers_puts_the_key_where_asked_for)
+{
+	struct race race = { .store = open_with("&conditions=probe") };
+	pthread_t threads[RACERS];
+
+	pthread_mutex_init(&race.lock, NULL);
+	pthread_barrier_init(&race.start, NULL, RACERS);
+	for (int round = 0; round < conf_rounds(5, 50); round++) {
+		race.wins = 0;
+		for (int i = 0; i < RACERS; i++)
+			ck_assert_int_eq(pthread_create(&threads[i], NULL,
+							race_one, &race),
+					 0);
+		for (int i = 0; i < RACERS; i++)
+			pthread_join(threads[i], NULL);
+		ck_assert_int_eq(race.wins, 1);
+		CONF_OK(store_delete(conf_store, NULL, "d/key", false,
+				     &conf_error));
+	}
+	pthread_barrier_destroy(&race.start);
+	store_close(race.store);
+}
+END_TEST
+
+START_TEST(versions_are_demanded_with_every_kind_of_condition)
+{
+	static const char *const ways[] = { "&conditions=probe",
+					    "&conditions=no",
+					    "&conditions=auto" };
+	struct store_write_options exact = {
+		.precondition.condition = STORE_IF_VERSION,
+	};
+	struct store_memory_source source;
+	struct store_info one;
+	struct store_info two;
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		struct store *store = open_with(ways[i]);
+
+		put_to(store, "v", "1", 1, NULL, &one);
+		exact.precondition.version = one.version;
+		put_to(store, "v", "2", 1, &exact, &two);
+		CONF_FAILS(
+			STORE_CHANGED,
+			store_write(store, NULL, "v",
+				    store_memory_source_init(&source, "3", 1),
+				    &exact, NULL, &conf_error));
+		conf_expect("v", "2");
+		CONF_FAILS(STORE_CHANGED,
+			   store_delete_version(store, NULL, "v", &one.version,
+						&conf_error));
+		CONF_OK(store_delete_version(store, NULL, "v", &two.version,
+					     &conf_error));
+		CONF_FAILS(
+			STORE_NOT_FOUND,
+			store_write(store, NULL, "v",
+				    store_memory_source_init(&source, "3", 1),
+				    &exact, NULL, &conf_error));
+		store_close(store);
+	}
+}
+END_TEST
+
+/* The answer to a put was lost; the put is made again. */
+START_TEST(a_put_that_had_arrived_is_settled_by_its_id)
+{
+	static const uint8_t id[STORE_PUBLISH_SIZE] = { 1, 2, 3 };
+	static const uint8_t other[STORE_PUBLISH_SIZE] = { 4 };
+	struct store *store = open_with("&conditions=probe");
+	struct store_write_options options = { .publish = id };
+	struct store_memory_source source;
+	struct store_info first;
+	struct store_info second;
+
+	options.precondition.condition = STORE_IF_ABSENT;
+	put_to(store, "p", "1", 1, &options, &first);
+	put_to(store, "p", "1", 1, &options, &second);
+	ck_assert(store_version_equal(&first.version, &second.version));
+	options.publish = other;
+	CONF_FAILS(STORE_EXISTS,
+		   store_write(store, NULL, "p",
+			       store_memory_source_init(&source, "1", 1),
+			       &options, NULL, &conf_error));
+	store_close(store);
+}
+END_TEST
+
+static void s3_extra(void)
+{
+	conf_add("B5", 0, large_files_go_in_parts);
+	conf_add("B5", 0, large_files_are_copied_in_parts);
+	conf_add("B5", 0, composing_keeps_what_is_named);
+	conf_add("B5", 0, a_key_of_1024_bytes_is_kept_in_a_bare_bucket);
+	conf_add("B5", 0, one_of_sixteen_racers_puts_the_key_where_asked_for);
+	conf_add("B5", 0, versions_are_demanded_with_every_kind_of_condition);
+	conf_add("B5", 0, a_put_that_had_arrived_is_settled_by_its_id);
+}
+
+const struct conf_backend conf_backend = {
+	.name = "s3",
+	.backend = "s3",
+	.capabilities = STORE_CAP_READ | STORE_CAP_WRITE | STORE_CAP_DELETE |
+			STORE_CAP_LIST | STORE_CAP_MOVE | STORE_CAP_COPY |
+			STORE_CAP_ATOMIC_WRITE | STORE_CAP_METADATA |
+			STORE_CAP_USER_METADATA | STORE_CAP_SEEKABLE_READ |
+			STORE_CAP_LAZY_READ | STORE_CAP_WRITE_RESULT |
+			STORE_CAP_COMPOSE | STORE_CAP_MARKERS |
+			STORE_CAP_POSIX | STORE_CAP_PUBLISH_ID,
+	/* Servers differ in what they make of conditions. */
+	.optional = STORE_CAP_CONDITIONAL,
+	.persistent = true,
+	.remote = true,
+	.versions_of_bytes = true,
+	.longest_key = 1024 - sizeof("tmp/storefs-conf-XXXXXX/XXXXXX"),
+	.largest = UINT64_C(5) << 40,
+	.begin = s3_begin,
+	.open = s3_open,
+	.extra = s3_extra,
+};
