@@ -121,6 +121,16 @@ struct backend_move_request {
 	const uint8_t *publish;
 };
 
+/* Files of one folder that are to go. */
+struct backend_removals {
+	const char *const *names; /* last components */
+	size_t count;
+	/* Told of each that stays, when the call as a whole succeeds. */
+	void (*failed)(void *arg, size_t index,
+		       const struct store_error *error);
+	void *arg;
+};
+
 struct store_backend {
 	const char *name;		    /* type of the registry, "sqlite" */
 	const char *const *schemes;	    /* of URLs, NULL-terminated */
@@ -233,6 +243,14 @@ struct store_backend {
 		      const char *key,
 		      const struct store_precondition *precondition,
 		      struct store_error *error) STORE_WARN_UNUSED;
+	/*
+	 * Optional: remove several files of a folder at once, by name and
+	 * whatever their version.  One that is not there counts as removed.
+	 */
+	int (*remove_many)(void *self, struct store_context *context,
+			   const char *folder,
+			   const struct backend_removals *removals,
+			   struct store_error *error) STORE_WARN_UNUSED;
 	/* Missing parents are made; a taken name is EXISTS. */
 	int (*make_dir)(void *self, struct store_context *context,
 			const char *key,

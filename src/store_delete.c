@@ -171,11 +171,71 @@ static int sweep_entry(struct sweep *sweep)
 		return no_memory(sweep);
 	if (entry->info.type == STORE_TYPE_FOLDER)
 		return sweep_push(sweep, steal_pointer(&key));
+	if (call->ops->remove_many)
+		return STORE_OK;
 	code = store_context_check(call->context, &sweep->error);
 	if (!code)
 		code = call->ops->remove(call->self, call->context, key, &any,
 					 &sweep->error);
 	return sweep_removed(sweep, key, code);
+}
+
+/* ---- many at once ---- */
+
+struct batch {
+	struct sweep *sweep;
+	const char **names; /* borrowed from the page */
+	size_t count;
+	int code; /* nothing more can be done */
+};
+
+static void batch_failed(void *arg, size_t index,
+			 const struct store_error *error)
+{
+	struct batch *batch = arg;
+	struct sweep *sweep = batch->sweep;
+	struct doomed *level = &sweep->levels[sweep->count - 1];
+	CLEANUP_FREE char *key = key_join(level->key, batch->names[index]);
+	int code;
+
+	sweep->error = *error;
+	code = key ? sweep_failed(sweep, key, error->code) : no_memory(sweep);
+	if (!batch->code)
+		batch->code = code;
+}
+
+/* The files of the page in one call; its folders are left to be entered. */
+static int sweep_files(struct sweep *sweep)
+{
+	struct doomed *level = &sweep->levels[sweep->count - 1];
+	struct store_page *page = &level->page;
+	struct call *call = sweep->call;
+	struct batch batch = { .sweep = sweep };
+	struct backend_removals removals = {
+		.failed = batch_failed,
+		.arg = &batch,
+	};
+	int code = STORE_OK;
+
+	batch.names =
+		calloc(page->count ? page->count : 1, sizeof(*batch.names));
+	if (!batch.names)
+		return no_memory(sweep);
+	for (size_t i = 0; i < page->count; i++)
+		if (page->entries[i].info.type != STORE_TYPE_FOLDER)
+			batch.names[batch.count++] = page->entries[i].name;
+	removals.names = batch.names;
+	removals.count = batch.count;
+	if (batch.count)
+		code = call->ops->remove_many(call->self, call->context,
+					      level->key, &removals,
+					      &sweep->error);
+	if (code)
+		code = sweep_failed(sweep, level->key, code);
+	else
+		store_context_progress(call->context);
+	free(batch.names);
+	return code ? code : batch.code;
 }
 
 static int sweep_page(struct sweep *sweep)
@@ -207,7 +267,7 @@ static int sweep_page(struct sweep *sweep)
 	}
 	level->cursor = steal_pointer(&page.next);
 	level->page = page;
-	return STORE_OK;
+	return call->ops->remove_many ? sweep_files(sweep) : STORE_OK;
 }
 
 /* All that was in it has been tried: the folder itself. */

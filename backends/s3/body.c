@@ -84,15 +84,15 @@ static enum s3_checksum checksum_of(const struct s3 *s3)
 	return s3->settings.endpoint ? S3_CHECKSUM_MD5 : S3_CHECKSUM_CRC32C;
 }
 
-static int sums_begin(const struct s3 *s3, struct sums *sums,
-		      struct store_error *error)
+static int sums_begin(const struct s3 *s3, const struct s3_call *call,
+		      struct sums *sums, struct store_error *error)
 {
 	enum s3_checksum kind = checksum_of(s3);
 	int code = STORE_OK;
 
 	if (signs_payload(s3) || kind == S3_CHECKSUM_SHA256)
 		code = digest_new("sha256", &sums->sha256, error);
-	if (!code && kind == S3_CHECKSUM_MD5)
+	if (!code && (kind == S3_CHECKSUM_MD5 || call->wants_md5))
 		code = digest_new("md5", &sums->md5, error);
 	sums->want_crc = kind == S3_CHECKSUM_CRC32C;
 	return code;
@@ -201,7 +201,7 @@ int s3_body_attach(struct s3 *s3, struct s3_call *call,
 		   const struct http_body *body, struct store_error *error)
 {
 	struct sums sums = { .crc = 0 };
-	int code = sums_begin(s3, &sums, error);
+	int code = sums_begin(s3, call, &sums, error);
 
 	call->body = body;
 	if (!code)

@@ -67,6 +67,17 @@ static void keep(char *to, size_t room, const char *text)
 	snprintf(to, room, "%s", text);
 }
 
+void s3_failure_member(struct s3_failure *failure, const char *member,
+		       const char *text)
+{
+	if (strcmp(member, "Code") == 0)
+		keep(failure->code, sizeof(failure->code), text);
+	else if (strcmp(member, "Message") == 0)
+		keep(failure->message, sizeof(failure->message), text);
+	else if (strcmp(member, "Region") == 0)
+		keep(failure->region, sizeof(failure->region), text);
+}
+
 static int on_element(void *arg, const char *path, const char *text,
 		      struct store_error *error)
 {
@@ -77,13 +88,7 @@ static int on_element(void *arg, const char *path, const char *text,
 	/* "Error/..." or, of other services, "ErrorResponse/Error/..." */
 	if (!inside || (inside != path && inside[-1] != '/'))
 		return STORE_OK;
-	inside += strlen("Error/");
-	if (strcmp(inside, "Code") == 0)
-		keep(failure->code, sizeof(failure->code), text);
-	else if (strcmp(inside, "Message") == 0)
-		keep(failure->message, sizeof(failure->message), text);
-	else if (strcmp(inside, "Region") == 0)
-		keep(failure->region, sizeof(failure->region), text);
+	s3_failure_member(failure, inside + strlen("Error/"), text);
 	return STORE_OK;
 }
 
@@ -154,4 +159,14 @@ int s3_failure_code(const struct s3_call *call,
 		error->retry_after_ms = answer->retry_after_ms;
 	}
 	return code;
+}
+
+int s3_failure_named(const struct s3_failure *failure,
+		     struct store_error *error)
+{
+	struct text_shown message;
+
+	return store_error_set(error, code_of(0, failure), "%s: %s",
+			       failure->code,
+			       text_show(&message, failure->message));
 }

@@ -165,6 +165,7 @@ const struct store_backend s3_backend = {
 	.close_reader = s3_close_reader,
 	.put = s3_put,
 	.remove = s3_remove,
+	.remove_many = s3_remove_many,
 	.make_dir = s3_make_dir,
 	.remove_dir = s3_remove_dir,
 	.move = s3_move,

@@ -101,6 +101,7 @@ struct s3_call {
 	const char *object; /* native key, NULL: the bucket itself */
 	bool idempotent;
 	const struct http_body *body;
+	bool wants_md5;		      /* whatever else sums it */
 	char payload[DIGEST_HEX_MAX]; /* of the body, "": not computed */
 	void *data;		      /* as in http_request */
 	size_t room;
@@ -151,6 +152,13 @@ bool s3_failure_read(const struct s3_call *call, struct s3_failure *failure);
 int s3_failure_code(const struct s3_call *call,
 		    const struct s3_failure *failure, struct store_error *error)
 	STORE_WARN_UNUSED;
+
+/* Take a member of an error document; others than these are left. */
+void s3_failure_member(struct s3_failure *failure, const char *member,
+		       const char *text);
+/* The error of one key among many. */
+int s3_failure_named(const struct s3_failure *failure,
+		     struct store_error *error) STORE_WARN_UNUSED;
 
 /* ---- names (key.c) ---- */
 
@@ -334,6 +342,9 @@ int s3_put(void *self, struct store_context *context,
 int s3_remove(void *self, struct store_context *context, const char *key,
 	      const struct store_precondition *precondition,
 	      struct store_error *error);
+int s3_remove_many(void *self, struct store_context *context,
+		   const char *folder, const struct backend_removals *removals,
+		   struct store_error *error);
 int s3_make_dir(void *self, struct store_context *context, const char *key,
 		const struct store_attributes *attributes,
 		struct store_info *info, struct store_error *error);

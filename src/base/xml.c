@@ -138,20 +138,20 @@ int xml_parse(const char *text, size_t length, xml_element_fn *element,
 	return code;
 }
 
-void xml_escape(struct buf *buf, const char *text)
+bool xml_escape(struct buf *buf, const char *text)
 {
+	for (const char *at = text; *at; at++)
+		if ((unsigned char)*at < 32)
+			return false;
 	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c == '&')
+		if (*text == '&')
 			buf_add_text(buf, "&amp;");
-		else if (c == '<')
+		else if (*text == '<')
 			buf_add_text(buf, "&lt;");
-		else if (c == '>')
+		else if (*text == '>')
 			buf_add_text(buf, "&gt;");
-		else if (c >= 32)
-			buf_add_char(buf, (char)c);
 		else
-			buf_addf(buf, "&#%d;", c);
+			buf_add_char(buf, *text);
 	}
+	return true;
 }

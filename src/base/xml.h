@@ -8,6 +8,7 @@
 #ifndef STOREFS_BASE_XML_H
 #define STOREFS_BASE_XML_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <storefs/error.h>
@@ -24,8 +25,11 @@ typedef int xml_element_fn(void *arg, const char *path, const char *text,
 int xml_parse(const char *text, size_t length, xml_element_fn *element,
 	      void *arg, struct store_error *error) STORE_WARN_UNUSED;
 
-/* Append text as it stands between tags; bytes XML cannot hold are cut. */
+/*
+ * Append text as it stands between tags; false, and nothing appended, for
+ * control bytes, which no XML can hold.
+ */
 struct buf;
-void xml_escape(struct buf *buf, const char *text);
+bool xml_escape(struct buf *buf, const char *text) STORE_WARN_UNUSED;
 
 #endif

@@ -38,8 +38,8 @@ static const struct {
 	  OP_BIT(LAYER_MAKE_DIR) | OP_BIT(LAYER_MAKE_NODE) | OP_BIT(LAYER_LINK),
 	  true },
 	{ "remove",
-	  OP_BIT(LAYER_REMOVE) | OP_BIT(LAYER_REMOVE_DIR) |
-		  OP_BIT(LAYER_REMOVE_TREE),
+	  OP_BIT(LAYER_REMOVE) | OP_BIT(LAYER_REMOVE_MANY) |
+		  OP_BIT(LAYER_REMOVE_DIR) | OP_BIT(LAYER_REMOVE_TREE),
 	  true },
 	{ "move", OP_BIT(LAYER_MOVE), true },
 	{ "copy", OP_BIT(LAYER_COPY), true },

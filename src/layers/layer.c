@@ -455,6 +455,20 @@ static int layer_remove(void *self, struct store_context *context,
 		LAYER_NEXT(layer, remove, context, key, precondition, error));
 }
 
+static int layer_remove_many(void *self, struct store_context *context,
+			     const char *folder,
+			     const struct backend_removals *removals,
+			     struct store_error *error)
+{
+	struct layer *layer = self;
+	struct layer_call call =
+		LAYER_CALL(LAYER_REMOVE_MANY, folder, context, error);
+
+	return LAYER_RUN(layer, &call,
+			 LAYER_NEXT(layer, remove_many, context, folder,
+				    removals, error));
+}
+
 static int layer_remove_dir(void *self, struct store_context *context,
 			    const char *key, struct store_error *error)
 {
@@ -645,6 +659,7 @@ static const struct store_backend layer_all = {
 	.make_node = layer_make_node,
 	.link = layer_link,
 	.remove = layer_remove,
+	.remove_many = layer_remove_many,
 	.make_dir = layer_make_dir,
 	.remove_dir = layer_remove_dir,
 	.remove_tree = layer_remove_tree,

@@ -337,6 +337,21 @@ static int prefix_remove(void *self, struct store_context *context,
 			   error);
 }
 
+static int prefix_remove_many(void *self, struct store_context *context,
+			      const char *folder,
+			      const struct backend_removals *removals,
+			      struct store_error *error)
+{
+	struct prefix *prefix = self;
+	struct below below;
+	int code = go_below(prefix, folder, &below, error);
+
+	if (code)
+		return code;
+	return PREFIX_NEXT(prefix, remove_many, context, below.key, removals,
+			   error);
+}
+
 static int prefix_remove_dir(void *self, struct store_context *context,
 			     const char *key, struct store_error *error)
 {
@@ -565,6 +580,7 @@ static const struct store_backend prefix_all = {
 	.make_node = prefix_make_node,
 	.link = prefix_link,
 	.remove = prefix_remove,
+	.remove_many = prefix_remove_many,
 	.make_dir = prefix_make_dir,
 	.remove_dir = prefix_remove_dir,
 	.remove_tree = prefix_remove_tree,

@@ -39,6 +39,7 @@ static bool op_repeatable(const struct layer_call *call)
 	case LAYER_USAGE:
 	case LAYER_SYNC:
 	case LAYER_SET_ATTRIBUTES:
+	case LAYER_REMOVE_MANY:
 		return true;
 	case LAYER_PUT:
 	case LAYER_SET_XATTR:

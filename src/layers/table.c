@@ -31,6 +31,7 @@ const char *layer_op_name(enum layer_op op)
 		[LAYER_LINK] = "link",
 		[LAYER_MAKE_DIR] = "make_dir",
 		[LAYER_REMOVE] = "remove",
+		[LAYER_REMOVE_MANY] = "remove_many",
 		[LAYER_REMOVE_DIR] = "remove_dir",
 		[LAYER_REMOVE_TREE] = "remove_tree",
 		[LAYER_MOVE] = "move",
@@ -90,6 +91,7 @@ static void cut_writes(struct store_backend *table, const struct backend *next)
 	LAYER_CUT(table, next, make_node);
 	LAYER_CUT(table, next, link);
 	LAYER_CUT(table, next, remove);
+	LAYER_CUT(table, next, remove_many);
 	LAYER_CUT(table, next, make_dir);
 	LAYER_CUT(table, next, remove_dir);
 	LAYER_CUT(table, next, remove_tree);

@@ -32,6 +32,7 @@ static enum store_counter op_counter(enum layer_op op)
 	case LAYER_LINK:
 		return STORE_COUNT_MAKE;
 	case LAYER_REMOVE:
+	case LAYER_REMOVE_MANY:
 	case LAYER_REMOVE_DIR:
 	case LAYER_REMOVE_TREE:
 		return STORE_COUNT_REMOVE;
