@@ -36,7 +36,7 @@ struct parse {
 };
 
 /* A '+' is a blank in what AWS encodes. */
-static int decode(const char *text, char **name, struct store_error *error)
+int s3_name_decode(const char *text, char **name, struct store_error *error)
 {
 	CLEANUP_FREE char *copy = strdup(text);
 
@@ -127,7 +127,7 @@ static int take_name(struct parse *parse, const char *text,
 {
 	free(parse->name);
 	parse->name = NULL;
-	return decode(text, &parse->name, error);
+	return s3_name_decode(text, &parse->name, error);
 }
 
 static int take_member(struct parse *parse, const char *member,

@@ -113,6 +113,11 @@ const struct store_option s3_options[] = {
 	  .minimum = 20 << 20,
 	  .maximum = INT64_C(5) << 30,
 	  .flags = OPTION_HIDDEN },
+	{ .name = "abort_uploads_after",
+	  .type = OPTION_DURATION,
+	  .fallback = "0",
+	  .help = "Abort unfinished uploads below root that are older; 0: "
+		  "none" },
 	{ .name = "verify_ssl",
 	  .type = OPTION_FLAG,
 	  .fallback = "true",
@@ -329,6 +334,7 @@ static int fill_settings(const struct option_values *values,
 	settings->requester_pays = option_flag(values, "requester_pays");
 	settings->part_size = (uint64_t)option_number(values, "part_size");
 	settings->single_max = (uint64_t)option_number(values, "single_max");
+	settings->stale_ns = option_number(values, "abort_uploads_after");
 	settings->copy_max = (uint64_t)option_number(values, "copy_max");
 	return all ? STORE_OK
 		   : store_error_set(error, STORE_NO_MEMORY, "out of memory");

@@ -49,6 +49,8 @@ static int s3_open(void *self, struct store_context *context,
 		return store_error_set(error, STORE_NO_MEMORY, "out of memory");
 	if (s3->settings.conditions == S3_CONDITIONS_PROBE)
 		code = s3_probe(s3, context, error);
+	if (!code && s3->settings.stale_ns)
+		code = s3_abort_stale(s3, context, error);
 	return code;
 }
 

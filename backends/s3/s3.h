@@ -71,7 +71,8 @@ struct s3_settings {
 	char *sse_customer_md5;
 	uint64_t part_size;
 	uint64_t single_max; /* larger files go in parts */
-	uint64_t copy_max;   /* larger ones are copied in parts */
+	int64_t stale_ns;  /* abort uploads older than that at open; 0: none */
+	uint64_t copy_max; /* larger ones are copied in parts */
 };
 
 struct s3 {
@@ -213,6 +214,9 @@ int s3_head(struct s3 *s3, struct store_context *context, const char *object,
 int s3_head_file(struct s3 *s3, struct store_context *context, const char *key,
 		 struct s3_object *found, struct store_error *error)
 	STORE_WARN_UNUSED;
+/* A name as listings encode it (list.c); malloc'd. */
+int s3_name_decode(const char *text, char **name, struct store_error *error)
+	STORE_WARN_UNUSED;
 /* What is below a folder; `marker`: its own object is there (list.c). */
 struct s3_below {
 	bool marker;
@@ -314,6 +318,9 @@ int s3_copy_object(struct s3 *s3, struct store_context *context,
 		   const struct s3_copy *copy, struct store_info *info,
 		   struct store_error *error) STORE_WARN_UNUSED;
 
+/* Abort uploads that are too old to be in use (orphan.c). */
+int s3_abort_stale(struct s3 *s3, struct store_context *context,
+		   struct store_error *error) STORE_WARN_UNUSED;
 /* A reader of a version that is known (read.c). */
 int s3_open_object(const char *object, const struct store_version *version,
 		   uint64_t size, void **reader, struct store_error *error)

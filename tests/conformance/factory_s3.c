@@ -9,6 +9,8 @@
 #include "tests/conformance/conf.h"
 
 #include <stdio.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static char s3_url[1024];
@@ -317,6 +319,101 @@ START_TEST(a_put_that_had_arrived_is_settled_by_its_id)
 }
 END_TEST
 
+/* ---- what the killed leave ---- */
+
+/* Uploads that were begun below the root and did not end. */
+static int uploads_open(void)
+{
+	const char *folder = strchr(s3_url + 5, '/') + 1;
+	char wanted[1100];
+	char line[4096];
+	int count = 0;
+	FILE *out;
+
+	snprintf(wanted, sizeof(wanted), "<Key>%.*s/",
+		 (int)strcspn(folder, "?"), folder);
+	out = popen("all=$(curl -sSfk --aws-sigv4 aws:amz:us-east-1:s3 "
+		    "--user \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" "
+		    "-H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' "
+		    "\"$STOREFS_TEST_UPLOADS?uploads=\") || exit 1; "
+		    "printf '%s\\n' \"$all\" | sed 's/<Upload>/\\n&/g'",
+		    "r");
+	ck_assert_ptr_nonnull(out);
+	while (fgets(line, sizeof(line), out))
+		count += strstr(line, wanted) != NULL;
+	ck_assert_int_eq(pclose(out), 0);
+	return count;
+}
+
+static int read_or_fail(struct store_source *source, uint64_t offset,
+			void *data, size_t length, struct store_error *error)
+{
+	(void)source;
+	if (offset >= 6 * MIB)
+		return store_error_set(error, STORE_CORRUPT, "a bad source");
+	memset(data, 'x', length);
+	return STORE_OK;
+}
+
+static int read_or_die(struct store_source *source, uint64_t offset, void *data,
+		       size_t length, struct store_error *error)
+{
+	(void)source;
+	(void)error;
+	/* The first part has been read twice, to be summed and to be sent. */
+	if (offset >= 6 * MIB)
+		_exit(0);
+	memset(data, 'x', length);
+	return STORE_OK;
+}
+
+static void die_in_an_upload(void)
+{
+	struct store *store = open_with("&single_max=5M&part_size=5M");
+	struct store_source source = { .size = BIG, .read = read_or_die };
+
+	if (store_write(store, NULL, "d/never", &source, NULL, NULL, NULL))
+		_exit(1);
+	_exit(2);
+}
+
+START_TEST(an_upload_of_the_dead_is_aborted_when_it_is_old)
+{
+	struct timespec pause = { 0, 100000000 };
+	int status = -1;
+	pid_t child = fork();
+
+	ck_assert_int_ge(child, 0);
+	if (!child)
+		die_in_an_upload();
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+	conf_expect_gone("d/never");
+	ck_assert_int_eq(uploads_open(), 1);
+	store_close(open_with("&abort_uploads_after=1h"));
+	ck_assert_int_eq(uploads_open(), 1);
+	/* Its age counts in whole seconds, and has to come first. */
+	for (int i = 0; i < 100 && uploads_open(); i++) {
+		nanosleep(&pause, NULL);
+		store_close(open_with("&abort_uploads_after=1"));
+	}
+	ck_assert_int_eq(uploads_open(), 0);
+}
+END_TEST
+
+START_TEST(a_source_that_fails_leaves_no_upload)
+{
+	struct store *store = open_with("&single_max=5M&part_size=5M");
+	struct store_source source = { .size = BIG, .read = read_or_fail };
+
+	CONF_FAILS(STORE_CORRUPT, store_write(store, NULL, "d/never", &source,
+					      NULL, NULL, &conf_error));
+	conf_expect_gone("d/never");
+	ck_assert_int_eq(uploads_open(), 0);
+	store_close(store);
+}
+END_TEST
+
 static void s3_extra(void)
 {
 	conf_add("B5", 0, large_files_go_in_parts);
@@ -325,6 +422,8 @@ static void s3_extra(void)
 	conf_add("B5", 0, a_key_of_1024_bytes_is_kept_in_a_bare_bucket);
 	conf_add("B5", 0, one_of_sixteen_racers_puts_the_key_where_asked_for);
 	conf_add("B5", 0, versions_are_demanded_with_every_kind_of_condition);
+	conf_add("F5", 0, an_upload_of_the_dead_is_aborted_when_it_is_old);
+	conf_add("F5", 0, a_source_that_fails_leaves_no_upload);
 	conf_add("B5", 0, a_put_that_had_arrived_is_settled_by_its_id);
 }
 

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Uploads in parts that nobody will complete: their parts cost money until
+ * somebody aborts them.  A process that fails aborts its own; those of one
+ * that was killed are found here, by their age.  S3 does not tell who began
+ * an upload in words of ours, so it is for the user to say after how long
+ * none below the root can be in use.
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
+ *
+ * Called by open.
+ */
+#include "config.h"
+
+#include "backends/s3/s3.h"
+
+#include <string.h>
+
+#include "backends/s3/time.h"
+#include "src/base/clock.h"
+#include "src/base/xml.h"
+#include "src/url.h"
+
+enum { ANSWER_MAX = 16 << 20 };
+
+struct sweep {
+	struct s3 *s3;
+	struct store_context *context;
+	int64_t before; /* seconds since 1970 */
+	/* Of the upload at hand: */
+	char *object;
+	char *id;
+	int64_t begun;
+	/* Of the page: */
+	char *next_object;
+	char *next_id;
+	bool truncated;
+};
+
+static int set_text(char **to, const char *text, struct store_error *error)
+{
+	free(*to);
+	*to = strdup(text);
+	return *to ? STORE_OK
+		   : store_error_set(error, STORE_NO_MEMORY, "out of memory");
+}
+
+/* One that has ended meanwhile is as good as aborted. */
+static int abort_upload(struct sweep *sweep, struct store_error *error)
+{
+	struct store_error own = STORE_ERROR_INIT;
+	struct s3_call call;
+	int code;
+
+	if (!sweep->object || !sweep->id || !sweep->begun ||
+	    sweep->begun >= sweep->before)
+		return STORE_OK;
+	s3_call_init(&call, "DELETE", sweep->object);
+	s3_call_query(&call, "uploadId", sweep->id);
+	code = s3_send(sweep->s3, sweep->context, &call, &own);
+	s3_call_release(&call);
+	if (!code || code == STORE_NOT_FOUND)
+		return STORE_OK;
+	*error = own;
+	return code;
+}
+
+static int take_member(struct sweep *sweep, const char *member,
+		       const char *text, struct store_error *error)
+{
+	if (strcmp(member, "Key") == 0) {
+		free(sweep->object);
+		sweep->object = NULL;
+		return s3_name_decode(text, &sweep->object, error);
+	}
+	if (strcmp(member, "UploadId") == 0)
+		return set_text(&sweep->id, text, error);
+	if (strcmp(member, "Initiated") == 0)
+		sweep->begun = s3_time_parse(text).tv_sec;
+	return STORE_OK;
+}
+
+static int on_element(void *arg, const char *path, const char *text,
+		      struct store_error *error)
+{
+	static const char outer[] = "ListMultipartUploadsResult/";
+	struct sweep *sweep = arg;
+	int code;
+
+	if (strncmp(path, outer, strlen(outer)) != 0)
+		return STORE_OK;
+	path += strlen(outer);
+	if (strncmp(path, "Upload/", 7) == 0)
+		return take_member(sweep, path + 7, text, error);
+	if (strcmp(path, "IsTruncated") == 0)
+		sweep->truncated = strcmp(text, "true") == 0;
+	if (strcmp(path, "NextKeyMarker") == 0) {
+		free(sweep->next_object);
+		sweep->next_object = NULL;
+		return s3_name_decode(text, &sweep->next_object, error);
+	}
+	if (strcmp(path, "NextUploadIdMarker") == 0)
+		return set_text(&sweep->next_id, text, error);
+	if (strcmp(path, "Upload") != 0)
+		return STORE_OK;
+	code = abort_upload(sweep, error);
+	sweep->begun = 0;
+	return code;
+}
+
+static int sweep_page(struct sweep *sweep, struct store_error *error)
+{
+	const struct s3_settings *settings = &sweep->s3->settings;
+	struct s3_call call;
+	int code;
+
+	s3_call_init(&call, "GET", NULL);
+	call.body_max = ANSWER_MAX;
+	s3_call_query(&call, "uploads", "");
+	s3_call_query(&call, "encoding-type", "url");
+	if (*settings->root)
+		s3_call_query(&call, "prefix", settings->root);
+	if (sweep->next_object)
+		s3_call_query(&call, "key-marker", sweep->next_object);
+	if (sweep->next_id)
+		s3_call_query(&call, "upload-id-marker", sweep->next_id);
+	sweep->truncated = false;
+	code = s3_send(sweep->s3, sweep->context, &call, error);
+	if (!code)
+		code = xml_parse(buf_text(&call.exchange.response.body),
+				 call.exchange.response.body.length, on_element,
+				 sweep, error);
+	s3_call_release(&call);
+	return code;
+}
+
+int s3_abort_stale(struct s3 *s3, struct store_context *context,
+		   struct store_error *error)
+{
+	int64_t age = s3->settings.stale_ns / NS_PER_SEC;
+	struct sweep sweep = {
+		.s3 = s3,
+		.context = context,
+		.before = clock_now().tv_sec + atomic_load(&s3->skew) - age,
+	};
+	int code;
+
+	do
+		code = sweep_page(&sweep, error);
+	while (!code && sweep.truncated && sweep.next_object);
+	free(sweep.object);
+	free(sweep.id);
+	free(sweep.next_object);
+	free(sweep.next_id);
+	return code;
+}
