@@ -148,7 +148,8 @@ int s3_failure_code(const struct s3_call *call,
 	int code = code_of(answer->status, failure);
 
 	if (failure->code[0])
-		store_error_set(error, code, "%s: %s", failure->code,
+		store_error_set(error, code, "%s%s%s", failure->code,
+				failure->message[0] ? ": " : "",
 				text_show(&message, failure->message));
 	else
 		store_error_set(error, code, "%s %s gives %d", call->method,
@@ -166,7 +167,7 @@ int s3_failure_named(const struct s3_failure *failure,
 {
 	struct text_shown message;
 
-	return store_error_set(error, code_of(0, failure), "%s: %s",
-			       failure->code,
+	return store_error_set(error, code_of(0, failure), "%s%s%s",
+			       failure->code, failure->message[0] ? ": " : "",
 			       text_show(&message, failure->message));
 }

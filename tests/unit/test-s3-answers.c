@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Answers of S3 servers that no server here gives on demand: another region,
+ * a clock that is off, keys that have ended, failures with status 200,
+ * listings that break off, conflicts, and conditions that are ignored.
+ */
+#include "config.h"
+
+#include "backends/http/http.h"
+#include "backends/s3/sign.h"
+#include "src/base/clock.h"
+#include "tests/unit/http_server.h"
+#include "tests/unit/unit.h"
+
+#include <storefs/store.h>
+
+static struct http_server server;
+static struct store *store;
+static struct store_error error;
+
+static void reply(const struct server_request *request, const char *status,
+		  const char *headers, const char *body)
+{
+	char text[8192];
+
+	snprintf(text, sizeof(text),
+		 "HTTP/1.1 %s\r\nContent-Length: %zu\r\n%s\r\n%s", status,
+		 strlen(body), headers,
+		 strcmp(request->method, "HEAD") == 0 ? "" : body);
+	http_server_text(request, text);
+}
+
+#define FAILURE(code) "<?xml version=\"1.0\"?>\n<Error><Code>" code "</Code>"
+#define FOUND "ETag: \"e1\"\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+
+static void begin(server_answer_fn *answer, const char *options)
+{
+	char url[512];
+
+	setenv("AWS_ACCESS_KEY_ID", "access", 1);
+	setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+	setenv("AWS_REGION", "us-east-1", 1);
+	setenv("no_proxy", "*", 1);
+	http_server_start(&server, answer);
+	snprintf(url, sizeof(url),
+		 "s3://bucket?retry_max_attempts=1&"
+		 "endpoint_url=http://127.0.0.1:%d%s",
+		 server.port, options);
+	store_error_clear(&error);
+	if (store_open_url(url, NULL, &store, &error))
+		ck_abort_msg("%s", error.message);
+}
+
+static void end(void)
+{
+	store_close(store);
+	http_server_stop(&server);
+}
+
+static int put(const char *key, enum store_condition condition)
+{
+	struct store_memory_source source;
+	struct store_write_options options = {
+		.precondition.condition = condition,
+	};
+
+	store_error_clear(&error);
+	return store_write(store, NULL, key,
+			   store_memory_source_init(&source, "1", 1), &options,
+			   NULL, &error);
+}
+
+/* ---- settled inside ---- */
+
+static bool other_region(struct server_request *request)
+{
+	if (strstr(request->head, "/eu-central-1/s3/aws4_request"))
+		reply(request, "200 OK", FOUND, "");
+	else
+		reply(request, "400 Bad Request", "",
+		      FAILURE("AuthorizationHeaderMalformed") "<Region>eu-central-1</Region></Error>");
+	return true;
+}
+
+START_TEST(another_region_is_taken_from_the_answer)
+{
+	begin(other_region, "");
+	ck_assert_int_eq(put("a", STORE_IF_ANY), STORE_OK);
+	ck_assert_int_eq(atomic_load(&server.requests), 2);
+	/* And kept. */
+	ck_assert_int_eq(put("a", STORE_IF_ANY), STORE_OK);
+	ck_assert_int_eq(atomic_load(&server.requests), 3);
+	end();
+}
+END_TEST
+
+/* Of a server that is two hours ahead. */
+static bool ahead(struct server_request *request)
+{
+	int64_t there = clock_now().tv_sec + 7200;
+	time_t when = (time_t)there;
+	char headers[128];
+	char hour[17];
+	struct tm tm;
+
+	s3_sign_date(there, hour);
+	gmtime_r(&when, &tm);
+	strftime(headers, sizeof(headers), "Date: %a, %d %b %Y %T GMT\r\n",
+		 &tm);
+	/* Up to the minute, or the one that has just begun. */
+	hour[13] = '\0';
+	if (strstr(request->head, hour)) {
+		reply(request, "200 OK", FOUND, "");
+		return true;
+	}
+	reply(request, "403 Forbidden", headers,
+	      FAILURE("RequestTimeTooSkewed") "</Error>");
+	return true;
+}
+
+START_TEST(a_clock_that_is_off_is_corrected)
+{
+	begin(ahead, "");
+	ck_assert_int_eq(put("a", STORE_IF_ANY), STORE_OK);
+	ck_assert_int_le(atomic_load(&server.requests), 3);
+	end();
+}
+END_TEST
+
+/* The first request comes with keys that have ended. */
+static bool ended(struct server_request *request)
+{
+	if (atomic_fetch_add(&request->server->marks, 1))
+		reply(request, "200 OK", FOUND, "");
+	else
+		reply(request, "400 Bad Request", "",
+		      FAILURE("ExpiredToken") "</Error>");
+	return true;
+}
+
+START_TEST(keys_that_have_ended_are_fetched_once_more)
+{
+	begin(ended, "");
+	ck_assert_int_eq(put("a", STORE_IF_ANY), STORE_OK);
+	ck_assert_int_eq(atomic_load(&server.requests), 2);
+	end();
+}
+END_TEST
+
+static bool conflicts(struct server_request *request)
+{
+	if (strcmp(request->method, "HEAD") == 0)
+		reply(request, "404 Not Found", "", "");
+	else if (atomic_fetch_add(&request->server->marks, 1) < 2)
+		reply(request, "409 Conflict", "",
+		      FAILURE("ConditionalRequestConflict") "</Error>");
+	else
+		reply(request, "200 OK", FOUND, "");
+	return true;
+}
+
+START_TEST(a_conflict_of_conditions_is_tried_again)
+{
+	begin(conflicts, "&conditions=yes");
+	ck_assert_int_eq(put("a", STORE_IF_ABSENT), STORE_OK);
+	ck_assert_int_eq(atomic_load(&server.requests), 3);
+	end();
+}
+END_TEST
+
+/* ---- failures ---- */
+
+static bool denied(struct server_request *request)
+{
+	reply(request, "403 Forbidden", "", FAILURE("AccessDenied") "</Error>");
+	return true;
+}
+
+START_TEST(denied_stays_denied_and_is_asked_once)
+{
+	begin(denied, "");
+	ck_assert_int_eq(put("a", STORE_IF_ANY), STORE_DENIED);
+	ck_assert_int_eq(atomic_load(&server.requests), 1);
+	ck_assert_int_eq(error.detail, 403);
+	ck_assert_int_eq(store_delete(store, NULL, "a", true, &error),
+			 STORE_DENIED);
+	end();
+}
+END_TEST
+
+static bool slow_down(struct server_request *request)
+{
+	reply(request, "503 Slow Down", "Retry-After: 3\r\n",
+	      FAILURE("SlowDown") "</Error>");
+	return true;
+}
+
+START_TEST(slow_down_carries_its_hint)
+{
+	begin(slow_down, "");
+	ck_assert_int_eq(put("a", STORE_IF_ANY), STORE_THROTTLED);
+	ck_assert_int_eq(error.retry_after_ms, 3000);
+	end();
+}
+END_TEST
+
+static bool full(struct server_request *request)
+{
+	reply(request, "403 Forbidden", "",
+	      FAILURE("QuotaExceeded") "<Message>a\tb</Message></Error>");
+	return true;
+}
+
+START_TEST(a_quota_is_no_denial)
+{
+	begin(full, "");
+	ck_assert_int_eq(put("a", STORE_IF_ANY), STORE_NO_SPACE);
+	end();
+}
+END_TEST
+
+static bool copy_fails_late(struct server_request *request)
+{
+	if (strcmp(request->method, "HEAD") == 0)
+		reply(request,
+		      strstr(request->path, "/to") ? "404 Not Found" : "200 OK",
+		      FOUND, "x");
+	else if (strcmp(request->method, "GET") == 0)
+		reply(request, "200 OK", "", "<ListBucketResult/>");
+	else
+		reply(request, "200 OK", "",
+		      "  " FAILURE("InternalError") "</Error>");
+	return true;
+}
+
+START_TEST(a_failure_with_status_200_is_a_failure)
+{
+	begin(copy_fails_late, "");
+	ck_assert_int_eq(store_copy(store, NULL, "from", "to", 0, NULL, &error),
+			 STORE_UNAVAILABLE);
+	end();
+}
+END_TEST
+
+static bool breaks_off(struct server_request *request)
+{
+	if (strstr(request->path, "continuation-token=next"))
+		reply(request, "404 Not Found", "",
+		      FAILURE("NoSuchBucket") "</Error>");
+	else
+		reply(request, "200 OK", "",
+		      "<ListBucketResult><IsTruncated>true</IsTruncated>"
+		      "<NextContinuationToken>next</NextContinuationToken>"
+		      "<Contents><Key>a+b%2Bc</Key><Size>1</Size></Contents>"
+		      "<Contents><Key>x%2F%2Fy</Key><Size>1</Size></Contents>"
+		      "</ListBucketResult>");
+	return true;
+}
+
+START_TEST(a_listing_that_breaks_off_is_an_error)
+{
+	struct store_listing *listing = NULL;
+	const struct store_entry *entry = NULL;
+
+	begin(breaks_off, "");
+	ck_assert_int_eq(store_list(store, NULL, "", NULL, &listing, &error),
+			 STORE_OK);
+	ck_assert_int_eq(store_listing_next(listing, NULL, &entry, &error),
+			 STORE_OK);
+	ck_assert_str_eq(entry->name, "a b+c");
+	ck_assert_int_eq(store_listing_next(listing, NULL, &entry, &error),
+			 STORE_NOT_FOUND);
+	store_listing_close(listing);
+	end();
+}
+END_TEST
+
+/* ---- a server that ignores every condition ---- */
+
+static bool ignores(struct server_request *request)
+{
+	if (strcmp(request->method, "HEAD") == 0 &&
+	    strstr(request->path, "/new"))
+		reply(request, "404 Not Found", "", "");
+	else if (strcmp(request->method, "POST") == 0 &&
+		 strstr(request->path, "uploads="))
+		reply(request, "200 OK", "",
+		      "<InitiateMultipartUploadResult><UploadId>u</UploadId>"
+		      "</InitiateMultipartUploadResult>");
+	else if (strcmp(request->method, "POST") == 0)
+		reply(request, "200 OK", "",
+		      "<CompleteMultipartUploadResult><ETag>\"e\"</ETag>"
+		      "</CompleteMultipartUploadResult>");
+	else if (strstr(request->head, "\r\nx-amz-copy-source:"))
+		reply(request, "200 OK", FOUND,
+		      "<CopyObjectResult><ETag>\"e\"</ETag>"
+		      "</CopyObjectResult>");
+	else
+		reply(request, "200 OK", FOUND, "x");
+	return true;
+}
+
+START_TEST(ignored_conditions_are_checked_before_and_not_claimed)
+{
+	begin(ignores, "&conditions=probe");
+	ck_assert(!store_supports(store, STORE_CAP_CONDITIONAL));
+	ck_assert_int_eq(put("new", STORE_IF_ABSENT), STORE_OK);
+	ck_assert_int_eq(put("old", STORE_IF_ABSENT), STORE_EXISTS);
+	end();
+}
+END_TEST
+
+/* The same, but for a server that refuses whatever has a condition. */
+static bool refuses(struct server_request *request)
+{
+	if (strstr(request->head, "\r\nif-match:") ||
+	    strstr(request->head, "\r\nif-none-match:")) {
+		reply(request, "412 Precondition Failed", "",
+		      FAILURE("PreconditionFailed") "</Error>");
+		return true;
+	}
+	return ignores(request);
+}
+
+START_TEST(a_condition_that_never_holds_is_not_used)
+{
+	begin(refuses, "&conditions=probe");
+	/* If-Match is refused with the right version, too. */
+	ck_assert(!store_supports(store, STORE_CAP_CONDITIONAL));
+	ck_assert_int_eq(put("old", STORE_IF_ABSENT), STORE_EXISTS);
+	end();
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tests = tcase_create("s3-answers");
+
+	tcase_set_timeout(tests, 60);
+	tcase_add_test(tests, another_region_is_taken_from_the_answer);
+	tcase_add_test(tests, a_clock_that_is_off_is_corrected);
+	tcase_add_test(tests, keys_that_have_ended_are_fetched_once_more);
+	tcase_add_test(tests, a_conflict_of_conditions_is_tried_again);
+	tcase_add_test(tests, denied_stays_denied_and_is_asked_once);
+	tcase_add_test(tests, slow_down_carries_its_hint);
+	tcase_add_test(tests, a_quota_is_no_denial);
+	tcase_add_test(tests, a_failure_with_status_200_is_a_failure);
+	tcase_add_test(tests, a_listing_that_breaks_off_is_an_error);
+	tcase_add_test(tests,
+		       ignored_conditions_are_checked_before_and_not_claimed);
+	tcase_add_test(tests, a_condition_that_never_holds_is_not_used);
+	return unit_run("s3-answers", tests);
+}
