@@ -75,8 +75,10 @@ static bool signs_payload(const struct s3 *s3)
 	return endpoint && strncmp(endpoint, "https:", 6) != 0;
 }
 
-static enum s3_checksum checksum_of(const struct s3 *s3)
+enum s3_checksum s3_checksum_of(const struct s3 *s3, const struct s3_call *call)
 {
+	if (call->checksum != S3_CHECKSUM_AUTO)
+		return call->checksum;
 	if (s3->settings.checksum != S3_CHECKSUM_AUTO)
 		return s3->settings.checksum;
 	if (signs_payload(s3))
@@ -87,7 +89,7 @@ static enum s3_checksum checksum_of(const struct s3 *s3)
 static int sums_begin(const struct s3 *s3, const struct s3_call *call,
 		      struct sums *sums, struct store_error *error)
 {
-	enum s3_checksum kind = checksum_of(s3);
+	enum s3_checksum kind = s3_checksum_of(s3, call);
 	int code = STORE_OK;
 
 	if (signs_payload(s3) || kind == S3_CHECKSUM_SHA256)
@@ -176,8 +178,9 @@ static int sums_end(const struct s3 *s3, struct s3_call *call,
 	int code = STORE_OK;
 
 	if (sums->sha256)
-		code = add_sha256(call, sums->sha256,
-				  checksum_of(s3) == S3_CHECKSUM_SHA256, error);
+		code = add_sha256(
+			call, sums->sha256,
+			s3_checksum_of(s3, call) == S3_CHECKSUM_SHA256, error);
 	if (!code && sums->md5) {
 		code = digest_finish_raw(sums->md5, raw, &length, error);
 		if (!code)

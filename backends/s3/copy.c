@@ -98,6 +98,7 @@ static int copy_in_parts(struct s3 *s3, struct store_context *context,
 		.s3 = s3,
 		.context = context,
 		.object = copy->to,
+		.copies = true,
 	};
 	uint64_t part = s3_part_size(s3, copy->source->info.size);
 	int code;

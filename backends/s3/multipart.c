@@ -83,6 +83,19 @@ static int answer_text(const struct s3_call *call, const char *path,
 
 /* ---- begin and end ---- */
 
+/* Parts may only bring the checksums that were spoken of here. */
+static void name_checksum(const struct s3_upload *upload, struct s3_call *call)
+{
+	enum s3_checksum kind = s3_checksum_of(upload->s3, call);
+
+	if (upload->copies)
+		return;
+	if (kind == S3_CHECKSUM_CRC32C)
+		s3_call_header(call, "x-amz-checksum-algorithm", "CRC32C");
+	if (kind == S3_CHECKSUM_SHA256)
+		s3_call_header(call, "x-amz-checksum-algorithm", "SHA256");
+}
+
 int s3_upload_begin(struct s3_upload *upload, const struct s3_meta *meta,
 		    struct store_info *info, struct store_error *error)
 {
@@ -94,6 +107,7 @@ int s3_upload_begin(struct s3_upload *upload, const struct s3_meta *meta,
 	call.idempotent = false;
 	call.body = &no_body;
 	s3_call_query(&call, "uploads", "");
+	name_checksum(upload, &call);
 	code = s3_meta_add(upload->s3, &call, meta, info, error);
 	if (!code)
 		code = s3_send(upload->s3, upload->context, &call, error);
@@ -185,6 +199,8 @@ static void begin_part(const struct s3_upload *upload, struct s3_call *call)
 
 	s3_call_init(call, "PUT", upload->object);
 	snprintf(number, sizeof(number), "%u", upload->count + 1);
+	if (upload->copies)
+		call->checksum = S3_CHECKSUM_MD5;
 	s3_call_query(call, "partNumber", number);
 	s3_call_query(call, "uploadId", upload->id);
 	s3_call_customer_key(upload->s3, call, "x-amz-");

@@ -219,6 +219,7 @@ static int put_in_parts(struct put *put, struct store_info *info,
 		.s3 = put->s3,
 		.context = put->context,
 		.object = put->object,
+		.copies = put->source == &put->mixed.source,
 	};
 	int code = s3_upload_begin(&upload, &put->meta, info, error);
 

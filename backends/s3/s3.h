@@ -102,6 +102,8 @@ struct s3_call {
 	const char *object; /* native key, NULL: the bucket itself */
 	bool idempotent;
 	const struct http_body *body;
+	/* Instead of what the settings say; AUTO: as they say. */
+	enum s3_checksum checksum;
 	bool wants_md5;		      /* whatever else sums it */
 	char payload[DIGEST_HEX_MAX]; /* of the body, "": not computed */
 	void *data;		      /* as in http_request */
@@ -273,12 +275,21 @@ int s3_body_attach(struct s3 *s3, struct s3_call *call,
 		   const struct http_body *body, struct store_error *error)
 	STORE_WARN_UNUSED;
 
+/* The kind of checksum for this call: never AUTO. */
+enum s3_checksum s3_checksum_of(const struct s3 *s3,
+				const struct s3_call *call);
+
 /* ---- parts (multipart.c) ---- */
 
 struct s3_upload {
 	struct s3 *s3;
 	struct store_context *context;
 	const char *object; /* borrowed */
+	/*
+	 * Some parts are copied: the server would want their checksums from
+	 * us, so none but Content-MD5 is used.
+	 */
+	bool copies;
 	char *id;
 	struct buf parts; /* XML of the parts so far */
 	unsigned int count;
