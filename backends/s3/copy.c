@@ -179,6 +179,8 @@ static int copy_once(struct transfer *transfer, struct store_info *info,
 		.meta = {
 			.type = STORE_TYPE_FILE,
 			.from = &transfer->source,
+			.publish = transfer->moves ? NULL
+						   : transfer->request->publish,
 			.keep_publish = transfer->moves,
 			.keep_mtime = true,
 		},
@@ -191,7 +193,11 @@ static int copy_once(struct transfer *transfer, struct store_info *info,
 
 	if (code)
 		return code;
-	code = check_target(transfer, error);
+	if (!transfer->moves)
+		code = s3_precondition(&transfer->request->source,
+				       &transfer->source, error);
+	if (!code)
+		code = check_target(transfer, error);
 	if (!code)
 		code = s3_copy_object(transfer->s3, transfer->context, &copy,
 				      info, error);
