@@ -130,7 +130,9 @@ static int no_folder(struct s3 *s3, struct store_context *context,
 int s3_remove_dir(void *self, struct store_context *context, const char *key,
 		  struct store_error *error)
 {
-	static const struct store_precondition any = { STORE_IF_ANY };
+	static const struct store_precondition any = {
+		.condition = STORE_IF_ANY,
+	};
 	struct s3 *s3 = self;
 	CLEANUP_FREE char *folder = NULL;
 	struct s3_below below = { .marker = false };

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The layer made of hooks: see layer.h.  Every slot of the backend table
- * stands here once, passing its arguments on between the two hooks.
- *
+ * The layer made of hooks (layer.h): each slot of the table, between the two.
  * Called as any backend is; calls its hooks and the next backend.  Readers
  * and uploads are wrapped, so that the hooks know their key.  No locks.
  */
@@ -45,10 +43,9 @@ static int before(struct layer *layer, struct layer_call *call)
 
 static bool after(struct layer *layer, struct layer_call *call, int *code)
 {
-	bool again = false;
+	bool again = layer->hooks->after &&
+		     layer->hooks->after(layer->hook, call, code);
 
-	if (layer->hooks->after)
-		again = layer->hooks->after(layer->hook, call, code);
 	call->attempt++;
 	return again;
 }

@@ -31,6 +31,7 @@ static void reply(const struct server_request *request, const char *status,
 }
 
 #define FAILURE(code) "<?xml version=\"1.0\"?>\n<Error><Code>" code "</Code>"
+#define REGION "<Region>eu-central-1</Region></Error>"
 #define FOUND "ETag: \"e1\"\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 
 static void begin(server_answer_fn *answer, const char *options)
@@ -78,7 +79,7 @@ static bool other_region(struct server_request *request)
 		reply(request, "200 OK", FOUND, "");
 	else
 		reply(request, "400 Bad Request", "",
-		      FAILURE("AuthorizationHeaderMalformed") "<Region>eu-central-1</Region></Error>");
+		      FAILURE("AuthorizationHeaderMalformed") REGION);
 	return true;
 }
 

@@ -15,7 +15,8 @@
 static char home[256];
 static struct store_context context;
 
-static void write_file(const char *name, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void
+write_file(const char *name, const char *format, ...)
 {
 	char path[512];
 	va_list args;

@@ -30,8 +30,9 @@ END_TEST
 START_TEST(what_is_no_time_is_refused)
 {
 	static const char *const texts[] = {
-		"", "soon", "1.2.3", "1700000000Z", "2009-10-12",
-		"2009-10-12T17:50:30X",
+		"",	      "soon",
+		"1.2.3",      "1700000000Z",
+		"2009-10-12", "2009-10-12T17:50:30X",
 	};
 	struct timespec time;
 
