@@ -12,6 +12,9 @@
 
 #include "src/base/clock.h"
 
+/* Bodies from here on wait for the server to say that it wants them. */
+enum { EXPECT_MIN = 1 << 20 };
+
 static void moved(struct http_transfer *transfer, size_t bytes)
 {
 	transfer->moved_ns = clock_monotonic_ns();
@@ -194,20 +197,29 @@ static void set_method(struct http_transfer *transfer)
 	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
+static bool add_header(struct http_transfer *transfer, const char *header)
+{
+	struct curl_slist *more = curl_slist_append(transfer->headers, header);
+
+	if (more)
+		transfer->headers = more;
+	return more != NULL;
+}
+
 static bool set_headers(struct http_transfer *transfer)
 {
-	const char *const *header = transfer->exchange->request.headers;
+	const struct http_request *request = &transfer->exchange->request;
+	const char *const *header = request->headers;
 
 	curl_slist_free_all(transfer->headers);
 	transfer->headers = NULL;
-	for (; header && *header; header++) {
-		struct curl_slist *more =
-			curl_slist_append(transfer->headers, *header);
-
-		if (!more)
+	for (; header && *header; header++)
+		if (!add_header(transfer, *header))
 			return false;
-		transfer->headers = more;
-	}
+	/* Sending is cheaper than asking, and some never say "continue". */
+	if (request->body && request->body->size < EXPECT_MIN &&
+	    !add_header(transfer, "Expect:"))
+		return false;
 	curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers);
 	return true;
 }

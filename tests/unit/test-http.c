@@ -62,8 +62,9 @@ static bool echo(struct server_request *request)
 	char head[128];
 
 	snprintf(head, sizeof(head),
-		 "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n",
-		 request->length);
+		 "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\nAsked: %d\r\n\r\n",
+		 request->length,
+		 strcasestr(request->head, "\r\nexpect:") != NULL);
 	http_server_text(request, head);
 	http_server_send(request, request->body, request->length);
 	return true;
@@ -449,6 +450,30 @@ START_TEST(a_body_arrives_as_it_was_given)
 }
 END_TEST
 
+/* What would wait for "100 Continue" costs a round trip more, or a second. */
+START_TEST(only_a_large_body_asks_before_it_comes)
+{
+	static const struct {
+		uint64_t size;
+		const char *asked;
+	} cases[] = { { 1100, "0" }, { 1 << 20, "1" } };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct http_body body = { .size = cases[i].size,
+					  .read = read_pattern };
+		struct http_exchange exchange;
+
+		get(&exchange, "/echo");
+		exchange.request.method = "POST";
+		exchange.request.body = &body;
+		ck_assert_int_eq(perform(&exchange), STORE_OK);
+		ck_assert_str_eq(http_header(&exchange.response, "asked"),
+				 cases[i].asked);
+		http_exchange_release(&exchange);
+	}
+}
+END_TEST
+
 START_TEST(a_source_that_fails_is_the_failure)
 {
 	struct http_body body = { .size = 100, .read = read_fails };
@@ -538,6 +563,7 @@ int main(void)
 	tcase_add_test(tests, cancelling_ends_a_request_at_once);
 	tcase_add_test(tests, a_trickle_is_given_up);
 	tcase_add_test(tests, a_body_arrives_as_it_was_given);
+	tcase_add_test(tests, only_a_large_body_asks_before_it_comes);
 	tcase_add_test(tests, a_source_that_fails_is_the_failure);
 	tcase_add_test(tests, threads_share_an_engine);
 	tcase_add_test(tests, hints_are_seconds_or_dates);
