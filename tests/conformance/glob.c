@@ -185,16 +185,17 @@ END_TEST
 
 START_TEST(many_matches_are_found_once_each)
 {
+	int many = conf_backend.remote ? conf_rounds(300, 1200) : 1200;
 	char key[32];
 	int i;
 
-	for (i = 0; i < 1200; i++) {
+	for (i = 0; i < many; i++) {
 		snprintf(key, sizeof(key), "m/%d/%d.%s", i % 5, i,
 			 i % 2 ? "odd" : "even");
 		CONF_OK(conf_put(key, "x"));
 	}
-	ck_assert_uint_eq(glob_count("m/*/*.odd"), 600);
-	ck_assert_uint_eq(glob_count("**/*.even"), 600);
+	ck_assert_uint_eq(glob_count("m/*/*.odd"), (size_t)many / 2);
+	ck_assert_uint_eq(glob_count("**/*.even"), (size_t)many / 2);
 }
 END_TEST
 
