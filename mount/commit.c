@@ -104,6 +104,14 @@ int commit_sync_node(struct fs *fs, const struct node *node,
 	return sync_to(commit, end_of(commit, number), error);
 }
 
+int commit_sync_calls(struct fs *fs, struct store_error *error)
+{
+	struct commit *commit = fs->commit;
+
+	return commit ? sync_to(commit, atomic_load(&commit->names), error)
+		      : STORE_OK;
+}
+
 uint64_t commit_put_position_locked(const struct file *file)
 {
 	const struct commit *commit = file->fs->commit;

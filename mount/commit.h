@@ -61,6 +61,13 @@ int commit_sync_node(struct fs *fs, const struct node *node,
 		     struct store_error *error) STORE_WARN_UNUSED;
 
 /*
+ * For a change in the store of anything else: calls keep their order, also
+ * those that so far only the journal tells of.  Cheap when there are none.
+ */
+int commit_sync_calls(struct fs *fs, struct store_error *error)
+	STORE_WARN_UNUSED;
+
+/*
  * Files of layers that the store has are removed once the journal has been
  * flushed, within a second; have it done now.
  */
@@ -76,6 +83,8 @@ uint64_t commit_put_position_locked(const struct file *file)
 void commit_name_put_locked(struct file *file) REQUIRES(file->lock);
 /* Note the present key, attributes and base, without a flush. */
 void commit_note_locked(struct file *file) REQUIRES(file->lock);
+/* The same for attributes that a call has changed. */
+void commit_note_attributes_locked(struct file *file) REQUIRES(file->lock);
 /* The same when there is staged content the journal does not know of. */
 void commit_note_content_locked(struct file *file) REQUIRES(file->lock);
 /*

@@ -17,7 +17,7 @@ struct commit {
 	struct fs *fs;
 	struct journal *journal;
 	struct debts debts; /* what it is still to be told */
-	/* Of the last record that told of a name changed in memory only. */
+	/* Of the last record of a name or attribute changed in memory only. */
 	_Atomic uint64_t names;
 	/*
 	 * Position up to which what was noted of these nodes is; several

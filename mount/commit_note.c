@@ -224,6 +224,13 @@ void commit_note_locked(struct file *file)
 		log_warn("%s: not noted: %s", file->name_hint, error.message);
 }
 
+void commit_note_attributes_locked(struct file *file)
+{
+	commit_note_locked(file);
+	if (file->fs->commit && file->note.binding)
+		note_position(&file->fs->commit->names, file->note.position);
+}
+
 void commit_note_content_locked(struct file *file)
 {
 	/* Bytes above an acknowledged generation are not tied to it. */

@@ -173,7 +173,7 @@ static bool set_in_memory(struct op *op, struct node *node,
 			file->attributes |= wanted->mask;
 			file_dirty_locked(file);
 			if (file->note.id)
-				commit_note_locked(file);
+				commit_note_attributes_locked(file);
 		}
 		lock_drop(&file->lock);
 		/* Clean by now, or unlinked and of no concern to a store. */
@@ -220,9 +220,11 @@ static int set_held(struct op *op, struct node *node,
 
 	if (!code) {
 		current = file_base_is_current(file, &op->context, key, &seen);
+		code = commit_sync_calls(fs, &op->error);
+	}
+	if (!code)
 		code = store_set_attributes(fs->store, &op->context, key,
 					    wanted, &info, &op->error);
-	}
 	if (!code && current && file_is_as_seen(&seen, &info, wanted->mask)) {
 		set_accept(fs, node, wanted, &info);
 		file_advance_base(fs, node, &info);

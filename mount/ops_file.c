@@ -177,6 +177,8 @@ static int create_reserve(struct op *op, struct creation *creation)
 	int code = op_key(op, creation->parent, creation->name, key);
 
 	if (!code)
+		code = commit_sync_calls(op->fs, &op->error);
+	if (!code)
 		code = store_write(op->fs->store, &op->context, key,
 				   store_memory_source_init(&empty, "", 0),
 				   &options, &creation->info, &op->error);

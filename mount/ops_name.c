@@ -274,6 +274,8 @@ static void fs_make(fuse_req_t request, struct making *making,
 	if (!code)
 		code = op_key(&op, making->parent, making->name, key);
 	if (!code)
+		code = commit_sync_calls(op.fs, &op.error);
+	if (!code)
 		code = make_in_store(&op, making, key, &attributes, &info);
 	if (!code)
 		code = enter_made(&op, making, &info, &entry);
@@ -322,6 +324,8 @@ static int link_in_store(struct op *op, struct node *node, struct node *parent,
 
 	if (!code)
 		code = op_key(op, parent, name, to);
+	if (!code)
+		code = commit_sync_calls(op->fs, &op->error);
 	if (!code)
 		code = store_link(op->fs->store, &op->context, from, to, info,
 				  &op->error);

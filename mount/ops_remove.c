@@ -313,6 +313,8 @@ static int rmdir_in_store(struct op *op, struct node *parent, const char *name,
 	if (!code)
 		code = op_key(op, parent, name, key);
 	if (!code)
+		code = commit_sync_calls(op->fs, &op->error);
+	if (!code)
 		code = store_delete_folder(op->fs->store, &op->context, key,
 					   &options, &op->error);
 	return code;

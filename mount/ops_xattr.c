@@ -409,7 +409,7 @@ static int check_writable(struct op *op, const char *name)
 static void pending_changed(struct file *file) NO_THREAD_SAFETY
 {
 	if (file->note.acknowledged)
-		commit_note_locked(file);
+		commit_note_attributes_locked(file);
 }
 
 /* What a request does to a file that the store does not know. */
@@ -436,6 +436,8 @@ static int change_stored(struct op *op, struct node *node,
 	struct gate_pass pass;
 	int code = op_enter(op, node, NULL, key, &pass);
 
+	if (!code)
+		code = commit_sync_calls(op->fs, &op->error);
 	if (!code && remove)
 		code = store_remove_xattr(op->fs->store, &op->context, key,
 					  xattr->name, &op->error);
