@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "mount/commit.h"
 #include "mount/file.h"
 #include "mount/ops.h"
 #include "mount/publish.h"
