@@ -68,7 +68,7 @@ int assemble_reading(struct fs *fs, struct store_error *error)
 	if (fs_can(fs, STORE_CAP_NEAR))
 		return STORE_OK;
 	fs->blocks = blockcache_new(fs->options->memory);
-	fs->prefetcher = prefetcher_new(fs->options->memory, PREFETCH_THREADS,
+	fs->prefetcher = prefetcher_new(fs->blocks, PREFETCH_THREADS,
 					fs->options->op_timeout_ns);
 	if (fs->blocks && fs->prefetcher)
 		return STORE_OK;

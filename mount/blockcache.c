@@ -49,7 +49,11 @@ struct block_object {
 struct blockcache {
 	struct lock lock;
 	uint64_t budget;
+	struct condition room; /* there is more of it, if `waiting` */
 	/* protected by `lock` */
+	unsigned int waiting;
+	bool starved; /* too much is in use for one that waits */
+	uint64_t reserved[BLOCKCACHE_USES];
 	void *objects; /* tsearch(3) */
 	struct block *newest, *oldest;
 	struct blockcache_stats stats;
@@ -162,10 +166,25 @@ static uint64_t block_cost(size_t length)
 	return sizeof(struct block) + sizeof(struct block *) + length;
 }
 
+static void tell_room_locked(struct blockcache *cache) REQUIRES(cache->lock)
+{
+	if (cache->waiting)
+		condition_broadcast(&cache->room);
+}
+
+static void use_locked(struct blockcache *cache, uint64_t bytes)
+	REQUIRES(cache->lock)
+{
+	cache->stats.used += bytes;
+	if (cache->stats.peak < cache->stats.used)
+		cache->stats.peak = cache->stats.used;
+}
+
 static void block_free_locked(struct blockcache *cache, struct block *block)
 	REQUIRES(cache->lock)
 {
 	cache->stats.used -= block_cost(block->length);
+	tell_room_locked(cache);
 	condition_destroy(&block->settled);
 	free(block);
 }
@@ -200,7 +219,7 @@ static struct block *block_ask_locked(struct blockcache *cache,
 {
 	struct block *block;
 
-	if (!make_room_locked(cache, block_cost(length)) ||
+	if (cache->starved || !make_room_locked(cache, block_cost(length)) ||
 	    !object_make_room(object))
 		return NULL;
 	block = malloc(sizeof(*block) + length);
@@ -212,9 +231,7 @@ static struct block *block_ask_locked(struct blockcache *cache,
 	condition_init(&block->settled);
 	/* Making room has moved what is here. */
 	object_insert(object, object_find(object, start), block);
-	cache->stats.used += block_cost(length);
-	if (cache->stats.peak < cache->stats.used)
-		cache->stats.peak = cache->stats.used;
+	use_locked(cache, block_cost(length));
 	return block;
 }
 
@@ -238,10 +255,12 @@ static void block_leave_locked(struct blockcache *cache, struct block *block)
 {
 	if (--block->users)
 		return;
-	if (block->state == BLOCK_READY)
-		list_add_locked(cache, block);
-	else
+	if (block->state != BLOCK_READY) {
 		block_free_locked(cache, block);
+		return;
+	}
+	list_add_locked(cache, block);
+	tell_room_locked(cache);
 }
 
 static int block_await_locked(struct blockcache *cache, struct block *block,
@@ -407,6 +426,74 @@ int blockcache_fill(struct block_object *object, struct block_source *source,
 	return blockcache_read(object, source, context, range, NULL, error);
 }
 
+/* ---- buffers of others ---- */
+
+static bool reserve_locked(struct blockcache *cache, enum blockcache_use use,
+			   uint64_t bytes) REQUIRES(cache->lock)
+{
+	if (cache->reserved[use] + bytes > cache->budget / 2)
+		return false;
+	cache->starved = !make_room_locked(cache, bytes);
+	if (cache->starved)
+		return false;
+	cache->reserved[use] += bytes;
+	cache->stats.reserved += bytes;
+	use_locked(cache, bytes);
+	return true;
+}
+
+static int reserve_wait_locked(struct blockcache *cache,
+			       enum blockcache_use use, uint64_t bytes,
+			       const struct store_context *context,
+			       struct store_error *error) REQUIRES(cache->lock)
+{
+	int code = STORE_OK;
+
+	cache->waiting++;
+	while (!code && !reserve_locked(cache, use, bytes)) {
+		condition_wait_until(&cache->room, &cache->lock,
+				     clock_monotonic_ns() + LOOK_AGAIN_NS);
+		code = store_context_check(context, error);
+	}
+	if (!--cache->waiting)
+		cache->starved = false;
+	return code;
+}
+
+int blockcache_reserve(struct blockcache *cache, enum blockcache_use use,
+		       uint64_t bytes, const struct store_context *context,
+		       struct store_error *error)
+{
+	int code = STORE_OK;
+
+	lock_take(&cache->lock);
+	if (!reserve_locked(cache, use, bytes))
+		code = reserve_wait_locked(cache, use, bytes, context, error);
+	lock_drop(&cache->lock);
+	return code;
+}
+
+void blockcache_release(struct blockcache *cache, enum blockcache_use use,
+			uint64_t bytes)
+{
+	lock_take(&cache->lock);
+	cache->reserved[use] -= bytes;
+	cache->stats.reserved -= bytes;
+	cache->stats.used -= bytes;
+	tell_room_locked(cache);
+	lock_drop(&cache->lock);
+}
+
+uint64_t blockcache_room(struct blockcache *cache)
+{
+	uint64_t room;
+
+	lock_take(&cache->lock);
+	room = cache->budget - cache->stats.reserved;
+	lock_drop(&cache->lock);
+	return room;
+}
+
 /* ---- life ---- */
 
 struct blockcache *blockcache_new(uint64_t budget)
@@ -416,6 +503,7 @@ struct blockcache *blockcache_new(uint64_t budget)
 	if (!cache)
 		return NULL;
 	lock_init(&cache->lock);
+	condition_init(&cache->room);
 	cache->budget = budget;
 	return cache;
 }
@@ -428,6 +516,7 @@ void blockcache_free(struct blockcache *cache)
 	while (cache->oldest)
 		block_evict_locked(cache, cache->oldest);
 	lock_drop(&cache->lock);
+	condition_destroy(&cache->room);
 	lock_destroy(&cache->lock);
 	free(cache);
 }

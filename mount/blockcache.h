@@ -9,6 +9,9 @@
  * does a block; what nobody uses goes when the budget is needed, the least
  * recently used first, also of objects that nobody has open.
  *
+ * The budget is that of all memory for content: requests and uploads reserve
+ * their buffers here, and blocks give way.
+ *
  * Thread-safe.  No lock is held while the store is asked.
  */
 #ifndef STOREFS_MOUNT_BLOCKCACHE_H
@@ -36,7 +39,8 @@ struct block_source {
 };
 
 struct blockcache_stats {
-	uint64_t used;	   /* bytes of the budget */
+	uint64_t used;	   /* bytes of the budget, */
+	uint64_t reserved; /* so many of which are no blocks */
 	uint64_t peak;	   /* the most that ever were */
 	uint64_t found;	   /* bytes that readers found or waited for */
 	uint64_t fetched;  /* bytes asked of the store, */
@@ -45,11 +49,26 @@ struct blockcache_stats {
 	uint64_t evicted;  /* bytes that made room for others */
 };
 
-/* `budget`: bytes of memory for blocks.  NULL: no memory. */
+/* Each may reserve half of the budget, so that neither waits for the other. */
+enum blockcache_use { BLOCKCACHE_READS, BLOCKCACHE_UPLOADS, BLOCKCACHE_USES };
+
+/* `budget`: bytes of memory.  NULL: no memory. */
 struct blockcache *blockcache_new(uint64_t budget);
 /* When all objects have been put. */
 void blockcache_free(struct blockcache *cache);
 void blockcache_stats(struct blockcache *cache, struct blockcache_stats *stats);
+
+/*
+ * Wait until there is room for a buffer of `bytes`, at most half of the
+ * budget, and take it.  Nobody waits here who has reserved something.
+ */
+int blockcache_reserve(struct blockcache *cache, enum blockcache_use use,
+		       uint64_t bytes, const struct store_context *context,
+		       struct store_error *error) STORE_WARN_UNUSED;
+void blockcache_release(struct blockcache *cache, enum blockcache_use use,
+			uint64_t bytes);
+/* Bytes that are not reserved. */
+uint64_t blockcache_room(struct blockcache *cache);
 
 /*
  * The object of this version of this file, also when it was put before and

@@ -75,6 +75,16 @@ static size_t count_nodes(struct fs *fs)
 	return count;
 }
 
+static void tell_memory(const struct fs *fs, struct line *line)
+{
+	struct blockcache_stats stats;
+
+	blockcache_stats(fs->blocks, &stats);
+	line_number(line, "memory_used", stats.used);
+	line_number(line, "memory_peak", stats.peak);
+	line_number(line, "memory_evicted", stats.evicted);
+}
+
 static void tell_place(const struct fs *fs, struct line *line)
 {
 	line_number(line, "version", 1);
@@ -108,6 +118,8 @@ static void tell_mount(struct fs *fs, struct line *line)
 	line_number(line, "staged_bytes", staging_area_bytes(fs->area));
 	line_number(line, "journal_bytes", commit_journal_size(fs));
 	line_number(line, "nodes", count_nodes(fs));
+	if (fs->blocks)
+		tell_memory(fs, line);
 	line_json(line, "counters", tell_counters(fs));
 	line_json(line, "errors", errors);
 }

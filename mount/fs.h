@@ -26,13 +26,13 @@
 
 #include <stdatomic.h>
 
+#include "mount/blockcache.h"
 #include "mount/gate.h"
 #include "mount/node.h"
 #include "mount/options.h"
 #include "mount/staging.h"
 #include <storefs/store.h>
 
-struct blockcache;
 struct fuse_session;
 struct commit;
 struct events;
@@ -100,6 +100,24 @@ struct fs {
 static inline bool fs_can(const struct fs *fs, enum store_capability one)
 {
 	return fs->capabilities & one;
+}
+
+/* A buffer for content, from memory=; stores that are near need no budget. */
+static inline int fs_buffer_take(const struct fs *fs, enum blockcache_use use,
+				 uint64_t bytes,
+				 const struct store_context *context,
+				 struct store_error *error)
+{
+	return fs->blocks ? blockcache_reserve(fs->blocks, use, bytes, context,
+					       error)
+			  : STORE_OK;
+}
+
+static inline void fs_buffer_give(const struct fs *fs, enum blockcache_use use,
+				  uint64_t bytes)
+{
+	if (fs->blocks)
+		blockcache_release(fs->blocks, use, bytes);
 }
 
 #endif

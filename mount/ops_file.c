@@ -319,22 +319,30 @@ void fs_read(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offset,
 	     struct fuse_file_info *fi)
 {
 	struct store_range range = { (uint64_t)offset, size };
-	char *data = scratch_get(size);
+	char *data = NULL;
 	size_t got = 0;
 	struct op op;
-	int code = STORE_NO_MEMORY;
+	int code;
 
 	(void)ino;
 	op_begin(&op, request);
-	if (data)
-		code = file_read(handle_of(fi), &op.context, data, &range, &got,
-				 &op.error);
+	code = fs_buffer_take(op.fs, BLOCKCACHE_READS, size, &op.context,
+			      &op.error);
 	if (code) {
 		op_error(&op, code);
 		return;
 	}
-	op_done(&op);
-	fuse_reply_buf(request, data, got);
+	data = scratch_get(size);
+	code = data ? file_read(handle_of(fi), &op.context, data, &range, &got,
+				&op.error)
+		    : STORE_NO_MEMORY;
+	if (code) {
+		op_error(&op, code);
+	} else {
+		op_done(&op);
+		fuse_reply_buf(request, data, got);
+	}
+	fs_buffer_give(op.fs, BLOCKCACHE_READS, size);
 }
 
 void fs_write(fuse_req_t request, fuse_ino_t ino, const char *data, size_t size,

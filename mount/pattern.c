@@ -157,3 +157,10 @@ size_t pattern_read(struct pattern *pattern, const struct store_range *range,
 		return 0;
 	return read_in_steps(pattern, range, size, limit, ranges);
 }
+
+void pattern_shrink(struct pattern *pattern)
+{
+	if (pattern->window > PATTERN_WINDOW_MIN)
+		pattern->window /= 2;
+	pattern->grown = pattern->next;
+}

@@ -43,4 +43,7 @@ size_t pattern_read(struct pattern *pattern, const struct store_range *range,
 		    uint64_t size, uint64_t limit,
 		    struct store_range ranges[PATTERN_RANGES]);
 
+/* What was asked for found no room: the window is halved. */
+void pattern_shrink(struct pattern *pattern);
+
 #endif

@@ -36,7 +36,7 @@ struct prefetch {
 };
 
 struct prefetcher {
-	uint64_t budget;
+	struct blockcache *cache;
 	int64_t stall_ns;
 	struct lock lock;
 	struct condition work;
@@ -85,17 +85,19 @@ static struct job *job_new(struct prefetch *reader, struct block_object *object,
 	return job;
 }
 
-static void job_run(struct prefetcher *prefetcher, struct job *job)
+static int job_run(struct prefetcher *prefetcher, struct job *job)
 {
 	struct store_context context;
 	struct store_error error = STORE_ERROR_INIT;
+	int code = STORE_OK;
 
 	store_context_init(&context, prefetcher->stall_ns, job->reader->cancel);
-	if (!store_cancel_is_set(job->reader->cancel) &&
-	    blockcache_fill(job->object, job->source, &context, &job->range,
-			    &error))
-		store_error_clear(&error);
+	if (!store_cancel_is_set(job->reader->cancel))
+		code = blockcache_fill(job->object, job->source, &context,
+				       &job->range, &error);
+	store_error_clear(&error);
 	job_release(job);
+	return code;
 }
 
 static struct job *job_take_locked(struct prefetcher *prefetcher)
@@ -120,6 +122,7 @@ static void *worker(void *arg)
 	for (;;) {
 		struct job *job = job_take_locked(prefetcher);
 		struct prefetch *reader;
+		int code;
 
 		if (!job && prefetcher->stopping)
 			break;
@@ -131,8 +134,10 @@ static void *worker(void *arg)
 		}
 		reader = job->reader;
 		lock_drop(&prefetcher->lock);
-		job_run(prefetcher, job);
+		code = job_run(prefetcher, job);
 		lock_take(&prefetcher->lock);
+		if (code == STORE_NO_SPACE)
+			pattern_shrink(&reader->pattern);
 		reader_put_locked(reader);
 	}
 	lock_drop(&prefetcher->lock);
@@ -182,11 +187,11 @@ static size_t plan(struct prefetch *reader, uint64_t size,
 		   struct store_range ranges[PATTERN_RANGES])
 {
 	struct prefetcher *prefetcher = reader->prefetcher;
-	uint64_t share;
+	uint64_t room = blockcache_room(prefetcher->cache), share;
 	size_t count;
 
 	lock_take(&prefetcher->lock);
-	share = prefetcher->budget / 2 / (prefetcher->in_order + 1);
+	share = room / 2 / (prefetcher->in_order + 1);
 	count = pattern_read(&reader->pattern, range, size, share, ranges);
 	note_order_locked(reader, reader->pattern.window > 0);
 	lock_drop(&prefetcher->lock);
@@ -299,15 +304,15 @@ void prefetch_close(struct prefetch *reader)
 
 /* ---- life ---- */
 
-struct prefetcher *prefetcher_new(uint64_t budget, unsigned int threads,
-				  int64_t stall_ns)
+struct prefetcher *prefetcher_new(struct blockcache *cache,
+				  unsigned int threads, int64_t stall_ns)
 {
 	struct prefetcher *prefetcher =
 		calloc(1, sizeof(*prefetcher) + threads * sizeof(pthread_t));
 
 	if (!prefetcher)
 		return NULL;
-	prefetcher->budget = budget;
+	prefetcher->cache = cache;
 	prefetcher->stall_ns = stall_ns;
 	prefetcher->thread_max = threads;
 	prefetcher->last = &prefetcher->first;

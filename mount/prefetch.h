@@ -3,8 +3,9 @@
  * Reading ahead: what a reader will want next is fetched into the block cache
  * by threads of ours, several ranges at a time.
  *
- * All readers together may be ahead by half of the cache's budget; each gets
- * an equal share.  Thread-safe; one reader may be used by several threads.
+ * All readers together may be ahead by half of what nobody has reserved of the
+ * cache's budget; each gets an equal share, and less when blocks find no room.
+ * Thread-safe; one reader may be used by several threads.
  */
 #ifndef STOREFS_MOUNT_PREFETCH_H
 #define STOREFS_MOUNT_PREFETCH_H
@@ -18,8 +19,8 @@ struct prefetch;
  * `threads`: requests at a time; they are started when there is work.
  * `stall_ns`: as in struct store_context.  NULL: no memory.
  */
-struct prefetcher *prefetcher_new(uint64_t budget, unsigned int threads,
-				  int64_t stall_ns);
+struct prefetcher *prefetcher_new(struct blockcache *cache,
+				  unsigned int threads, int64_t stall_ns);
 /*
  * Cancel and forget everything, also for readers that are still open, and wait
  * until no thread of ours uses an object or a source; nothing is read ahead

@@ -36,6 +36,7 @@ struct attempt {
 	struct store_xattr *xattrs; /* owned; the values are the file's */
 	size_t xattr_count;
 	struct file_unanswered unanswered;
+	struct prefetch *ahead; /* of the base, NULL: nothing is */
 	/* the outcome */
 	bool current; /* attributes went to the version that is the base */
 	bool beside;  /* stored under another name */

@@ -20,6 +20,8 @@
 
 /* Names that are tried for the loser of a conflict. */
 enum { BESIDE_MAX = 100 };
+/* What a store may need for the buffers of one put. */
+enum { PUT_BUFFERS = 1 << 20 };
 
 /* ---- the source: sealed layers over the base ---- */
 
@@ -39,8 +41,8 @@ static int view_read_base(struct attempt *attempt,
 
 	if (code)
 		return code;
-	code = reader_read(reader, NULL, &attempt->context, &range, data,
-			   error);
+	code = reader_read(reader, attempt->ahead, &attempt->context, &range,
+			   data, error);
 	reader_put(reader);
 	return code;
 }
@@ -110,7 +112,7 @@ attempt_condition(const struct attempt *attempt)
 					    .version = attempt->base };
 }
 
-static int put_once(struct attempt *attempt)
+static int put_content(struct attempt *attempt)
 {
 	struct view_source source = {
 		.source = { .size = attempt->view.size,
@@ -134,6 +136,29 @@ static int put_once(struct attempt *attempt)
 	return store_write(attempt->fs->store, &attempt->context, attempt->key,
 			   &source.source, &options, &attempt->info,
 			   &attempt->error);
+}
+
+/* Memory comes last: whoever has it waits for nobody but the store. */
+static int put_once(struct attempt *attempt)
+{
+	struct fs *fs = attempt->fs;
+	struct store_context patient;
+	int code;
+
+	/* Other uploads go on, each within its own time without progress. */
+	store_context_init(&patient, 0, attempt->context.cancel);
+	code = fs_buffer_take(fs, BLOCKCACHE_UPLOADS, PUT_BUFFERS, &patient,
+			      &attempt->error);
+	if (code)
+		return code;
+	store_context_progress(&attempt->context);
+	if (fs->prefetcher)
+		attempt->ahead = prefetch_open(fs->prefetcher);
+	code = put_content(attempt);
+	prefetch_close(attempt->ahead);
+	attempt->ahead = NULL;
+	fs_buffer_give(fs, BLOCKCACHE_UPLOADS, PUT_BUFFERS);
+	return code;
 }
 
 /* Does the store have the very state that was to be sent? */

@@ -26,6 +26,7 @@ static const struct status_number status_numbers[] = {
 	{ "unfinished_files", "files that were never finished" },
 	{ "staged_bytes", "bytes staged" },
 	{ "nodes", "names the kernel holds" },
+	{ "memory_used", "bytes of memory= in use" },
 	{ NULL, NULL },
 };
 

@@ -254,9 +254,12 @@ static void *look_anywhere(void *arg)
 		};
 		struct block_object *one = blockcache_get(
 			cache, rand_r(&seed) % 2, &versions[rand_r(&seed) % 2]);
+		enum blockcache_use use = rand_r(&seed) % BLOCKCACHE_USES;
 		int code;
 
 		ck_assert_ptr_nonnull(one);
+		code = blockcache_reserve(cache, use, length, &own, &mine);
+		ck_assert_int_eq(code, STORE_OK);
 		if (!(rand_r(&seed) % 4))
 			code = blockcache_fill(one, &source.source, &own,
 					       &range, &mine);
@@ -270,6 +273,7 @@ static void *look_anywhere(void *arg)
 		if (!blockcache_read(one, &source.source, &own, &range, bytes,
 				     &mine))
 			check_bytes(bytes, range.offset, length);
+		blockcache_release(cache, use, length);
 		blockcache_put(one);
 	}
 	free(bytes);
@@ -295,6 +299,89 @@ START_TEST(any_mixture_gives_right_bytes_within_the_budget)
 }
 END_TEST
 
+static int reserve(enum blockcache_use use, uint64_t bytes)
+{
+	return blockcache_reserve(cache, use, bytes, &context, &error);
+}
+
+START_TEST(blocks_give_way_to_buffers)
+{
+	ck_assert_int_eq(look(0, BUDGET - 4096), STORE_OK);
+	ck_assert_int_eq(reserve(BLOCKCACHE_READS, BUDGET / 2), STORE_OK);
+	ck_assert_uint_eq(stats().used, BUDGET / 2);
+	ck_assert_uint_eq(blockcache_room(cache), BUDGET / 2);
+	ck_assert_int_eq(reserve(BLOCKCACHE_UPLOADS, BUDGET / 2), STORE_OK);
+	/* There is no room for blocks, and reading works all the same. */
+	ck_assert_int_eq(look(0, 4096), STORE_OK);
+	ck_assert_int_eq(fill(0, 4096), STORE_NO_SPACE);
+	ck_assert_uint_eq(stats().uncached, 1);
+	blockcache_release(cache, BLOCKCACHE_READS, BUDGET / 2);
+	blockcache_release(cache, BLOCKCACHE_UPLOADS, BUDGET / 2);
+	ck_assert_uint_eq(stats().used, 0);
+	ck_assert_uint_eq(stats().peak, BUDGET);
+}
+END_TEST
+
+START_TEST(each_kind_of_buffer_has_half)
+{
+	ck_assert_int_eq(reserve(BLOCKCACHE_READS, BUDGET / 2), STORE_OK);
+	context.deadline_ns = clock_monotonic_ns() + NS_PER_MS;
+	ck_assert_int_eq(reserve(BLOCKCACHE_READS, 1), STORE_TIMEOUT);
+	ck_assert_int_eq(reserve(BLOCKCACHE_UPLOADS, BUDGET / 2), STORE_OK);
+	blockcache_release(cache, BLOCKCACHE_READS, BUDGET / 2);
+	blockcache_release(cache, BLOCKCACHE_UPLOADS, BUDGET / 2);
+}
+END_TEST
+
+static void *reserve_half(void *arg)
+{
+	struct store_context own;
+	struct store_error failed = STORE_ERROR_INIT;
+
+	(void)arg;
+	store_context_init(&own, 0, NULL);
+	ck_assert_int_eq(blockcache_reserve(cache, BLOCKCACHE_READS, BUDGET / 2,
+					    &own, &failed),
+			 STORE_OK);
+	return NULL;
+}
+
+static void *look_at_most(void *arg)
+{
+	struct store_range range = { 0, BUDGET - 4096 };
+	struct store_context own;
+	struct store_error failed = STORE_ERROR_INIT;
+
+	(void)arg;
+	store_context_init(&own, 0, NULL);
+	ck_assert_int_eq(blockcache_read(object, &source.source, &own, &range,
+					 data, &failed),
+			 STORE_OK);
+	return NULL;
+}
+
+/* A block that is being fetched cannot go: who needs its room waits. */
+START_TEST(a_buffer_waits_for_blocks_in_use)
+{
+	pthread_t reader, other;
+
+	source.closed = true;
+	ck_assert(!pthread_create(&reader, NULL, look_at_most, NULL));
+	while (!atomic_load(&source.running))
+		sched_yield();
+	ck_assert(!pthread_create(&other, NULL, reserve_half, NULL));
+	context.deadline_ns = clock_monotonic_ns() + 30 * NS_PER_MS;
+	ck_assert_int_eq(reserve(BLOCKCACHE_UPLOADS, BUDGET / 2),
+			 STORE_TIMEOUT);
+	ck_assert_uint_eq(stats().reserved, 0);
+	source.closed = false;
+	pthread_join(reader, NULL);
+	pthread_join(other, NULL);
+	ck_assert_uint_eq(stats().reserved, BUDGET / 2);
+	blockcache_release(cache, BLOCKCACHE_READS, BUDGET / 2);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tests = tcase_create("blocks");
@@ -314,6 +401,9 @@ int main(void)
 	tcase_add_test(tests, many_who_want_the_same_cost_one_request);
 	tcase_add_test(tests, the_error_of_one_is_not_that_of_those_who_wait);
 	tcase_add_test(tests, a_wait_ends_when_its_time_is_up);
+	tcase_add_test(tests, blocks_give_way_to_buffers);
+	tcase_add_test(tests, each_kind_of_buffer_has_half);
+	tcase_add_test(tests, a_buffer_waits_for_blocks_in_use);
 	tcase_add_test(tests, any_mixture_gives_right_bytes_within_the_budget);
 	return unit_run("blockcache", tests);
 }

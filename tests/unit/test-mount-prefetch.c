@@ -30,7 +30,7 @@ static void setup(void)
 {
 	cache = blockcache_new(64 * MIB);
 	object = blockcache_get(cache, 1, &version);
-	prefetcher = prefetcher_new(64 * MIB, THREADS, 0);
+	prefetcher = prefetcher_new(cache, THREADS, 0);
 	reader = prefetch_open(prefetcher);
 	ck_assert(cache && object && prefetcher && reader);
 	counted_init(&source, 40 * MIB);
