@@ -8,7 +8,7 @@
  */
 #include "config.h"
 
-#include "backends/sqlite/database.h"
+#include "backends/sqlite/database_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,9 +74,8 @@ void sqlite_database_free(struct sqlite_database *database) NO_THREAD_SAFETY
 /* ---- who may ---- */
 
 /* Wait for a release; the time is up at the latest with the context. */
-static int wait_locked(struct sqlite_database *database,
+int sqlite_wait_locked(struct sqlite_database *database,
 		       struct store_context *context, struct store_error *error)
-	REQUIRES(database->lock)
 {
 	int64_t slice = store_context_remaining(context);
 	int code = store_context_check(context, error);
@@ -97,7 +96,7 @@ static int writer_take(struct sqlite_database *database,
 
 	lock_take(&database->lock);
 	while (!code && database->writing)
-		code = wait_locked(database, context, error);
+		code = sqlite_wait_locked(database, context, error);
 	if (!code)
 		database->writing = true;
 	lock_drop(&database->lock);
@@ -122,7 +121,7 @@ static int reader_wait(struct sqlite_database *database,
 
 	lock_take(&database->lock);
 	while (!code && !database->idle && database->readers == SQLITE_READERS)
-		code = wait_locked(database, context, error);
+		code = sqlite_wait_locked(database, context, error);
 	if (!code) {
 		*connection = database->idle;
 		if (database->idle)
@@ -167,8 +166,8 @@ static int reader_take(struct sqlite_database *database,
 
 /* ---- transactions ---- */
 
-static int run(struct sqlite_connection *connection, enum sqlite_sql which,
-	       struct store_error *error)
+int sqlite_run_sql(struct sqlite_connection *connection, enum sqlite_sql which,
+		   struct store_error *error)
 {
 	sqlite3_stmt *statement = sqlite_prepare(connection, which, error);
 
@@ -177,7 +176,7 @@ static int run(struct sqlite_connection *connection, enum sqlite_sql which,
 }
 
 /* Away with whatever is open; the error that led here stays. */
-static void roll_back(struct sqlite_connection *connection)
+void sqlite_roll_back(struct sqlite_connection *connection)
 {
 	struct store_error ignored = STORE_ERROR_INIT;
 	struct store_context *context = connection->context;
@@ -187,7 +186,7 @@ static void roll_back(struct sqlite_connection *connection)
 		return;
 	/* Not to be interrupted. */
 	connection->context = NULL;
-	code = run(connection, SQL_ROLLBACK, &ignored);
+	code = sqlite_run_sql(connection, SQL_ROLLBACK, &ignored);
 	connection->context = context;
 }
 
@@ -248,7 +247,7 @@ static int complete_tables(struct sqlite_txn *txn)
 }
 
 /* Give back a bit of what removals left, now and then. */
-static void vacuum_step(struct sqlite_database *database,
+void sqlite_vacuum_step(struct sqlite_database *database,
 			struct sqlite_connection *connection)
 {
 	struct store_error ignored = STORE_ERROR_INIT;
@@ -278,27 +277,32 @@ static int64_t timespec_to_ns(struct timespec time)
 	return (int64_t)time.tv_sec * NS_PER_SEC + time.tv_nsec;
 }
 
+int sqlite_ready_body(struct sqlite_txn *txn)
+{
+	/* Taken as the writer, so that times follow the order of writes. */
+	txn->now = timespec_to_ns(clock_now());
+	return complete_tables(txn);
+}
+
 static int write_transaction(struct sqlite_txn *txn, sqlite_body_fn *body,
 			     void *arg)
 {
 	struct sqlite_connection *connection = txn->connection;
-	int code = run(connection, SQL_BEGIN_IMMEDIATE, txn->error);
+	int code = sqlite_run_sql(connection, SQL_BEGIN_IMMEDIATE, txn->error);
 
 	if (!code)
-		code = complete_tables(txn);
-	/* Taken as the writer, so that times follow the order of writes. */
-	txn->now = timespec_to_ns(clock_now());
+		code = sqlite_ready_body(txn);
 	if (!code && body)
 		code = body(txn, arg);
 	if (!code)
-		code = run(connection, SQL_COMMIT, txn->error);
+		code = sqlite_run_sql(connection, SQL_COMMIT, txn->error);
 	if (code)
-		roll_back(connection);
+		sqlite_roll_back(connection);
 	/* What a failed transaction made of the tables is gone with it. */
 	if (code)
 		connection->shape.side = false;
 	else
-		vacuum_step(txn->database, connection);
+		sqlite_vacuum_step(txn->database, connection);
 	return code;
 }
 
@@ -321,8 +325,7 @@ static int choose_sync(struct sqlite_txn *txn)
 	return code;
 }
 
-static int write_as_writer(struct sqlite_txn *txn, sqlite_body_fn *body,
-			   void *arg)
+int sqlite_writer_enter(struct sqlite_txn *txn)
 {
 	struct sqlite_database *database = txn->database;
 	int code = STORE_OK;
@@ -336,10 +339,18 @@ static int write_as_writer(struct sqlite_txn *txn, sqlite_body_fn *body,
 	txn->connection = database->writer;
 	txn->connection->context = txn->context;
 	txn->connection->key_too_long = false;
-	code = choose_sync(txn);
+	return choose_sync(txn);
+}
+
+int sqlite_write_as_writer(struct sqlite_txn *txn, sqlite_body_fn *body,
+			   void *arg)
+{
+	int code = sqlite_writer_enter(txn);
+
 	if (!code)
 		code = write_transaction(txn, body, arg);
-	txn->connection->context = NULL;
+	if (txn->connection)
+		txn->connection->context = NULL;
 	return code;
 }
 
@@ -349,7 +360,7 @@ static int write_with(struct sqlite_txn *txn, sqlite_body_fn *body, void *arg)
 
 	if (code)
 		return code;
-	code = write_as_writer(txn, body, arg);
+	code = sqlite_write_as_writer(txn, body, arg);
 	writer_drop(txn->database);
 	return code;
 }
@@ -411,7 +422,7 @@ static int read_transaction(struct sqlite_txn *txn, sqlite_body_fn *body,
 			    void *arg)
 {
 	struct sqlite_connection *connection = txn->connection;
-	int code = run(connection, SQL_BEGIN, txn->error);
+	int code = sqlite_run_sql(connection, SQL_BEGIN, txn->error);
 
 	if (!code)
 		code = refresh_shape(connection, txn->error);
@@ -419,7 +430,7 @@ static int read_transaction(struct sqlite_txn *txn, sqlite_body_fn *body,
 		code = no_table(connection, txn->error);
 	if (!code)
 		code = body(txn, arg);
-	roll_back(connection);
+	sqlite_roll_back(connection);
 	return code;
 }
 
@@ -522,7 +533,7 @@ int sqlite_snapshot_begin(struct sqlite_txn *txn,
 	if (code)
 		return code;
 	database->snapshot->context = txn->context;
-	code = run(database->snapshot, SQL_BEGIN, txn->error);
+	code = sqlite_run_sql(database->snapshot, SQL_BEGIN, txn->error);
 	/* The first look is what fixes the state. */
 	if (!code)
 		code = sqlite_ask(database->snapshot, "PRAGMA schema_version",
@@ -540,6 +551,6 @@ void sqlite_snapshot_end(struct sqlite_txn *txn)
 
 	if (!snapshot)
 		return;
-	roll_back(snapshot);
+	sqlite_roll_back(snapshot);
 	snapshot->context = NULL;
 }

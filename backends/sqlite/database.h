@@ -11,7 +11,7 @@
  * the lock of the file.  Both waits end with the context of the call.
  *
  * The body of a write does not commit by itself and leaves no trace when it
- * fails, so that a later queue may run several of them in one transaction.
+ * fails, so that several of them may run in one transaction, for one flush.
  */
 #ifndef STOREFS_SQLITE_DATABASE_H
 #define STOREFS_SQLITE_DATABASE_H
@@ -38,8 +38,9 @@ struct sqlite_database {
 	struct condition changed; /* broadcast with every release */
 	/* protected by lock */
 	struct sqlite_connection *idle; /* readers nobody uses */
-	int readers;			/* open ones, used or not */
-	bool writing;			/* somebody is the writer */
+	struct sqlite_part *parts; /* waiting for a writer, the last first */
+	int readers;		   /* open ones, used or not */
+	bool writing;		   /* somebody is the writer */
 
 	/* Belong to whoever is the writer. */
 	struct sqlite_connection *writer;
@@ -85,6 +86,17 @@ int sqlite_read(struct sqlite_database *database, struct store_context *context,
 int sqlite_write(struct sqlite_database *database,
 		 struct store_context *context, sqlite_body_fn *body, void *arg,
 		 struct store_error *error) STORE_WARN_UNUSED;
+/*
+ * The same for a body that is short and may run again: with those of others
+ * who wait for the writer, too, it becomes one transaction.  Each has its own
+ * outcome all the same.
+ */
+int sqlite_write_part(struct sqlite_database *database,
+		      struct store_context *context, sqlite_body_fn *body,
+		      void *arg, struct store_error *error) STORE_WARN_UNUSED;
+/* How many of them wait for the writer to end. */
+size_t sqlite_parts_waiting(const struct sqlite_database *database)
+	REQUIRES(database->lock);
 /*
  * The same for changes of names and attributes: with sync=data they become
  * durable with the next sqlite_write(), sqlite_sync() or checkpoint, in

@@ -21,6 +21,9 @@
 #include "src/base/clock.h"
 #include "src/base/json.h"
 
+/* Bytes of a body for which nobody minds to wait who writes with it. */
+enum { PART_MAX = 64 << 10 };
+
 struct put_job {
 	const struct backend_put_request *request;
 	struct sqlite_body body;
@@ -368,5 +371,8 @@ int sqlite_put(void *self, struct store_context *context,
 	store_context_progress(context);
 	job.body.whole = data;
 	job.metadata = metadata;
+	if (data && request->source->size <= PART_MAX)
+		return sqlite_write_part(database, context, put_body, &job,
+					 error);
 	return sqlite_write(database, context, put_body, &job, error);
 }

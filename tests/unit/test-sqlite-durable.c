@@ -11,6 +11,8 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 
@@ -145,6 +147,156 @@ static void delete (const char *key)
 	OK(ops->remove(self, &context, key, &any, &error));
 }
 
+/* ---- puts at the same time ---- */
+
+enum { PUTTERS = 8 };
+
+struct putter {
+	pthread_t thread;
+	char key[8];
+	const char *text;
+	struct store_precondition precondition;
+	int code;
+	struct store_error error;
+};
+
+static void *put_one(void *arg)
+{
+	struct putter *putter = arg;
+	struct store_memory_source memory;
+	struct backend_put_request request = {
+		.key = putter->key,
+		.source = store_memory_source_init(&memory, putter->text,
+						   strlen(putter->text)),
+		.precondition = putter->precondition,
+	};
+	struct store_context mine;
+	struct store_info info;
+
+	store_context_init(&mine, 0, NULL);
+	putter->code = ops->put(self, &mine, &request, &info, &putter->error);
+	return NULL;
+}
+
+/* So many wait for the one that is the writer. */
+static void await_parts(size_t wanted)
+{
+	struct sqlite_database *database = self;
+	bool there = false;
+
+	while (!there) {
+		lock_take(&database->lock);
+		there = database->writing &&
+			sqlite_parts_waiting(database) == wanted;
+		lock_drop(&database->lock);
+		sched_yield();
+	}
+}
+
+static void start(struct putter *putter, int number)
+{
+	snprintf(putter->key, sizeof(putter->key), "p%d", number);
+	store_error_clear(&putter->error);
+	ck_assert_int_eq(pthread_create(&putter->thread, NULL, put_one, putter),
+			 0);
+}
+
+/* The first becomes the writer and waits for another process; then the rest. */
+static void put_together(struct putter *putters)
+{
+	sqlite3 *other = NULL;
+
+	ck_assert_int_eq(sqlite3_open(path, &other), SQLITE_OK);
+	ck_assert_int_eq(
+		sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL),
+		SQLITE_OK);
+	start(&putters[0], 0);
+	await_parts(0);
+	for (int i = 1; i < PUTTERS; i++)
+		start(&putters[i], i);
+	await_parts(PUTTERS - 1);
+	sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL);
+	sqlite3_close(other);
+	for (int i = 0; i < PUTTERS; i++)
+		pthread_join(putters[i].thread, NULL);
+}
+
+START_TEST(puts_at_the_same_time_share_a_flush)
+{
+	struct putter putters[PUTTERS] = { { .text = "1" } };
+
+	for (int i = 0; i < PUTTERS; i++)
+		putters[i].text = "1";
+	begin_with("data");
+	put_together(putters);
+	for (int i = 0; i < PUTTERS; i++)
+		ck_assert_msg(!putters[i].code, "%s: %s", putters[i].key,
+			      putters[i].error.message);
+	/* The first one's, and that of all the others. */
+	ck_assert_uint_eq(syncs, 2);
+	ck_assert_str_eq(names_after_cut(), "first p0 p1 p2 p3 p4 p5 p6 p7");
+}
+END_TEST
+
+START_TEST(one_that_fails_leaves_the_others)
+{
+	struct putter putters[PUTTERS] = { { .text = "1" } };
+
+	for (int i = 0; i < PUTTERS; i++)
+		putters[i].text = "1";
+	putters[3].precondition.condition = STORE_IF_VERSION;
+	begin_with("data");
+	put("p5", "old");
+	syncs = 0;
+	putters[5].precondition.condition = STORE_IF_ABSENT;
+	put_together(putters);
+	for (int i = 0; i < PUTTERS; i++)
+		ck_assert_msg(!putters[i].code == (i != 3 && i != 5), "%s: %s",
+			      putters[i].key, putters[i].error.message);
+	ck_assert_int_eq(putters[5].code, STORE_EXISTS);
+	ck_assert(putters[3].error.message[0] && putters[5].error.message[0]);
+	ck_assert_uint_eq(syncs, 2);
+	ck_assert_str_eq(names_after_cut(), "first p0 p1 p2 p4 p5 p6 p7");
+	expect("p5", "old");
+}
+END_TEST
+
+/* What ends the whole transaction ends it for who caused that, only. */
+START_TEST(a_full_database_refuses_those_that_do_not_fit)
+{
+	static char large[20000];
+	struct putter putters[PUTTERS] = { { .text = "1" } };
+	struct sqlite_database *database;
+	int stored = 0;
+
+	memset(large, 'x', sizeof(large) - 1);
+	for (int i = 0; i < PUTTERS; i++)
+		putters[i].text = i ? large : "1";
+	begin_with("data");
+	database = self;
+	ck_assert_int_eq(sqlite3_exec(database->writer->db,
+				      "PRAGMA max_page_count = 24", NULL, NULL,
+				      NULL),
+			 SQLITE_OK);
+	put_together(putters);
+	for (int i = 0; i < PUTTERS; i++) {
+		struct store_info info;
+		int code = stat_of(putters[i].key, &info);
+
+		store_error_clear(&error);
+		ck_assert_msg(putters[i].code == STORE_OK ||
+				      putters[i].code == STORE_NO_SPACE,
+			      "%s: %s", putters[i].key,
+			      putters[i].error.message);
+		ck_assert_int_eq(code,
+				 putters[i].code ? STORE_NOT_FOUND : STORE_OK);
+		stored += !putters[i].code;
+	}
+	ck_assert_int_gt(stored, 1);
+	ck_assert_int_lt(stored, PUTTERS);
+}
+END_TEST
+
 /* ---- sync = data ---- */
 
 START_TEST(a_file_is_durable_when_its_put_returns)
@@ -278,6 +430,9 @@ int main(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, a_file_is_durable_when_its_put_returns);
 	tcase_add_test(tests, a_put_costs_one_flush);
+	tcase_add_test(tests, puts_at_the_same_time_share_a_flush);
+	tcase_add_test(tests, one_that_fails_leaves_the_others);
+	tcase_add_test(tests, a_full_database_refuses_those_that_do_not_fit);
 	tcase_add_test(tests, names_cost_no_flush);
 	tcase_add_test(tests, names_are_durable_with_the_next_file);
 	tcase_add_test(tests, names_are_durable_when_they_are_synced);
