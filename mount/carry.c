@@ -35,6 +35,7 @@ struct cargo {
 	struct store_context context;
 	/* what is known of it at present */
 	bool looked; /* at the target, in this try */
+	bool clears; /* the source is to go: what has arrived stays */
 	bool gone;   /* the source is */
 	struct store_version version;
 	enum carry_target target;
@@ -198,6 +199,8 @@ static bool may_replace(const struct cargo *cargo)
 {
 	const struct carry *carry = cargo->carry;
 
+	if (cargo->clears)
+		return false;
 	if (cargo->target == CARRY_FOREIGN)
 		return carry->over && store_version_equal(&cargo->found.version,
 							  &carry->replaced);
@@ -568,6 +571,10 @@ static int remove_version(struct cargo *cargo, const char *key,
 	return STORE_OK;
 }
 
+/*
+ * The old name may be in use again, when the end of the rename was not noted:
+ * another version is no reason to replace the copy.
+ */
 static int remove_source(struct cargo *cargo, struct store_error *error)
 {
 	int code = ensure(cargo, error);
@@ -587,13 +594,12 @@ int carry_remove(struct carry *carry, const char *name,
 		return code;
 	cargo.type = info->type;
 	cargo.version = info->version;
-	cargo.looked = true;
+	cargo.looked = cargo.clears = true;
 	code = try_often(&cargo, remove_source, error);
 	if (code != STORE_CHANGED && code != STORE_NOT_EMPTY)
 		return code;
-	log_warn("%s: changed in the store while it was renamed to %s; it "
-		 "stays under both names",
-		 cargo.from, cargo.to);
+	log_warn("%s: not what was renamed to %s; both stay", cargo.from,
+		 cargo.to);
 	atomic_fetch_add(&carry->left, 1);
 	store_error_clear(error);
 	return STORE_OK;

@@ -60,7 +60,10 @@ int carry_enter(struct carry *carry, const char *name,
 		struct store_error *error) STORE_WARN_UNUSED;
 int carry_leave(struct carry *carry, const char *name,
 		struct store_error *error) STORE_WARN_UNUSED;
-/* The source, when its copy is there; of who has changed it, it stays. */
+/*
+ * The source, when its copy is there, or can be made; of who has changed it, it
+ * stays.
+ */
 int carry_remove(struct carry *carry, const char *name,
 		 const struct store_info *info, struct store_error *error)
 	STORE_WARN_UNUSED;

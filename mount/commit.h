@@ -151,8 +151,8 @@ int commit_discard(struct fs *fs, uint64_t id, struct store_error *error)
 
 /*
  * A rename by copies, in three records: begun, flushed before the first copy;
- * complete, flushed before the first source is removed; and settled, which
- * is flushed with the next commit or within 1 s.
+ * complete, flushed before the first source is removed; and settled, flushed
+ * before the old name may be used again.
  */
 int commit_copying(struct fs *fs, const struct record_copies *copies,
 		   struct store_error *error) STORE_WARN_UNUSED;
@@ -170,7 +170,9 @@ int commit_copied(struct fs *fs, const struct record_copies *copies,
 		  const struct commit_rebased *rebased, size_t count,
 		  uint64_t replaced, uint64_t *position,
 		  struct store_error *error) STORE_WARN_UNUSED;
-void commit_copies_settled(struct fs *fs, uint64_t id);
+/* A failure leaves it to commit_sync(). */
+int commit_copies_settled(struct fs *fs, uint64_t id, struct store_error *error)
+	STORE_WARN_UNUSED;
 
 /* For status. */
 uint64_t commit_flushes(const struct fs *fs);

@@ -7,7 +7,6 @@
 
 #include "mount/commit_internal.h"
 
-#include "src/base/log.h"
 #include "src/base/step.h"
 
 static void encode_copies(struct buf *frame, const struct record_copies *copies,
@@ -116,20 +115,22 @@ int commit_copied(struct fs *fs, const struct record_copies *copies,
 	return code;
 }
 
-void commit_copies_settled(struct fs *fs, uint64_t id)
+int commit_copies_settled(struct fs *fs, uint64_t id, struct store_error *error)
 {
 	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
 	struct record record = { .type = RECORD_COPIES_SETTLED, .id = id };
-	struct store_error error = STORE_ERROR_INIT;
 	uint64_t position;
+	int code;
 
 	if (!fs->commit)
-		return;
+		return STORE_OK;
 	STEP("copies: before settled");
 	record_encode(&frame, &record);
-	if (append(fs, &frame, JOURNAL_RELEASES, &position, &error)) {
-		log_warn("a rename is not noted as settled: %s", error.message);
+	code = append(fs, &frame, JOURNAL_RELEASES, &position, error);
+	if (code)
 		debts_owe(&fs->commit->debts, &frame, JOURNAL_RELEASES);
-	}
+	else if (STEP_WANTED("copies: flush settled"))
+		code = commit_sync_to(fs, position, error);
 	STEP("copies: settled");
+	return code;
 }

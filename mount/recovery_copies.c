@@ -137,6 +137,8 @@ int relocation_recover(struct fs *fs, struct pending *pending,
 	log_info("%s: an interrupted rename to %s is %s", copies->from,
 		 copies->to, forward ? "finished" : "undone");
 	code = settle(&carry, pending, copies, forward, error);
+	if (!code)
+		code = relocation_sync(&carry, error);
 	STEP("recovery: copies");
 	/* The mount does not wait for what may never be granted. */
 	if (code && !store_code_retryable(code) && code != STORE_NO_MEMORY &&
@@ -147,9 +149,5 @@ int relocation_recover(struct fs *fs, struct pending *pending,
 		store_error_clear(error);
 		code = STORE_OK;
 	}
-	if (!code)
-		code = relocation_sync(&carry, error);
-	if (!code)
-		commit_copies_settled(fs, copies->id);
-	return code;
+	return code ? code : commit_copies_settled(fs, copies->id, error);
 }

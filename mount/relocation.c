@@ -258,7 +258,7 @@ static void decide(struct relocation *one, int code)
 	lock_drop(&all->lock);
 }
 
-static void let_answer(struct relocation *one)
+void relocation_let_answer(struct relocation *one)
 {
 	struct relocations *all = one->fs->relocations;
 
@@ -266,6 +266,14 @@ static void let_answer(struct relocation *one)
 	one->answerable = true;
 	condition_broadcast(&all->changed);
 	lock_drop(&all->lock);
+}
+
+/* The names are as durable as the record that tells of it. */
+static int clear_once(struct relocation *one)
+{
+	int code = one->switched ? relocation_clear(one) : relocation_undo(one);
+
+	return code ? code : relocation_sync(&one->carry, &one->op.error);
 }
 
 /* What is passing is tried until it works, anything else a few times. */
@@ -278,8 +286,7 @@ static bool clear_up(struct relocation *one)
 		int code;
 
 		store_error_clear(&one->op.error);
-		code = one->switched ? relocation_clear(one)
-				     : relocation_undo(one);
+		code = clear_once(one);
 		if (!code)
 			return true;
 		if (store_cancel_is_set(one->stop))
@@ -294,7 +301,7 @@ static bool clear_up(struct relocation *one)
 				  one->record.from, one->record.to);
 			return true;
 		}
-		let_answer(one);
+		relocation_let_answer(one);
 		store_context_init(&context, 0, one->stop);
 		if (store_context_sleep(&context, pause, NULL))
 			return false;
@@ -315,7 +322,6 @@ static void *relocate(void *arg)
 {
 	struct relocation *one = arg;
 	struct relocations *all = one->fs->relocations;
-	bool settled = false;
 	int code = relocation_begin(one);
 
 	if (!code)
@@ -325,9 +331,9 @@ static void *relocate(void *arg)
 	if (!code && !relocation_keep(one))
 		code = STORE_CANCELLED;
 	decide(one, code);
-	if (one->noted && (!one->switched || !code))
-		settled = clear_up(one);
-	relocation_end(one, settled);
+	if (one->noted && (!one->switched || !code) && clear_up(one))
+		relocation_settle(one);
+	relocation_end(one);
 	lock_take(&all->lock);
 	unlink_locked(all, one);
 	one->answerable = true;

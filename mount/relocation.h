@@ -11,7 +11,8 @@
  *		use; from here on the new names hold
  *	R4	what was copied is removed, on condition that it is still what
  *		was copied, and then the folders
- *	R5	COPIES_SETTLED is noted
+ *	R5	COPIES_SETTLED is noted and flushed; only then the old name can
+ *		be used again
  *
  * A failure before R3, a signal, or a crash undoes R2: only copies of this
  * rename are removed.  After R3 it is finished, by this mount or the next.  A

@@ -28,7 +28,6 @@ struct relocation {
 	bool entered;	    /* the gate */
 	bool noted;	    /* COPYING may be in the journal */
 	bool switched;	    /* the new names hold */
-	uint64_t position;  /* of COPIED */
 	/* protected by relocations.lock */
 	struct relocation *next;
 	const struct node *hidden_in;
@@ -44,6 +43,9 @@ struct relocation {
 void relocation_hide(struct relocation *one, const struct node *parent,
 		     const char *name);
 
+/* Who asked need not wait any longer. */
+void relocation_let_answer(struct relocation *one);
+
 /* R1: passes, checks, record. */
 int relocation_begin(struct relocation *one) STORE_WARN_UNUSED;
 /* R2 */
@@ -55,8 +57,10 @@ bool relocation_keep(struct relocation *one);
 /* R4, or back from R2; to be called again after a failure. */
 int relocation_clear(struct relocation *one) STORE_WARN_UNUSED;
 int relocation_undo(struct relocation *one) STORE_WARN_UNUSED;
-/* R5, and what begin() took. */
-void relocation_end(struct relocation *one, bool settled);
+/* R5, before the hidden name may be used again. */
+void relocation_settle(struct relocation *one);
+/* What begin() took. */
+void relocation_end(struct relocation *one);
 
 /* Of a carry alone, without a mount that runs. */
 int relocation_clear_all(struct carry *carry, bool folder,

@@ -443,6 +443,7 @@ static int note_copied(struct relocation *one, struct followers *all)
 {
 	CLEANUP_FREE struct commit_rebased *rebased =
 		calloc(all->count + 1, sizeof(*rebased));
+	uint64_t position;
 	size_t count = 0;
 
 	if (!rebased)
@@ -452,7 +453,7 @@ static int note_copied(struct relocation *one, struct followers *all)
 		if (all->list[i].follows)
 			rebased[count++].file = all->list[i].file;
 	return commit_copied(one->fs, &one->record, rebased, count,
-			     replaced_id(one), &one->position, &one->op.error);
+			     replaced_id(one), &position, &one->op.error);
 }
 
 /* What memory knows of versions is of the old name.  Under the tree's lock. */
@@ -548,22 +549,27 @@ int relocation_switch(struct relocation *one)
 	return code ? code : switch_over(one);
 }
 
-bool relocation_keep(struct relocation *one)
+/* As long as it takes; false when the mount ends before. */
+static bool flush_patiently(struct relocation *one)
 {
 	struct store_error error = STORE_ERROR_INIT;
 	struct store_context context;
-	bool kept = !STEP_WANTED("copies: flush copied");
 
-	while (!kept) {
-		kept = !commit_sync_to(one->fs, one->position, &error);
-		if (kept)
-			break;
+	while (commit_sync(one->fs, &error)) {
 		log_warn("%s: renamed to %s, and not noted yet: %s",
 			 one->record.from, one->record.to, error.message);
 		store_context_init(&context, 0, one->stop);
 		if (store_context_sleep(&context, NS_PER_SEC, NULL))
-			break;
+			return false;
 	}
+	return true;
+}
+
+bool relocation_keep(struct relocation *one)
+{
+	bool kept =
+		!STEP_WANTED("copies: flush copied") || flush_patiently(one);
+
 	STEP("copies: copied");
 	return kept;
 }
@@ -602,13 +608,20 @@ int relocation_undo(struct relocation *one)
 
 /* ---- R5 ---- */
 
-void relocation_end(struct relocation *one, bool settled)
+void relocation_settle(struct relocation *one)
 {
 	struct store_error error = STORE_ERROR_INIT;
+
+	if (!commit_copies_settled(one->fs, one->record.id, &error))
+		return;
+	relocation_let_answer(one);
+	(void)flush_patiently(one);
+}
+
+void relocation_end(struct relocation *one)
+{
 	struct fs *fs = one->fs;
 
-	if (settled && !relocation_sync(&one->carry, &error))
-		commit_copies_settled(fs, one->record.id);
 	relocation_hide(one, NULL, NULL);
 	if (one->entered) {
 		victim_end(fs, &one->source);

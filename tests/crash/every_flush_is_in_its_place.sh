@@ -28,6 +28,7 @@ flushes=(
 	"torn|journal: flush wiped end|the wiped end is durable"
 	"copies|copies: flush copying|copies: copying: the thread's frames are durable"
 	"copies|copies: flush copied|copies: copied: the thread's frames are durable"
+	"copies|copies: flush settled|copies: settled: the thread's frames are durable"
 )
 
 # traced SCENE NAME=VALUE...: leaves the trace of a driver that was killed.

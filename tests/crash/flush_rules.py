@@ -236,7 +236,7 @@ class Disk:
     def step(self, name, call):
         mine = self.last.get(call.thread, 0)
         if name in ("commit: acknowledged", "commit: moving",
-                    "copies: copying", "copies: copied"):
+                    "copies: copying", "copies: copied", "copies: settled"):
             self.must(self.flushed.get(self.journal(), 0) >= mine, call.start,
                       name + ": the thread's frames are durable")
         elif name == "recovery: names":

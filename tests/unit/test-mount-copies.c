@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Renames by copies without a kernel, over a store that cannot move: what
+ * becomes of files when steps fail, are done again, or meet other clients.
+ */
+#include "config.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mount/relocation.h"
+#include "tests/unit/mount_restart.h"
+#include "tests/unit/unit.h"
+
+static void ok(int code)
+{
+	ck_assert_msg(!code, "errno %d", code);
+}
+
+static void stored_nowhere(const char *path)
+{
+	ck_assert_msg(!memory_has_key(fs->store, path), "%s", path);
+}
+
+static void others_remove(const char *key)
+{
+	ck_assert_int_eq(store_delete(fs->store, NULL, key, false, NULL),
+			 STORE_OK);
+}
+
+/* ---- life ---- */
+
+static void copies_start(void)
+{
+	struct store_error error = STORE_ERROR_INIT;
+
+	fs->capabilities &=
+		~(uint64_t)(STORE_CAP_ATOMIC_MOVE | STORE_CAP_MOVE_FOLDER |
+			    STORE_CAP_MOVE | STORE_CAP_EXCHANGE);
+	ck_assert_int_eq(relocations_start(fs, &error), STORE_OK);
+}
+
+static void setup(void)
+{
+	restart_setup();
+	copies_start();
+}
+
+static void teardown(void)
+{
+	relocations_stop(fs);
+	restart_teardown();
+}
+
+static void copies_settle(void)
+{
+	struct store_context context;
+
+	store_context_init(&context, 0, NULL);
+	context.deadline_ns = clock_monotonic_ns() + 10 * NS_PER_SEC;
+	ck_assert_uint_eq(relocations_drain(fs, &context), 0);
+}
+
+/* ---- the end: as it is now, or as it was at a hook ---- */
+
+static char left[64];
+
+static void take_copy(void)
+{
+	disk_copy(DISK_KILLED, left);
+}
+
+static void copies_go_on(void)
+{
+	relocations_stop(fs);
+	begin_again(false);
+	copies_start();
+}
+
+/* ---- clearing up twice ---- */
+
+static void others_make_two(void)
+{
+	memory_put(fs->store, "old/f", "two");
+	memory_put(fs->store, "log", "two");
+}
+
+static void both_have_two(void)
+{
+	memory_is(fs->store, "new/f", "one");
+	memory_is(fs->store, "old/f", "two");
+	memory_is(fs->store, "log.1", "one");
+	memory_is(fs->store, "log", "two");
+}
+
+static void put_one(void)
+{
+	memory_put(fs->store, "old/f", "one");
+	memory_put(fs->store, "log", "one");
+}
+
+START_TEST(the_old_name_can_be_used_again_as_soon_as_the_rename_has_returned)
+{
+	put_one();
+	ok(call_rename(fs, "old", "new", 0));
+	ok(call_rename(fs, "log", "log.1", 0));
+	disk_copy(_i, left);
+	others_make_two();
+	memory_put(fs->store, "old/more", "more");
+	end_with(left);
+	copies_go_on();
+	both_have_two();
+	memory_is(fs->store, "old/more", "more");
+}
+END_TEST
+
+START_TEST(a_new_file_under_the_old_name_survives_clearing_up_again)
+{
+	put_one();
+	door.at_remove = take_copy;
+	ok(call_rename(fs, _i ? "old" : "log", _i ? "new" : "log.1", 0));
+	ok(call_rename(fs, _i ? "log" : "old", _i ? "log.1" : "new", 0));
+	others_make_two();
+	end_with(left);
+	copies_go_on();
+	if (_i) {
+		memory_is(fs->store, "new/f", "one");
+		memory_is(fs->store, "old/f", "two");
+	} else {
+		memory_is(fs->store, "log.1", "one");
+		memory_is(fs->store, "log", "two");
+	}
+}
+END_TEST
+
+START_TEST(folders_that_cannot_be_flushed_keep_the_old_name_hidden)
+{
+	put_one();
+	door.sync_fails = STORE_UNAVAILABLE;
+	ok(call_rename(fs, "old", "new", 0));
+	ck_assert_uint_eq(relocations_count(fs), 1);
+	door.sync_fails = STORE_OK;
+	/* Waits for the name. */
+	ok(call_mkdir(fs, "old"));
+	copies_settle();
+	ok(call_store(fs, "old/f", "two"));
+	ck_assert_uint_eq(drain(), 0);
+	end(_i);
+	copies_go_on();
+	memory_is(fs->store, "new/f", "one");
+	memory_is(fs->store, "old/f", "two");
+}
+END_TEST
+
+/* The store has lost it with a cut of power, say. */
+START_TEST(a_copy_that_is_missing_is_made_before_its_source_goes)
+{
+	put_one();
+	door.at_remove = take_copy;
+	ok(call_rename(fs, "old", "new", 0));
+	others_remove("new/f");
+	memory_put(fs->store, "old/f", "one");
+	end_with(left);
+	copies_go_on();
+	memory_is(fs->store, "new/f", "one");
+	stored_nowhere("old/f");
+}
+END_TEST
+
+static TCase *copies_case(const char *name)
+{
+	TCase *tests = tcase_create(name);
+
+	tcase_set_timeout(tests, 30);
+	tcase_add_checked_fixture(tests, setup, teardown);
+	return tests;
+}
+
+static TCase *again_cases(void)
+{
+	TCase *tests = copies_case("again");
+
+	add_ends(
+		tests,
+		the_old_name_can_be_used_again_as_soon_as_the_rename_has_returned);
+	tcase_add_loop_test(
+		tests, a_new_file_under_the_old_name_survives_clearing_up_again,
+		0, 2);
+	add_ends(tests,
+		 folders_that_cannot_be_flushed_keep_the_old_name_hidden);
+	tcase_add_test(tests,
+		       a_copy_that_is_missing_is_made_before_its_source_goes);
+	return tests;
+}
+
+int main(void)
+{
+	TCase *cases[] = { again_cases(), NULL };
+
+	return unit_run_cases("mount copies", cases);
+}
