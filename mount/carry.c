@@ -8,7 +8,7 @@
  */
 #include "config.h"
 
-#include "mount/carry.h"
+#include "mount/carry_internal.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -27,23 +27,8 @@
 enum { TRIES = 5 };
 #define PAUSE_NS (100 * NS_PER_MS)
 
-/* One entry on its way. */
-struct cargo {
-	struct carry *carry;
-	char from[STORE_KEY_MAX + 1], to[STORE_KEY_MAX + 1];
-	enum store_type type;
-	struct store_context context;
-	/* what is known of it at present */
-	bool looked; /* at the target, in this try */
-	bool clears; /* the source is to go: what has arrived stays */
-	bool gone;   /* the source is */
-	struct store_version version;
-	enum carry_target target;
-	struct store_info found; /* at the target, unless it is absent */
-};
-
-static int cargo_init(struct cargo *cargo, struct carry *carry,
-		      const char *name, struct store_error *error)
+int cargo_init(struct cargo *cargo, struct carry *carry, const char *name,
+	       struct store_error *error)
 {
 	int code;
 
@@ -177,7 +162,8 @@ int carry_has_arrived(struct carry *carry, bool *arrived,
 	if (code)
 		return code;
 	*arrived = cargo.target == CARRY_SAME || cargo.target == CARRY_OLDER;
-	if (*arrived || cargo.target == CARRY_ABSENT)
+	if (*arrived ||
+	    (cargo.target == CARRY_ABSENT && !(carry->over && carry->recovers)))
 		return STORE_OK;
 	code = store_stat_details(carry->fs->store, &cargo.context, cargo.from,
 				  &info, &details, error);
@@ -189,7 +175,9 @@ int carry_has_arrived(struct carry *carry, bool *arrived,
 		return code;
 	if (info.type != STORE_TYPE_FILE)
 		code = look_at_node(&cargo, &info, &details, error);
-	*arrived = !code && cargo.target == CARRY_SAME;
+	*arrived = !code && info.type != STORE_TYPE_FILE &&
+		   (cargo.target == CARRY_SAME ||
+		    (cargo.target == CARRY_ABSENT && carry->recovers));
 	store_details_release(&details);
 	return code;
 }
@@ -207,7 +195,7 @@ static bool may_replace(const struct cargo *cargo)
 	return cargo->target == CARRY_OLDER;
 }
 
-static int in_the_way(const struct cargo *cargo, struct store_error *error)
+int cargo_in_the_way(const struct cargo *cargo, struct store_error *error)
 {
 	return store_error_set(
 		error, cargo->carry->over ? STORE_CHANGED : STORE_NOT_EMPTY,
@@ -229,7 +217,7 @@ static int copy_file(struct cargo *cargo, struct store_error *error)
 
 	if (cargo->looked && cargo->target != CARRY_ABSENT) {
 		if (!may_replace(cargo))
-			return in_the_way(cargo, error);
+			return cargo_in_the_way(cargo, error);
 		options.target.condition = STORE_IF_VERSION;
 		options.target.version = cargo->found.version;
 	}
@@ -316,30 +304,71 @@ static int ensure_file(struct cargo *cargo, struct store_error *error)
 
 /* ---- nodes without bytes ---- */
 
-static int make_node(struct cargo *cargo, const struct store_info *info,
-		     const struct store_details *details,
-		     struct store_error *error)
+static int put_node(struct cargo *cargo, const struct store_info *info,
+		    const struct store_details *details,
+		    struct store_error *error)
 {
-	struct store *store = cargo->carry->fs->store;
 	struct store_node node = {
 		.type = info->type,
 		.target = details->target,
 		.rdev = info->rdev,
 		.attributes = &info->attributes,
 	};
-	int code = STORE_OK;
 
-	if (cargo->target != CARRY_ABSENT) {
-		if (!may_replace(cargo))
-			return in_the_way(cargo, error);
-		/* The old name has what replaces it. */
-		code = store_delete_version(store, &cargo->context, cargo->to,
-					    &cargo->found.version, error);
-	}
-	STEP("copies: before copy");
+	return store_make_node(cargo->carry->fs->store, &cargo->context,
+			       cargo->to, &node, &cargo->found, error);
+}
+
+static void put_back(struct cargo *cargo, const struct store_info *info,
+		     const struct store_details *details)
+{
+	struct store_error error = STORE_ERROR_INIT;
+	int code = put_node(cargo, info, details, &error);
+
 	if (!code)
-		code = store_make_node(store, &cargo->context, cargo->to, &node,
-				       &cargo->found, error);
+		cargo->carry->replaced = cargo->found.version;
+	/* Else the new one has come, whose answer was lost. */
+	else if (code != STORE_EXISTS)
+		log_warn("%s: was to be replaced, and cannot be put back: %s",
+			 cargo->to, error.message);
+}
+
+/* It goes before the new one comes: the old name has what replaces it. */
+static int replace_node(struct cargo *cargo, const struct store_info *info,
+			const struct store_details *details,
+			struct store_error *error)
+{
+	struct store *store = cargo->carry->fs->store;
+	struct store_details old;
+	struct store_info seen;
+	int code = store_stat_details(store, &cargo->context, cargo->to, &seen,
+				      &old, error);
+
+	if (code)
+		return code == STORE_NOT_FOUND ? STORE_CHANGED : code;
+	code = store_delete_version(store, &cargo->context, cargo->to,
+				    &cargo->found.version, error);
+	if (!code) {
+		code = put_node(cargo, info, details, error);
+		if (code)
+			put_back(cargo, &seen, &old);
+	}
+	store_details_release(&old);
+	return code;
+}
+
+static int make_node(struct cargo *cargo, const struct store_info *info,
+		     const struct store_details *details,
+		     struct store_error *error)
+{
+	int code;
+
+	if (cargo->target != CARRY_ABSENT && !may_replace(cargo))
+		return cargo_in_the_way(cargo, error);
+	STEP("copies: before copy");
+	code = cargo->target == CARRY_ABSENT
+		       ? put_node(cargo, info, details, error)
+		       : replace_node(cargo, info, details, error);
 	STEP("copies: copy");
 	return code == STORE_EXISTS ? STORE_CHANGED : code;
 }
@@ -373,16 +402,13 @@ static int ensure_node(struct cargo *cargo, struct store_error *error)
 
 /* ---- trying ---- */
 
-typedef int cargo_fn(struct cargo *cargo, struct store_error *error);
-
 static int ensure(struct cargo *cargo, struct store_error *error)
 {
 	return cargo->type == STORE_TYPE_FILE ? ensure_file(cargo, error)
 					      : ensure_node(cargo, error);
 }
 
-static int try_often(struct cargo *cargo, cargo_fn *fn,
-		     struct store_error *error)
+int cargo_try(struct cargo *cargo, cargo_fn *fn, struct store_error *error)
 {
 	int64_t pause = PAUSE_NS;
 
@@ -420,133 +446,7 @@ int carry_copy(struct carry *carry, const char *name,
 				       "%s: has several names", cargo.from);
 		error->detail = EXDEV;
 	}
-	return code ? code : try_often(&cargo, ensure, error);
-}
-
-/* ---- folders ---- */
-
-static int copy_xattr(struct cargo *cargo, const char *name,
-		      struct store_error *error)
-{
-	struct store *store = cargo->carry->fs->store;
-	CLEANUP_FREE void *value = NULL;
-	struct store_xattr xattr = { .name = name };
-	int code = store_get_xattr(store, &cargo->context, cargo->from, name,
-				   &value, &xattr.size, error);
-
-	if (code == STORE_NOT_FOUND) {
-		store_error_clear(error);
-		return STORE_OK;
-	}
-	xattr.value = value;
-	return code ? code
-		    : store_set_xattr(store, &cargo->context, cargo->to, &xattr,
-				      0, error);
-}
-
-static int copy_xattrs(struct cargo *cargo, struct store_error *error)
-{
-	CLEANUP_FREE char *names = NULL;
-	size_t size = 0;
-	int code;
-
-	if (!fs_can(cargo->carry->fs, STORE_CAP_XATTR))
-		return STORE_OK;
-	code = store_list_xattrs(cargo->carry->fs->store, &cargo->context,
-				 cargo->from, &names, &size, error);
-	for (size_t at = 0; !code && at < size; at += strlen(names + at) + 1)
-		code = copy_xattr(cargo, names + at, error);
-	return code;
-}
-
-static int make_folder(struct cargo *cargo, struct store_error *error)
-{
-	struct store *store = cargo->carry->fs->store;
-	struct store_info info;
-	int code =
-		store_stat(store, &cargo->context, cargo->from, &info, error);
-
-	/* Others may have removed it; an implicit one comes by itself. */
-	if (code == STORE_NOT_FOUND) {
-		store_error_clear(error);
-		return STORE_OK;
-	}
-	if (code || info.implicit)
-		return code;
-	/* Its own mode comes last: things are to be put into it. */
-	info.attributes.mode |= 0700;
-	STEP("copies: before folder");
-	code = store_make_folder(store, &cargo->context, cargo->to,
-				 &info.attributes, NULL, error);
-	STEP("copies: folder");
-	if (code == STORE_EXISTS) {
-		store_error_clear(error);
-		code = store_stat(store, &cargo->context, cargo->to, &info,
-				  error);
-		if (!code && info.type != STORE_TYPE_FOLDER)
-			code = in_the_way(cargo, error);
-	}
-	return code ? code : copy_xattrs(cargo, error);
-}
-
-int carry_enter(struct carry *carry, const char *name,
-		struct store_error *error)
-{
-	struct cargo cargo;
-	int code = cargo_init(&cargo, carry, name, error);
-
-	return code ? code : try_often(&cargo, make_folder, error);
-}
-
-static bool attributes_differ(const struct store_attributes *a,
-			      const struct store_attributes *b)
-{
-	return (a->mask & STORE_ATTR_MODE && a->mode != b->mode) ||
-	       (a->mask & STORE_ATTR_UID && a->uid != b->uid) ||
-	       (a->mask & STORE_ATTR_GID && a->gid != b->gid) ||
-	       (a->mask & STORE_ATTR_MTIME &&
-		timespec_compare(a->mtime, b->mtime));
-}
-
-/* Putting things into it has changed its times. */
-static int dress_folder(struct cargo *cargo, struct store_error *error)
-{
-	struct store *store = cargo->carry->fs->store;
-	struct store_info from, to;
-	int code =
-		store_stat(store, &cargo->context, cargo->from, &from, error);
-
-	if (!code)
-		code = store_stat(store, &cargo->context, cargo->to, &to,
-				  error);
-	if (code == STORE_NOT_FOUND) {
-		store_error_clear(error);
-		return STORE_OK;
-	}
-	if (code || from.implicit ||
-	    !attributes_differ(&from.attributes, &to.attributes))
-		return code;
-	code = store_set_attributes(store, &cargo->context, cargo->to,
-				    &from.attributes, NULL, error);
-	if (code != STORE_DENIED)
-		return code;
-	/* As with cp -p: an owner that may not be given is left. */
-	store_error_clear(error);
-	from.attributes.mask &= ~(uint32_t)(STORE_ATTR_UID | STORE_ATTR_GID);
-	return store_set_attributes(store, &cargo->context, cargo->to,
-				    &from.attributes, NULL, error);
-}
-
-int carry_leave(struct carry *carry, const char *name,
-		struct store_error *error)
-{
-	struct cargo cargo;
-	int code;
-
-	if (!fs_can(carry->fs, STORE_CAP_POSIX))
-		return STORE_OK;
-	code = cargo_init(&cargo, carry, name, error);
-	return code ? code : try_often(&cargo, dress_folder, error);
+	return code ? code : cargo_try(&cargo, ensure, error);
 }
 
 /* ---- removing ---- */
@@ -595,7 +495,7 @@ int carry_remove(struct carry *carry, const char *name,
 	cargo.type = info->type;
 	cargo.version = info->version;
 	cargo.looked = cargo.clears = true;
-	code = try_often(&cargo, remove_source, error);
+	code = cargo_try(&cargo, remove_source, error);
 	if (code != STORE_CHANGED && code != STORE_NOT_EMPTY)
 		return code;
 	log_warn("%s: not what was renamed to %s; both stay", cargo.from,
@@ -642,7 +542,7 @@ int carry_undo(struct carry *carry, const char *name,
 
 	cargo.type = info->type;
 	if (!code)
-		code = try_often(&cargo, undo, error);
+		code = cargo_try(&cargo, undo, error);
 	/* Its source is gone, or somebody changes it all the time. */
 	if (code != STORE_NOT_FOUND && code != STORE_CHANGED)
 		return code;
@@ -671,7 +571,7 @@ int carry_drop_folder(struct carry *carry, const char *key,
 
 	snprintf(cargo.from, sizeof(cargo.from), "%s", key);
 	if (!code)
-		code = try_often(&cargo, drop_folder, error);
+		code = cargo_try(&cargo, drop_folder, error);
 	if (code != STORE_NOT_EMPTY)
 		return code;
 	store_error_clear(error);

@@ -25,6 +25,7 @@ struct carry {
 	/* A file is replaced: this version of it, and no other. */
 	bool over;
 	struct store_version replaced;
+	bool recovers; /* an earlier run has begun; it may have removed that */
 	/* What was not removed, as somebody else has changed it. */
 	_Atomic uint64_t left;
 };

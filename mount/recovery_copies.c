@@ -126,6 +126,8 @@ int relocation_recover(struct fs *fs, struct pending *pending,
 		.from = copies->from,
 		.to = copies->to,
 		.id = copies->id,
+		.over = copies->over && !copies->folder,
+		.recovers = true,
 	};
 	bool forward = copies->copied;
 	int code = STORE_OK;

@@ -14,6 +14,10 @@
  *	R5	COPIES_SETTLED is noted and flushed; only then the old name can
  *		be used again
  *
+ * What has no bytes (a symlink) cannot take a name from something else in one
+ * step: it replaces no file (EXDEV); another of its kind is removed first, put
+ * back when the new one cannot be made, and replaced by recovery after a crash.
+ *
  * A failure before R3, a signal, or a crash undoes R2: only copies of this
  * rename are removed.  After R3 it is finished, by this mount or the next.  A
  * file has one copy, which cannot be there by halves: if it is there after a

@@ -126,6 +126,15 @@ static int check_types(struct relocation *one)
 	if (!one->record.folder && over)
 		return store_error_set(&op->error, STORE_IS_DIR, "%s: a folder",
 				       one->record.to);
+	/* Only what has bytes comes in the same step in which they go. */
+	if (one->info.type != STORE_TYPE_FILE &&
+	    one->target_info.type == STORE_TYPE_FILE) {
+		store_error_set(&op->error, STORE_NOT_SUPPORTED,
+				"%s: cannot be replaced in one step",
+				one->record.to);
+		op->error.detail = EXDEV;
+		return STORE_NOT_SUPPORTED;
+	}
 	return over ? check_empty(one) : STORE_OK;
 }
 

@@ -169,6 +169,93 @@ START_TEST(a_copy_that_is_missing_is_made_before_its_source_goes)
 }
 END_TEST
 
+/* ---- nodes without bytes ---- */
+
+static void make_symlink(const char *key, const char *target)
+{
+	const struct store_node node = { .type = STORE_TYPE_SYMLINK,
+					 .target = target };
+	struct store_error error = STORE_ERROR_INIT;
+
+	if (store_make_node(fs->store, NULL, key, &node, NULL, &error))
+		ck_abort_msg("%s: %s", key, error.message);
+}
+
+static void symlink_is(const char *key, const char *target)
+{
+	struct store_error error = STORE_ERROR_INIT;
+	struct store_details details;
+	struct store_info info;
+
+	if (store_stat_details(fs->store, NULL, key, &info, &details, &error))
+		ck_abort_msg("%s: %s", key, error.message);
+	ck_assert_str_eq(details.target, target);
+	store_details_release(&details);
+}
+
+/* mv(1) replaces it by itself. */
+START_TEST(a_symlink_does_not_replace_a_file)
+{
+	memory_put(fs->store, "file", "precious");
+	make_symlink("link", "target");
+	mount_faults(mount, "make error=DENIED\n");
+	ck_assert_int_eq(call_rename(fs, "link", "file", 0), EXDEV);
+	mount_faults(mount, "");
+	ck_assert_int_eq(call_rename(fs, "link", "file", 0), EXDEV);
+	memory_is(fs->store, "file", "precious");
+	symlink_is("link", "target");
+}
+END_TEST
+
+START_TEST(a_symlink_replaces_another)
+{
+	make_symlink("old", "one");
+	make_symlink("new", "two");
+	ok(call_rename(fs, "old", "new", 0));
+	symlink_is("new", "one");
+	stored_nowhere("old");
+}
+END_TEST
+
+START_TEST(a_symlink_that_cannot_be_replaced_stays)
+{
+	make_symlink("old", "one");
+	make_symlink("new", "two");
+	mount_faults(mount, "make error=DENIED times=1\n");
+	ck_assert_int_eq(call_rename(fs, "old", "new", 0), EACCES);
+	copies_settle();
+	symlink_is("old", "one");
+	symlink_is("new", "two");
+}
+END_TEST
+
+START_TEST(a_symlink_is_replaced_when_the_store_can_again)
+{
+	make_symlink("old", "one");
+	make_symlink("new", "two");
+	mount_faults(mount, "make error=UNAVAILABLE times=3\n");
+	ok(call_rename(fs, "old", "new", 0));
+	symlink_is("new", "one");
+	stored_nowhere("old");
+}
+END_TEST
+
+START_TEST(a_symlink_that_was_about_to_be_replaced_is_replaced)
+{
+	make_symlink("old", "one");
+	make_symlink("new", "two");
+	door.at_remove = take_copy;
+	ok(call_rename(fs, "old", "new", 0));
+	/* As it was just behind that removal. */
+	others_remove("new");
+	make_symlink("old", "one");
+	end_with(left);
+	copies_go_on();
+	symlink_is("new", "one");
+	stored_nowhere("old");
+}
+END_TEST
+
 static TCase *copies_case(const char *name)
 {
 	TCase *tests = tcase_create(name);
@@ -195,9 +282,22 @@ static TCase *again_cases(void)
 	return tests;
 }
 
+static TCase *node_cases(void)
+{
+	TCase *tests = copies_case("nodes");
+
+	tcase_add_test(tests, a_symlink_does_not_replace_a_file);
+	tcase_add_test(tests, a_symlink_replaces_another);
+	tcase_add_test(tests, a_symlink_that_cannot_be_replaced_stays);
+	tcase_add_test(tests, a_symlink_is_replaced_when_the_store_can_again);
+	tcase_add_test(tests,
+		       a_symlink_that_was_about_to_be_replaced_is_replaced);
+	return tests;
+}
+
 int main(void)
 {
-	TCase *cases[] = { again_cases(), NULL };
+	TCase *cases[] = { again_cases(), node_cases(), NULL };
 
 	return unit_run_cases("mount copies", cases);
 }
