@@ -164,16 +164,14 @@ static void take_out_locked(struct gate *gate, struct gate_pass *pass)
 int gate_close(struct gate *gate, struct gate_pass *pass,
 	       struct store_context *context, struct store_error *error)
 {
+	/* It waits as a new one would; the one that is held keeps others out. */
+	struct gate_pass closing = *pass;
 	int code;
 
+	closing.open = false;
 	lock_take(&gate->lock);
-	/* From here on nobody new gets in. */
-	pass->open = false;
-	take_out_locked(gate, pass);
-	code = wait_locked(gate, pass, context, error);
+	code = wait_locked(gate, &closing, context, error);
 	pass->open = code;
-	pass->next = gate->passes;
-	gate->passes = pass;
 	lock_drop(&gate->lock);
 	return code;
 }

@@ -56,7 +56,8 @@ int gate_enter(struct gate *gate, struct gate_pass *pass,
 	STORE_WARN_UNUSED;
 /*
  * Close an exclusive pass that is open: returns when nobody who looks is left
- * inside.  A failure leaves it open.
+ * inside.  Until then newcomers wait, and threads that have a pass may look
+ * still; nobody may change anything.  A failure leaves it open.
  */
 int gate_close(struct gate *gate, struct gate_pass *pass,
 	       struct store_context *context, struct store_error *error)

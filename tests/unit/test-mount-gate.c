@@ -430,6 +430,71 @@ START_TEST(who_gives_up_waiting_keeps_nobody_out)
 }
 END_TEST
 
+/* ---- closing ---- */
+
+/* Opens a pass on the folder, and closes it when told to. */
+struct closer {
+	_Atomic bool inside, close, closed;
+	pthread_t thread;
+};
+
+static void *close_later(void *arg)
+{
+	struct closer *closer = arg;
+	struct gate_pass pass = { .nodes = { folder },
+				  .exclusive = true,
+				  .open = true };
+
+	ck_assert_int_eq(gate_enter(&gate, &pass, NULL, NULL), STORE_OK);
+	atomic_store(&closer->inside, true);
+	while (!atomic_load(&closer->close))
+		sched_yield();
+	ck_assert_int_eq(gate_close(&gate, &pass, NULL, NULL), STORE_OK);
+	atomic_store(&closer->closed, true);
+	gate_leave(&gate, &pass);
+	return NULL;
+}
+
+static void wait_true(const _Atomic bool *flag)
+{
+	while (!atomic_load(flag))
+		sched_yield();
+}
+
+/* Of a thread that may have others, without waiting. */
+static int try_enter(struct gate_pass *pass)
+{
+	struct store_context context;
+
+	store_context_init(&context, 0, NULL);
+	context.deadline_ns = 1;
+	return gate_enter(&gate, pass, &context, NULL);
+}
+
+/* It may be waited for: it goes on looking, and changes nothing. */
+START_TEST(who_is_inside_when_a_pass_closes_may_look_and_not_change)
+{
+	struct gate_pass inside = { .nodes = { deep }, .looks = true };
+	struct gate_pass looks = { .nodes = { child }, .looks = true };
+	struct gate_pass changes = { .nodes = { child } };
+	struct closer closer = { .inside = false };
+
+	ck_assert_int_eq(
+		pthread_create(&closer.thread, NULL, close_later, &closer), 0);
+	wait_true(&closer.inside);
+	ck_assert_int_eq(gate_enter(&gate, &inside, NULL, NULL), STORE_OK);
+	atomic_store(&closer.close, true);
+	wait_waiting();
+	ck_assert_int_eq(try_enter(&looks), STORE_OK);
+	ck_assert_int_eq(try_enter(&changes), STORE_TIMEOUT);
+	ck_assert_int_eq(look_in(child, true), STORE_TIMEOUT);
+	gate_leave(&gate, &looks);
+	ck_assert(!atomic_load(&closer.closed));
+	gate_leave(&gate, &inside);
+	ck_assert_int_eq(pthread_join(closer.thread, NULL), 0);
+}
+END_TEST
+
 /* ---- many ---- */
 
 enum { THREADS = 6, ROUNDS = 3000 };
@@ -509,6 +574,9 @@ int main(void)
 		       who_waits_for_an_exclusive_pass_keeps_newcomers_out);
 	tcase_add_test(tests, who_has_a_pass_goes_before_who_waits);
 	tcase_add_test(tests, who_gives_up_waiting_keeps_nobody_out);
+	tcase_add_test(
+		tests,
+		who_is_inside_when_a_pass_closes_may_look_and_not_change);
 	tcase_add_test(tests, threads_keep_each_other_out);
 	return unit_run("mount gate", tests);
 }
