@@ -3,7 +3,8 @@
  * Making staged changes durable on the local disk; see commit.h.  Called by
  * ops_file.c (close and fsync) and publish.c; calls staging.c and journal.c.
  *
- * Order (doc/journal.md, C1 to C5): the layers are sealed and marked as kept
+ * Order (doc/journal.md, C0 to C5): names that changed in the store are
+ * flushed there; the layers are sealed and marked as kept
  * under the file's lock; flushed without it; LAYER and FILE are appended
  * under it again, in one frame; the journal is flushed.
  */
@@ -331,8 +332,13 @@ static int acknowledge(struct acknowledgement *ack,
 	struct gate_pass pass = { .nodes = { ack->file->node }, .looks = true };
 	struct store_context waiting = *context;
 	bool again = true;
-	int code = gate_enter(&fs->gate, &pass, &waiting, error);
+	int code = STORE_OK;
 
+	/* Names do not keep anybody from keeping the bytes. */
+	if (!ack->keep)
+		code = commit_sync_names(fs, error);
+	if (!code)
+		code = gate_enter(&fs->gate, &pass, &waiting, error);
 	while (!code && again)
 		code = acknowledge_once(ack, &again, error);
 	gate_leave(&fs->gate, &pass);
@@ -407,8 +413,10 @@ int commit_close(struct file *file, const struct store_context *context,
 {
 	int code;
 
-	if (file->fs->options->commit == COMMIT_CLOSE)
-		return publish_wait(file, context, error);
+	if (file->fs->options->commit == COMMIT_CLOSE) {
+		code = publish_wait(file, context, error);
+		return code ? code : commit_sync_names(file->fs, error);
+	}
 	code = commit_file(file, context, error);
 	if (!code)
 		publish_later(file);

@@ -30,8 +30,13 @@ static int sync_to(struct commit *commit, uint64_t position,
 		   struct store_error *error)
 {
 	uint64_t paid;
-	int code = debts_pay(&commit->debts, error);
+	int code = STORE_OK;
 
+	/* It may wait for them. */
+	if (atomic_load(&commit->debts.any))
+		code = folders_sync(&commit->folders, error);
+	if (!code)
+		code = debts_pay(&commit->debts, error);
 	if (code)
 		return code;
 	paid = atomic_load(&commit->debts.paid);
@@ -535,13 +540,15 @@ int commit_start(struct fs *fs, struct journal *journal, uint64_t last_id,
 	commit->fs = fs;
 	commit->journal = journal;
 	atomic_store(&commit->last_id, last_id);
-	debts_init(&commit->debts, journal);
+	folders_init(&commit->folders, fs);
+	debts_init(&commit->debts, journal, &commit->folders);
 	graveyard_init(&commit->graveyard, journal, fs->area);
 	lock_init(&commit->lock);
 	condition_init(&commit->wake);
 	if (pthread_create(&commit->thread, NULL, flush_thread, commit)) {
 		graveyard_release(&commit->graveyard);
 		debts_release(&commit->debts);
+		folders_release(&commit->folders);
 		lock_destroy(&commit->lock);
 		condition_destroy(&commit->wake);
 		free(commit);
@@ -566,6 +573,7 @@ void commit_stop(struct commit *commit)
 	commit->fs->commit = NULL;
 	graveyard_release(&commit->graveyard);
 	debts_release(&commit->debts);
+	folders_release(&commit->folders);
 	journal_close(commit->journal);
 	lock_destroy(&commit->lock);
 	condition_destroy(&commit->wake);

@@ -68,6 +68,27 @@ int commit_sync_calls(struct fs *fs, struct store_error *error)
 	STORE_WARN_UNUSED;
 
 /*
+ * The store was told to make, to move away or here, or to remove what has
+ * this key, and answered `code`: unless that tells that it did not, it is
+ * durable before what is acknowledged from now on.  With the pass of the
+ * change.
+ */
+void commit_name_changed(struct fs *fs, const char *key, int code);
+/* A folder was removed. */
+void commit_folder_gone(struct fs *fs, const char *key);
+/* What was changed so is durable when it returns; cheap without any. */
+int commit_sync_names(struct fs *fs, struct store_error *error)
+	STORE_WARN_UNUSED;
+/* The same for names in a folder, and below it, which gets another name. */
+int commit_sync_names_below(struct fs *fs, const char *key,
+			    struct store_error *error) STORE_WARN_UNUSED;
+/*
+ * They could not be made durable: what is noted from now on is owed until
+ * they are.
+ */
+void commit_await_names(struct fs *fs);
+
+/*
  * Files of layers that the store has are removed once the journal has been
  * flushed, within a second; have it done now.
  */

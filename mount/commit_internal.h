@@ -7,6 +7,7 @@
 
 #include "mount/commit.h"
 #include "mount/debts.h"
+#include "mount/folders.h"
 #include "mount/graveyard.h"
 #include "src/base/buf.h"
 
@@ -16,6 +17,7 @@ enum { COMMIT_ENDS = 1024 };
 struct commit {
 	struct fs *fs;
 	struct journal *journal;
+	struct folders folders;
 	struct debts debts; /* what it is still to be told */
 	/* Of the last record of a name or attribute changed in memory only. */
 	_Atomic uint64_t names;

@@ -12,13 +12,15 @@
 struct debt {
 	struct debt *next;
 	unsigned int flags;
-	size_t length;
+	uint64_t folders; /* to be durable before it */
+	size_t length;	  /* 0: that is all there is to it */
 	unsigned char frame[];
 };
 
-void debts_init(struct debts *debts, struct journal *journal)
+void debts_init(struct debts *debts, struct journal *journal,
+		const struct folders *folders)
 {
-	*debts = (struct debts){ .journal = journal };
+	*debts = (struct debts){ .journal = journal, .folders = folders };
 	debts->end = &debts->first;
 	lock_init(&debts->lock);
 }
@@ -34,6 +36,19 @@ void debts_release(struct debts *debts)
 	lock_destroy(&debts->lock);
 }
 
+/* NULL: it is lost. */
+static void add_locked(struct debts *debts, struct debt *debt)
+	REQUIRES(debts->lock)
+{
+	if (debt) {
+		*debts->end = debt;
+		debts->end = &debt->next;
+	} else {
+		atomic_store(&debts->lost, true);
+	}
+	atomic_store(&debts->any, true);
+}
+
 void debts_owe(struct debts *debts, const struct buf *frame, unsigned int flags)
 {
 	struct debt *debt = NULL;
@@ -46,26 +61,50 @@ void debts_owe(struct debts *debts, const struct buf *frame, unsigned int flags)
 				       .length = frame->length };
 		memcpy(debt->frame, frame->data, frame->length);
 		debts->bytes += frame->length;
-		*debts->end = debt;
-		debts->end = &debt->next;
-	} else {
-		atomic_store(&debts->lost, true);
 	}
-	atomic_store(&debts->any, true);
+	add_locked(debts, debt);
 	lock_drop(&debts->lock);
+}
+
+void debts_await(struct debts *debts, uint64_t folders)
+{
+	struct debt *debt = malloc(sizeof(*debt));
+
+	if (debt)
+		*debt = (struct debt){ .folders = folders };
+	lock_take(&debts->lock);
+	add_locked(debts, debt);
+	lock_drop(&debts->lock);
+}
+
+static int append_first_locked(struct debts *debts, struct store_error *error)
+	REQUIRES(debts->lock)
+{
+	const struct debt *debt = debts->first;
+	uint64_t position;
+	int code;
+
+	if (!folders_are_durable(debts->folders, debt->folders))
+		return store_error_set(error, STORE_UNAVAILABLE,
+				       "a name that was changed in the store "
+				       "could not be flushed there yet");
+	if (!debt->length)
+		return STORE_OK;
+	code = journal_append(debts->journal, debt->frame, debt->length,
+			      debt->flags, &position, error);
+	if (!code)
+		atomic_store(&debts->paid, position);
+	return code;
 }
 
 static int pay_first_locked(struct debts *debts, struct store_error *error)
 	REQUIRES(debts->lock)
 {
 	struct debt *debt = debts->first;
-	uint64_t position;
-	int code = journal_append(debts->journal, debt->frame, debt->length,
-				  debt->flags, &position, error);
+	int code = append_first_locked(debts, error);
 
 	if (code)
 		return code;
-	atomic_store(&debts->paid, position);
 	debts->bytes -= debt->length;
 	debts->first = debt->next;
 	if (!debts->first)

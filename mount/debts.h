@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 
+#include "mount/folders.h"
 #include "mount/journal.h"
 #include "src/base/buf.h"
 #include "src/base/sync.h"
@@ -21,8 +22,9 @@ struct debt;
 enum { DEBTS_MAX = 4 << 20 };
 
 struct debts {
-	struct journal *journal; /* borrowed */
-	struct lock lock;	 /* held across the journal's own */
+	struct journal *journal;       /* borrowed */
+	const struct folders *folders; /* the same */
+	struct lock lock;	       /* held across the journal's own */
 	/* Protected by `lock`: */
 	struct debt *first, **end;
 	size_t bytes;
@@ -32,12 +34,18 @@ struct debts {
 	_Atomic uint64_t paid; /* position of the last one that was owed */
 };
 
-void debts_init(struct debts *debts, struct journal *journal);
+void debts_init(struct debts *debts, struct journal *journal,
+		const struct folders *folders);
 void debts_release(struct debts *debts);
 
 /* This frame, which is complete, is owed; `flags` of journal_append(). */
 void debts_owe(struct debts *debts, const struct buf *frame,
 	       unsigned int flags);
+/*
+ * What is owed from now on tells of names in the store that are not durable
+ * yet: it waits until they are, up to this position of the folders.
+ */
+void debts_await(struct debts *debts, uint64_t folders);
 /*
  * Append what is owed; STORE_OK: all of it, up to `paid`.  Once a frame was
  * lost it fails until the next mount, which asks the store.

@@ -14,6 +14,7 @@
  *	4 struct relocations.lock	renames by copies; never with the gate's
  *	5 struct tree.lock	names and attributes
  *	6 struct fs_running.lock	requests that are being answered
+ *	7 struct folders.lock	names that the store has not flushed
  *	7 struct events.lock	who follows what happens
  *	7 struct prefetcher.lock	who reads ahead
  *	7 struct blockcache.lock	bytes that were read

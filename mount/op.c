@@ -90,6 +90,12 @@ static const int refined[] = { EPERM,  ENAMETOOLONG, EDQUOT, ELOOP,
 			       EXDEV,  ENODATA,	     ERANGE, E2BIG,
 			       EMLINK, EBUSY,	     ETXTBSY };
 
+bool op_is_in_doubt(int code)
+{
+	return store_code_retryable(code) || code == STORE_CANCELLED ||
+	       code == STORE_INTERNAL;
+}
+
 int op_errno(int code, const struct store_error *error)
 {
 	if (code == STORE_OK)

@@ -36,6 +36,8 @@ void op_done(struct op *op);
 void op_cancel_all(struct fs *fs);
 /* op_done() and reply with the errno of `code` (0: success). */
 void op_error(struct op *op, int code);
+/* May a call of the store that failed so have done its work all the same? */
+bool op_is_in_doubt(int code);
 /* The errno of a code; `error` (may be NULL) refines it. */
 int op_errno(int code, const struct store_error *error);
 

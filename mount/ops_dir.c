@@ -499,6 +499,8 @@ void fs_fsyncdir(fuse_req_t request, fuse_ino_t ino, int datasync,
 	op_begin(&op, request);
 	code = op_enter_looking(&op, node_of(op.fs, ino), NULL, key, &pass);
 	if (!code)
+		code = commit_sync_names(op.fs, &op.error);
+	if (!code)
 		code = store_sync(op.fs->store, &op.context, key, &op.error);
 	op_leave(&op, &pass);
 	/* A folder that was removed has no names to lose. */

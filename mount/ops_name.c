@@ -192,10 +192,10 @@ struct making {
 	const char *target;
 };
 
-static int make_in_store(struct op *op, const struct making *making,
-			 const char *key,
-			 const struct store_attributes *attributes,
-			 struct store_info *info)
+static int tell_store(struct op *op, const struct making *making,
+		      const char *key,
+		      const struct store_attributes *attributes,
+		      struct store_info *info)
 {
 	struct store *store = op->fs->store;
 	struct store_memory_source empty;
@@ -222,6 +222,17 @@ static int make_in_store(struct op *op, const struct making *making,
 		return store_make_node(store, &op->context, key, &node, info,
 				       &op->error);
 	}
+}
+
+static int make_in_store(struct op *op, const struct making *making,
+			 const char *key,
+			 const struct store_attributes *attributes,
+			 struct store_info *info)
+{
+	int code = tell_store(op, making, key, attributes, info);
+
+	commit_name_changed(op->fs, key, code);
+	return code;
 }
 
 /* A missing capability is EPERM for mknod(2), link(2) and symlink(2). */
@@ -327,9 +338,11 @@ static int link_in_store(struct op *op, struct node *node, struct node *parent,
 		code = op_key(op, parent, name, to);
 	if (!code)
 		code = commit_sync_calls(op->fs, &op->error);
-	if (!code)
-		code = store_link(op->fs->store, &op->context, from, to, info,
-				  &op->error);
+	if (code)
+		return code;
+	code = store_link(op->fs->store, &op->context, from, to, info,
+			  &op->error);
+	commit_name_changed(op->fs, to, code);
 	return code;
 }
 

@@ -139,9 +139,11 @@ int keep_folder(struct op *op, struct node *folder)
 	if (!implicit || folder == op->fs->tree.root)
 		return STORE_OK;
 	code = op_key(op, folder, NULL, key);
-	if (!code)
-		code = store_make_folder(op->fs->store, &op->context, key, NULL,
-					 NULL, &op->error);
+	if (code)
+		return code;
+	code = store_make_folder(op->fs->store, &op->context, key, NULL, NULL,
+				 &op->error);
+	commit_name_changed(op->fs, key, code);
 	if (code == STORE_EXISTS)
 		code = STORE_OK;
 	if (code)
@@ -182,16 +184,6 @@ static bool victim_is_dirty(const struct victim *victim)
 	return dirty;
 }
 
-/* The removal must be as durable as the record that tells of it. */
-static int sync_folder(struct op *op, const struct node *folder)
-{
-	char key[STORE_KEY_MAX + 1];
-	int code = op_key(op, folder, NULL, key);
-
-	return code ? code
-		    : store_sync(op->fs->store, &op->context, key, &op->error);
-}
-
 static int unlink_in_store(struct op *op, struct node *parent, const char *name,
 			   const struct victim *victim)
 {
@@ -210,10 +202,13 @@ static int unlink_in_store(struct op *op, struct node *parent, const char *name,
 		code = commit_sync_node(op->fs, victim->node, &op->error);
 	if (!code && noted)
 		code = commit_removing(op->fs, key, &op->error);
-	if (!code)
-		code = store_delete(op->fs->store, &op->context, key,
-				    victim_is_dirty(victim), &op->error);
-	return !code && noted ? sync_folder(op, parent) : code;
+	if (code)
+		return code;
+	code = store_delete(op->fs->store, &op->context, key,
+			    victim_is_dirty(victim), &op->error);
+	commit_name_changed(op->fs, key, code);
+	/* The removal must be as durable as the record that tells of it. */
+	return !code && noted ? commit_sync_names(op->fs, &op->error) : code;
 }
 
 static void unlink_in_memory(struct fs *fs, struct node *parent,
@@ -314,9 +309,14 @@ static int rmdir_in_store(struct op *op, struct node *parent, const char *name,
 		code = op_key(op, parent, name, key);
 	if (!code)
 		code = commit_sync_calls(op->fs, &op->error);
-	if (!code)
-		code = store_delete_folder(op->fs->store, &op->context, key,
-					   &options, &op->error);
+	if (code)
+		return code;
+	code = store_delete_folder(op->fs->store, &op->context, key, &options,
+				   &op->error);
+	if (code)
+		commit_name_changed(op->fs, key, code);
+	else
+		commit_folder_gone(op->fs, key);
 	return code;
 }
 

@@ -21,6 +21,7 @@
 #include "mount/relocation.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
+#include "src/base/log.h"
 
 struct renaming {
 	struct node *parent, *new_parent;
@@ -166,6 +167,48 @@ static int target_prepare(struct op *op, const struct victim *target)
 	return code;
 }
 
+/* Names in a folder go with it; what they are flushed by is its key. */
+static int settle_below(struct op *op, const struct renaming *renaming)
+{
+	int code = commit_sync_names_below(op->fs, renaming->from, &op->error);
+
+	if (!code && (renaming->flags & RENAME_EXCHANGE))
+		code = commit_sync_names_below(op->fs, renaming->to,
+					       &op->error);
+	return code;
+}
+
+/* An answer that tells nothing, or none: where is it? */
+static int find_moved(struct op *op, const struct renaming *renaming,
+		      struct store_info *info, int code)
+{
+	struct store *store = op->fs->store;
+	struct store_context context;
+	struct store_info old;
+
+	/* Whoever was interrupted has told the store all the same. */
+	store_context_init(&context, op->fs->options->op_timeout_ns, NULL);
+	if (store_stat(store, &context, renaming->from, &old, NULL) !=
+		    STORE_NOT_FOUND ||
+	    store_stat(store, &context, renaming->to, info, NULL))
+		return code;
+	store_error_clear(&op->error);
+	return STORE_OK;
+}
+
+static int ask_to_move(struct op *op, const struct renaming *renaming,
+		       unsigned int flags, struct store_info *info)
+{
+	int code = store_move(op->fs->store, &op->context, renaming->from,
+			      renaming->to, flags, NULL, info, &op->error);
+
+	if (op_is_in_doubt(code) && !(flags & STORE_MOVE_EXCHANGE))
+		code = find_moved(op, renaming, info, code);
+	commit_name_changed(op->fs, renaming->from, code);
+	commit_name_changed(op->fs, renaming->to, code);
+	return code;
+}
+
 static int move_in_store(struct op *op, struct renaming *renaming,
 			 struct store_info *info)
 {
@@ -183,8 +226,9 @@ static int move_in_store(struct op *op, struct renaming *renaming,
 	if (!code)
 		code = keep_folder(op, renaming->parent);
 	if (!code)
-		code = store_move(op->fs->store, &op->context, renaming->from,
-				  renaming->to, flags, NULL, info, &op->error);
+		code = settle_below(op, renaming);
+	if (!code)
+		code = ask_to_move(op, renaming, flags, info);
 	/* Another client has made the name: look it up again. */
 	if (code == STORE_EXISTS && !(renaming->flags & RENAME_NOREPLACE))
 		code = store_error_set(&op->error, STORE_CHANGED,
@@ -254,6 +298,10 @@ static int rename_unpublished(struct op *op, struct renaming *renaming)
 		return store_error_set(&op->error, STORE_EXISTS, "%s: exists",
 				       renaming->new_name);
 	code = keep_before_replacing(op, renaming);
+	/* A record tells of its name: those before it are to be there. */
+	if (!code && (commit_is_acknowledged(renaming->source.file) ||
+		      commit_is_acknowledged(renaming->target.file)))
+		code = commit_sync_names(op->fs, &op->error);
 	if (!code)
 		code = retarget(op, renaming);
 	if (code)
@@ -274,23 +322,6 @@ static bool rename_is_noted(struct fs *fs, const struct renaming *renaming)
 		atomic_load(&fs->counters.dirty_files)) ||
 	       commit_is_acknowledged(renaming->source.file) ||
 	       commit_is_acknowledged(renaming->target.file);
-}
-
-/* The move must be as durable as the record that tells of it. */
-static int sync_folders(struct op *op, const struct renaming *renaming)
-{
-	const struct node *folders[] = { renaming->new_parent,
-					 renaming->parent };
-	char key[STORE_KEY_MAX + 1];
-	int code = STORE_OK;
-
-	for (int i = 0; i < 2 && !code; i++) {
-		code = op_key(op, folders[i], NULL, key);
-		if (!code)
-			code = store_sync(op->fs->store, &op->context, key,
-					  &op->error);
-	}
-	return code;
 }
 
 /* What the journal is told of it. */
@@ -322,14 +353,29 @@ static int tell_moving(struct op *op, const struct renaming *renaming,
 	return code;
 }
 
+/*
+ * The move must be as durable as the record that tells of it: what cannot be
+ * told yet keeps everything back that would come after it.
+ */
+static void flush_move(struct fs *fs, const struct renaming *renaming)
+{
+	struct store_error error = STORE_ERROR_INIT;
+
+	if (!commit_sync_names(fs, &error))
+		return;
+	log_warn("%s: its new name is not flushed yet: %s", renaming->to,
+		 error.message);
+	commit_await_names(fs);
+}
+
 /* It has: memory and the journal follow. */
 static void accept_move(struct op *op, struct renaming *renaming, bool noted)
 {
 	struct commit_move move = move_of(renaming);
 
 	move.done = true;
-	/* A folder that cannot be flushed leaves the question to recovery. */
-	noted = noted && !sync_folders(op, renaming);
+	if (noted)
+		flush_move(op->fs, renaming);
 	if (noted && move.replaced)
 		commit_take_id(renaming->target.file);
 	rename_in_memory(op, renaming);

@@ -303,6 +303,16 @@ static int restore_locked(struct restoring *restoring, struct file *file,
 	return STORE_OK;
 }
 
+static int take_over_locked(struct restoring *restoring, struct file *file,
+			    struct store_error *error) REQUIRES(file->lock)
+{
+	int code = restore_locked(restoring, file, error);
+
+	if (code)
+		staging_leave(&file->staging);
+	return code;
+}
+
 static int restore_open(struct restoring *restoring, struct store_error *error)
 {
 	struct fs *fs = restoring->fs;
@@ -313,9 +323,13 @@ static int restore_open(struct restoring *restoring, struct store_error *error)
 		return store_error_set(error, STORE_NO_MEMORY,
 				       "no memory for a file");
 	lock_take(&file->lock);
-	code = restore_locked(restoring, file, error);
-	if (code)
-		staging_leave(&file->staging);
+	/* Its layers would be taken for those of the other one. */
+	if (file->dirty)
+		code = store_error_set(error, STORE_CHANGED,
+				       "%s: another file has this name",
+				       restoring->pending->record.key);
+	else
+		code = take_over_locked(restoring, file, error);
 	lock_drop(&file->lock);
 	if (!code && restoring->pending->record.state == RECORD_PENDING)
 		publisher_queue(fs->publisher, file);

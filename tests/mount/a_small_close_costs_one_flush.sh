@@ -48,7 +48,6 @@ rounds() {
 }
 
 write_files() {
-	mkdir "$mnt/$2"
 	begun=$SECONDS
 	trace_begin
 	"$closes" "$mnt/$2" "$files" 4096 "$1" none >/dev/null ||
@@ -68,6 +67,9 @@ declare -A seen=()
 cases() {
 	seen=()
 	"$STORECTL" pause "$mnt"
+	# The first close would have these names flushed.
+	mkdir "$mnt/alone" "$mnt/together"
+	sync "$mnt"
 	for name in stat list open_reader put other; do
 		asked "$name" >/dev/null
 	done

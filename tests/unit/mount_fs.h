@@ -52,7 +52,9 @@ struct mount_door {
 	/* The same, behind it. */
 	void (*after_stat)(void), (*after_list)(void);
 	bool moves_copy; /* what is moved has another version token then */
-	int sync_fails;	 /* what syncs of folders answer, enum store_code */
+	int move_loses; /* what a move that was done answers, enum store_code */
+	int sync_fails; /* what syncs of folders answer, enum store_code */
+	char synced[256]; /* their keys, each in brackets */
 };
 static struct mount_door door;
 
@@ -172,8 +174,12 @@ static inline int door_list(void *self, struct store_context *context,
 static inline int door_sync(void *self, struct store_context *context,
 			    const char *key, struct store_error *error)
 {
+	size_t length = strlen(door.synced);
+
 	(void)self;
 	(void)context;
+	snprintf(door.synced + length, sizeof(door.synced) - length, "[%s]",
+		 key);
 	return door.sync_fails ? store_error_set(error, door.sync_fails,
 						 "%s: not flushed", key)
 			       : STORE_OK;

@@ -233,12 +233,13 @@ START_TEST(what_others_write_after_a_move_is_not_taken_for_it)
 }
 END_TEST
 
-/* The question is left to recovery, which must not end what was moved. */
 START_TEST(a_move_that_cannot_be_flushed_loses_nothing)
 {
 	edited_and_held();
 	door.sync_fails = STORE_UNAVAILABLE;
 	ok(call_rename(fs, "a", "b", 0));
+	ck_assert_int_eq(call_fsyncdir(fs, ""), EIO);
+	door.sync_fails = STORE_OK;
 	edit("b", 4, "_more_");
 	restart(_i, true);
 	shows("b", "mine_more_");
