@@ -169,6 +169,29 @@ static int check_target(struct transfer *transfer, struct store_error *error)
 			       error);
 }
 
+/* Of the two conditions one did not hold: is the name taken? */
+static int refused(struct transfer *transfer, struct store_error *error)
+{
+	struct store_error own = STORE_ERROR_INIT;
+	struct s3_object target;
+	int code;
+
+	if (transfer->precondition.condition != STORE_IF_ABSENT ||
+	    !(transfer->honoured & S3_COPY_ABSENT))
+		return STORE_CHANGED;
+	code = s3_head(transfer->s3, transfer->context, transfer->to, NULL,
+		       &target, &own);
+	if (code == STORE_NOT_FOUND)
+		return STORE_CHANGED;
+	if (code) {
+		*error = own;
+		return code;
+	}
+	s3_object_release(&target);
+	return store_error_set(error, STORE_EXISTS, "%s",
+			       store_code_text(STORE_EXISTS));
+}
+
 static int copy_once(struct transfer *transfer, struct store_info *info,
 		     struct store_error *error)
 {
@@ -198,15 +221,13 @@ static int copy_once(struct transfer *transfer, struct store_info *info,
 				       &transfer->source, error);
 	if (!code)
 		code = check_target(transfer, error);
-	if (!code)
+	if (!code) {
 		code = s3_copy_object(transfer->s3, transfer->context, &copy,
 				      info, error);
+		if (code == STORE_CHANGED)
+			code = refused(transfer, error);
+	}
 	s3_object_release(&transfer->source);
-	if (code == STORE_CHANGED &&
-	    transfer->precondition.condition == STORE_IF_ABSENT &&
-	    transfer->honoured & S3_COPY_ABSENT)
-		code = store_error_set(error, STORE_EXISTS, "%s",
-				       store_code_text(STORE_EXISTS));
 	return code;
 }
 
