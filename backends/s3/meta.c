@@ -440,6 +440,18 @@ static void add_storage(const struct s3 *s3, struct s3_call *call)
 	s3_call_customer_key(s3, call, "x-amz-");
 }
 
+/* S3 counts names, without what all of them begin with, and values. */
+static size_t metadata_bytes(const struct s3_call *call)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < call->header_count; i++)
+		if (strncmp(call->headers[i], META, strlen(META)) == 0)
+			bytes += strlen(call->headers[i]) - strlen(META) -
+				 strlen(": ");
+	return bytes;
+}
+
 int s3_meta_add(const struct s3 *s3, struct s3_call *call,
 		const struct s3_meta *meta, struct store_info *info,
 		struct store_error *error)
@@ -457,5 +469,10 @@ int s3_meta_add(const struct s3 *s3, struct s3_call *call,
 	if (call->failed)
 		return store_error_set(error, STORE_INVALID,
 				       "attributes no header can hold");
+	if (metadata_bytes(call) > S3_METADATA_MAX)
+		return store_error_set(error, STORE_INVALID,
+				       "more than %d bytes of metadata, with "
+				       "those for mode, owner and times",
+				       S3_METADATA_MAX);
 	return STORE_OK;
 }

@@ -23,6 +23,7 @@
 #define S3_PARTS_MAX 10000
 #define S3_KEY_MAX 1024
 #define S3_PAGE_MAX 1000
+#define S3_METADATA_MAX 2048
 
 enum s3_style { S3_STYLE_AUTO, S3_STYLE_PATH, S3_STYLE_VIRTUAL };
 enum s3_checksum {

@@ -40,6 +40,8 @@ struct conf_backend {
 	bool versions_of_bytes;
 	/* Bytes of the longest key, when fewer than 1024; else 0. */
 	size_t longest_key;
+	/* Bytes of metadata beside the store's own, when fewer than 2048. */
+	size_t metadata;
 	/* Bytes of the largest file, 0 when nothing but the disk limits it. */
 	uint64_t largest;
 	/*

@@ -443,6 +443,8 @@ const struct conf_backend conf_backend = {
 	.remote = true,
 	.versions_of_bytes = true,
 	.longest_key = 1024 - sizeof("tmp/storefs-conf-XXXXXX/XXXXXX"),
+	/* Names, modes, owners, times and the id of a put count, too. */
+	.metadata = 2048 - 256,
 	.largest = UINT64_C(5) << 40,
 	.begin = s3_begin,
 	.open = s3_open,

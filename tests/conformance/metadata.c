@@ -168,14 +168,22 @@ END_TEST
 
 START_TEST(metadata_of_the_largest_size_is_kept)
 {
+	size_t most = conf_backend.metadata ? conf_backend.metadata
+					    : STORE_METADATA_MAX;
 	char large[STORE_METADATA_MAX];
 	struct store_metadata metadata;
 
 	memset(large, 'v', sizeof(large) - 1);
 	large[sizeof(large) - 1] = '\0';
-	metadata_one(&metadata, "n", large);
+	metadata_one(&metadata, "n", large + sizeof(large) - most);
 	CONF_OK(put_with("a", "1", &metadata));
-	expect_metadata("a", "n", large);
+	expect_metadata("a", "n", large + sizeof(large) - most);
+	store_metadata_release(&metadata);
+	if (most == STORE_METADATA_MAX)
+		return;
+	metadata_one(&metadata, "n", large);
+	CONF_FAILS(STORE_INVALID, put_with("b", "1", &metadata));
+	conf_expect_gone("b");
 	store_metadata_release(&metadata);
 }
 END_TEST
