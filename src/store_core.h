@@ -45,7 +45,7 @@ struct store {
 };
 
 /* Most entries asked for at once. */
-enum { STORE_PAGE = 500 };
+enum { STORE_PAGE = 1000 };
 /* Bytes moved at once where the core moves them itself. */
 enum { STORE_CHUNK = 1024 * 1024 };
 
