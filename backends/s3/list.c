@@ -293,6 +293,10 @@ static int list_page(struct s3 *s3, struct store_context *context,
 	if (!code && parse->truncated && !parse->next)
 		code = store_error_set(error, STORE_CORRUPT,
 				       "a listing without its continuation");
+	if (!code && parse->truncated && request->cursor &&
+	    strcmp(parse->next, request->cursor) == 0)
+		code = store_error_set(error, STORE_CORRUPT,
+				       "a listing that goes on with itself");
 	return code;
 }
 
