@@ -15,6 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/base64.h"
+#include "src/base/crc32c.h"
+
 struct reader {
 	char *object;
 	uint64_t size;
@@ -100,26 +103,55 @@ static int check_answer(const struct s3_call *call, const struct reader *reader,
 	return STORE_OK;
 }
 
-int s3_read(void *self, struct store_context *context, void *opaque,
-	    uint64_t offset, void *data, size_t length, size_t *got,
-	    struct store_error *error)
+/* Of the bytes in the order they are told: most significant first. */
+static int crc32c_text(const void *data, size_t length, char **text,
+		       struct store_error *error)
 {
-	const struct reader *reader = opaque;
-	struct s3 *s3 = self;
+	uint32_t crc = crc32c(0, data, length);
+	const unsigned char raw[] = {
+		(unsigned char)(crc >> 24),
+		(unsigned char)(crc >> 16),
+		(unsigned char)(crc >> 8),
+		(unsigned char)crc,
+	};
+
+	*text = base64_encode(raw, sizeof(raw));
+	return *text ? STORE_OK
+		     : store_error_set(error, STORE_NO_MEMORY, "out of memory");
+}
+
+/* What the server keeps a checksum of; that of parts has a '-' in it. */
+static int check_sum(const struct s3_call *call, const struct reader *reader,
+		     const void *data, size_t length, struct store_error *error)
+{
+	const char *told = s3_call_answer(call, "x-amz-checksum-crc32c");
+	CLEANUP_FREE char *text = NULL;
+	int code;
+
+	if (!told || length != reader->size || strchr(told, '-'))
+		return STORE_OK;
+	code = crc32c_text(data, length, &text, error);
+	if (!code && strcmp(told, text) != 0)
+		code = store_error_set(error, STORE_CORRUPT,
+				       "the bytes are not those of their "
+				       "checksum");
+	return code;
+}
+
+static int read_once(struct s3 *s3, struct store_context *context,
+		     const struct reader *reader, uint64_t offset, void *data,
+		     size_t length, struct store_error *error)
+{
 	struct s3_call call;
 	int code;
 
-	if (offset >= reader->size) {
-		*got = 0;
-		return STORE_OK;
-	}
-	if (length > reader->size - offset)
-		length = (size_t)(reader->size - offset);
 	s3_call_init(&call, "GET", reader->object);
 	s3_call_customer_key(s3, &call, "x-amz-");
 	if (length != reader->size)
 		s3_call_header(&call, "range", "bytes=%" PRIu64 "-%" PRIu64,
 			       offset, offset + length - 1);
+	else
+		s3_call_header(&call, "x-amz-checksum-mode", "ENABLED");
 	s3_call_header(&call, "if-match", "\"%s\"", reader->version.token);
 	call.data = data;
 	call.room = length;
@@ -128,7 +160,30 @@ int s3_read(void *self, struct store_context *context, void *opaque,
 		code = check_answer(&call, reader, offset, length, error);
 	else if (s3_call_status(&call) == 416)
 		code = changed(error);
+	if (!code)
+		code = check_sum(&call, reader, data, length, error);
 	s3_call_release(&call);
+	return code;
+}
+
+int s3_read(void *self, struct store_context *context, void *opaque,
+	    uint64_t offset, void *data, size_t length, size_t *got,
+	    struct store_error *error)
+{
+	const struct reader *reader = opaque;
+	int code;
+
+	if (offset >= reader->size) {
+		*got = 0;
+		return STORE_OK;
+	}
+	if (length > reader->size - offset)
+		length = (size_t)(reader->size - offset);
+	code = read_once(self, context, reader, offset, data, length, error);
+	/* What was damaged on the way may come whole another time. */
+	if (code == STORE_CORRUPT)
+		code = read_once(self, context, reader, offset, data, length,
+				 error);
 	if (!code)
 		*got = length;
 	return code;
