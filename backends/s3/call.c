@@ -25,6 +25,8 @@
 enum { URL_MAX = 16384, HEADER_MAX = 16384, AT_ONCE = 2, TRIES = 4 };
 /* A clock off by more gives RequestTimeTooSkewed after 15 minutes. */
 enum { SKEW_MIN = 240 };
+/* Steps of an upload: 0.1, 0.2 ... 3.2 s. */
+enum { PATIENCE = 6, PAUSE_NS = 100000000 };
 
 void s3_call_init(struct s3_call *call, const char *method, const char *object)
 {
@@ -526,4 +528,42 @@ int s3_send(struct s3 *s3, struct store_context *context, struct s3_call *call,
 	if (call->code && error)
 		*error = call->error;
 	return call->code;
+}
+
+/* Did the server refuse it for now, and surely did nothing? */
+static bool is_put_off(const struct s3_call *call)
+{
+	switch (call->code) {
+	case STORE_THROTTLED:
+		return true;
+	case STORE_UNAVAILABLE:
+		/* Else nobody knows. */
+		return call->error.detail == 503 ||
+		       (call->idempotent && call->error.detail);
+	case STORE_CORRUPT:
+		return call->error.detail == 400;
+	default:
+		return false;
+	}
+}
+
+int s3_send_patiently(struct s3 *s3, struct store_context *context,
+		      struct s3_call *call, struct store_error *error)
+{
+	int64_t pause = PAUSE_NS;
+	int code = s3_send(s3, context, call, error);
+
+	for (int i = 0; i < PATIENCE && code && is_put_off(call); i++) {
+		int64_t hint = call->error.retry_after_ms * NS_PER_MS;
+		int64_t wait = hint > pause ? hint : pause;
+
+		if (wait >= store_context_remaining(context))
+			return code;
+		code = store_context_sleep(context, wait, error);
+		if (code)
+			return code;
+		pause *= 2;
+		code = s3_send(s3, context, call, error);
+	}
+	return code;
 }

@@ -110,7 +110,8 @@ int s3_upload_begin(struct s3_upload *upload, const struct s3_meta *meta,
 	name_checksum(upload, &call);
 	code = s3_meta_add(upload->s3, &call, meta, info, error);
 	if (!code)
-		code = s3_send(upload->s3, upload->context, &call, error);
+		code = s3_send_patiently(upload->s3, upload->context, &call,
+					 error);
 	if (!code)
 		code = answer_text(&call,
 				   "InitiateMultipartUploadResult/UploadId",
@@ -160,6 +161,14 @@ static int complete_version(struct s3_upload *upload,
 	return STORE_OK;
 }
 
+/* No answer, or that something went wrong: it may have been done. */
+static bool is_uncertain(const struct s3_call *call)
+{
+	return call->code == STORE_TIMEOUT ||
+	       (call->code == STORE_UNAVAILABLE && call->error.detail != 503 &&
+		call->error.detail != 409);
+}
+
 int s3_upload_complete(struct s3_upload *upload,
 		       const struct store_precondition *precondition,
 		       unsigned int honoured, struct store_info *info,
@@ -184,7 +193,9 @@ int s3_upload_complete(struct s3_upload *upload,
 	s3_text_body_init(&body, buf_text(&text));
 	code = s3_body_attach(upload->s3, &call, &body.body, error);
 	if (!code)
-		code = s3_send(upload->s3, upload->context, &call, error);
+		code = s3_send_patiently(upload->s3, upload->context, &call,
+					 error);
+	upload->uncertain = code && is_uncertain(&call);
 	if (!code)
 		code = complete_version(upload, &call, info, error);
 	s3_call_release(&call);
@@ -248,7 +259,8 @@ int s3_upload_part(struct s3_upload *upload, struct store_source *source,
 	s3_body_init(&body, source, range->offset, range->length);
 	code = s3_body_attach(upload->s3, &call, &body.body, error);
 	if (!code)
-		code = s3_send(upload->s3, upload->context, &call, error);
+		code = s3_send_patiently(upload->s3, upload->context, &call,
+					 error);
 	if (!code)
 		code = note_part(upload, &call, s3_call_answer(&call, "etag"),
 				 error);
@@ -277,7 +289,7 @@ int s3_upload_copy(struct s3_upload *upload, const char *from,
 		       "bytes=%" PRIu64 "-%" PRIu64, range->offset,
 		       range->offset + range->length - 1);
 	s3_call_customer_key(upload->s3, &call, "x-amz-copy-source-");
-	code = s3_send(upload->s3, upload->context, &call, error);
+	code = s3_send_patiently(upload->s3, upload->context, &call, error);
 	if (!code)
 		code = answer_text(&call, "CopyPartResult/ETag", &etag, error);
 	if (!code)

@@ -18,6 +18,8 @@
 
 /* Two conditional puts at one moment: the server asks to try again. */
 enum { CONFLICTS = 5 };
+/* Of one upload, while no answer comes. */
+enum { COMPLETIONS = 3 };
 
 struct put {
 	struct s3 *s3;
@@ -212,6 +214,87 @@ static int send_parts(struct put *put, struct s3_upload *upload,
 	return STORE_OK;
 }
 
+/* Was it this very put that had arrived before? */
+static bool is_ours(struct put *put, struct store_info *info)
+{
+	struct store_details details;
+	bool ours;
+
+	if (!put->request->publish || !put->has_old)
+		return false;
+	store_details_init(&details);
+	ours = !s3_object_details(&put->old, &details, NULL) &&
+	       details.has_publish &&
+	       memcmp(details.publish, put->request->publish,
+		      STORE_PUBLISH_SIZE) == 0;
+	store_details_release(&details);
+	if (ours)
+		*info = put->old.info;
+	return ours;
+}
+
+/*
+ * Whose version is there, when nobody knows whether ours has arrived?  One
+ * without an id cannot be told; false also when nobody can be asked.
+ */
+static bool has_arrived(struct put *put, struct store_info *info)
+{
+	struct store_error own = STORE_ERROR_INIT;
+
+	return put->request->publish && !look(put, &own) && is_ours(put, info);
+}
+
+/*
+ * There is no such upload (or, with If-Match, no such file): it was completed
+ * by a request whose answer is lost, or somebody aborted it.
+ */
+static int upload_is_gone(struct put *put, struct store_info *info,
+			  struct store_error *error)
+{
+	struct store_error own = STORE_ERROR_INIT;
+	int code = look(put, &own);
+
+	if (code) {
+		*error = own;
+		return code;
+	}
+	if (is_ours(put, info)) {
+		store_error_clear(error);
+		return STORE_OK;
+	}
+	if (!put->has_old &&
+	    put->request->precondition.condition == STORE_IF_VERSION)
+		return STORE_NOT_FOUND;
+	code = store_error_set(error, STORE_UNAVAILABLE,
+			       "the upload is not there any more");
+	error->detail = 404;
+	return code;
+}
+
+/*
+ * Without an answer the completion is sent again, which costs little beside
+ * the parts.
+ */
+static int complete(struct put *put, struct s3_upload *upload,
+		    struct store_info *info, struct store_error *error)
+{
+	int code = STORE_OK;
+
+	for (int i = 0; i < COMPLETIONS; i++) {
+		code = s3_upload_complete(upload, &put->request->precondition,
+					  put->honoured, info, error);
+		if (code == STORE_NOT_FOUND)
+			return upload_is_gone(put, info, error);
+		if (!upload->uncertain)
+			return code;
+		if (has_arrived(put, info)) {
+			store_error_clear(error);
+			return STORE_OK;
+		}
+	}
+	return code;
+}
+
 static int put_in_parts(struct put *put, struct store_info *info,
 			struct store_error *error)
 {
@@ -236,8 +319,7 @@ static int put_in_parts(struct put *put, struct store_info *info,
 					       error);
 	}
 	if (!code)
-		code = s3_upload_complete(&upload, &put->request->precondition,
-					  put->honoured, info, error);
+		code = complete(put, &upload, info, error);
 	if (code)
 		s3_upload_abort(&upload);
 	s3_upload_release(&upload);
@@ -245,25 +327,6 @@ static int put_in_parts(struct put *put, struct store_info *info,
 }
 
 /* ---- after ---- */
-
-/* Was it this very put that had arrived before? */
-static bool is_ours(struct put *put, struct store_info *info)
-{
-	struct store_details details;
-	bool ours;
-
-	if (!put->request->publish || !put->has_old)
-		return false;
-	store_details_init(&details);
-	ours = !s3_object_details(&put->old, &details, NULL) &&
-	       details.has_publish &&
-	       memcmp(details.publish, put->request->publish,
-		      STORE_PUBLISH_SIZE) == 0;
-	store_details_release(&details);
-	if (ours)
-		*info = put->old.info;
-	return ours;
-}
 
 /* The server says that the condition does not hold. */
 static int settle(struct put *put, struct store_info *info,
@@ -302,6 +365,13 @@ static int put_once(struct put *put, struct store_info *info,
 	return put_whole(put, info, error);
 }
 
+/* No answer came, so it may have been done. */
+static bool is_unknown(int code, const struct store_error *error)
+{
+	return code == STORE_UNAVAILABLE &&
+	       (!error->detail || error->detail == 500);
+}
+
 static int run(struct put *put, struct store_info *info,
 	       struct store_error *error)
 {
@@ -320,6 +390,10 @@ static int run(struct put *put, struct store_info *info,
 	}
 	if (code == STORE_CHANGED && is_conditional(put))
 		code = settle(put, info, error);
+	if (is_unknown(code, error) && has_arrived(put, info)) {
+		store_error_clear(error);
+		code = STORE_OK;
+	}
 	return code;
 }
 

@@ -140,6 +140,14 @@ int s3_send(struct s3 *s3, struct store_context *context, struct s3_call *call,
 	    struct store_error *error) STORE_WARN_UNUSED;
 void s3_send_all(struct s3 *s3, struct store_context *context,
 		 struct s3_call *const calls[], size_t count);
+/*
+ * As s3_send(), for steps of an upload, which is not to begin anew for one of
+ * them: sent again, after pauses, while the server says that it has no time
+ * or has got other bytes.
+ */
+int s3_send_patiently(struct s3 *s3, struct store_context *context,
+		      struct s3_call *call, struct store_error *error)
+	STORE_WARN_UNUSED;
 const char *s3_call_answer(const struct s3_call *call, const char *header);
 int s3_call_status(const struct s3_call *call);
 
@@ -294,6 +302,8 @@ struct s3_upload {
 	char *id;
 	struct buf parts; /* XML of the parts so far */
 	unsigned int count;
+	/* The completion may have been heard although no answer came. */
+	bool uncertain;
 };
 /* Begin with the headers of `meta`; fills info as s3_meta_add(). */
 int s3_upload_begin(struct s3_upload *upload, const struct s3_meta *meta,
