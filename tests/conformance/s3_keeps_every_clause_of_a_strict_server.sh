@@ -21,7 +21,8 @@ for kind in md5 crc32c sha256; do
 	export STOREFS_TEST_S3="s3://conf?endpoint_url=$endpoint&checksum=$kind"
 	CK_RUN_CASE=B5 "$BUILDDIR/tests/conformance/conf_s3"
 done
-export STOREFS_TEST_S3="s3://conf?endpoint_url=http://s3.localhost:$fake_s3_port&addressing_style=virtual"
+named=http://s3.localhost:$fake_s3_port
+export STOREFS_TEST_S3="s3://conf?endpoint_url=$named&addressing_style=virtual"
 CK_RUN_CASE=K5 "$BUILDDIR/tests/conformance/conf_s3"
 
 # Nothing was malformed, unsigned, or damaged.
