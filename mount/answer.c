@@ -49,6 +49,9 @@ static void take_base_locked(struct file *file, const struct store_info *info)
 	file->base = info->version;
 	file->epoch++;
 	file->unanswered.pending = false;
+	/* It would look for the version that was replaced. */
+	if (!fs_can(file->fs, STORE_CAP_PINNED_READ))
+		file_drop_reader_locked(file);
 	lock_take(&tree->lock);
 	file->node->flags &= (uint8_t)~NODE_UNPUBLISHED;
 	lock_drop(&tree->lock);
@@ -82,37 +85,57 @@ static void settle_locked(struct file *file, const struct store_info *info)
 	condition_broadcast(&file->changed);
 }
 
+static bool is_base_locked(const struct file *file,
+			   const struct store_version *version)
+	REQUIRES(file->lock)
+{
+	return file->base_exists && store_version_equal(&file->base, version);
+}
+
 static void take_arrived(struct file *file, const struct store_info *info,
 			 enum answer answer)
 {
 	lock_take(&file->lock);
+	if (is_base_locked(file, &info->version)) {
+		lock_drop(&file->lock);
+		return;
+	}
 	take_base_locked(file, info);
 	if (answer == ANSWER_THE_LAST && has_nothing_newer_locked(file))
 		settle_locked(file, info);
 	lock_drop(&file->lock);
 }
 
-void answer_look(struct op *op, struct file *file, const char *key)
+static void look(struct op *op, struct file *file, const char *key, bool stored)
 {
 	struct answer_sent sent;
 	struct store_info info;
 	enum answer answer;
-	bool unpublished;
+	bool looks;
 
-	if (!file)
-		return;
 	lock_take(&file->lock);
 	sent.last = file->unanswered;
 	memcpy(sent.publish, file->publish, sizeof(sent.publish));
 	lock_take(&op->fs->tree.lock);
-	unpublished = file->node->flags & NODE_UNPUBLISHED;
+	looks = stored || file->node->flags & NODE_UNPUBLISHED;
 	lock_drop(&op->fs->tree.lock);
 	lock_drop(&file->lock);
-	if (!unpublished || !sent.last.pending)
+	if (!looks || !sent.last.pending)
 		return;
 	answer = answer_of(op->fs, &op->context, key, &sent, &info);
 	if (answer != ANSWER_NOT_OURS)
 		take_arrived(file, &info, answer);
+}
+
+void answer_look(struct op *op, struct file *file, const char *key)
+{
+	if (file)
+		look(op, file, key, false);
+}
+
+void answer_look_stored(struct op *op, struct file *file, const char *key)
+{
+	look(op, file, key, true);
 }
 
 void answer_inherit(struct file *file, struct file *replaced)

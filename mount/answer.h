@@ -34,6 +34,11 @@ enum answer answer_of(struct fs *fs, struct store_context *context,
  * pass.
  */
 void answer_look(struct op *op, struct file *file, const char *key);
+/*
+ * The same also for a file that was in the store before, which is about to be
+ * copied: nobody would find the id of the put at the copy.
+ */
+void answer_look_stored(struct op *op, struct file *file, const char *key);
 
 /*
  * `file` takes the name of `replaced` in memory only: a put of that one may

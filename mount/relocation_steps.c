@@ -180,7 +180,7 @@ static void look_for_put(void *arg, struct file *file)
 
 	if (file_is_below(one, file) &&
 	    !op_key(&one->op, file->node, NULL, key))
-		answer_look(&one->op, file, key);
+		answer_look_stored(&one->op, file, key);
 }
 
 static int prepare(struct relocation *one)

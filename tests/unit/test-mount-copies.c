@@ -169,6 +169,72 @@ START_TEST(a_copy_that_is_missing_is_made_before_its_source_goes)
 }
 END_TEST
 
+/* ---- puts without an answer ---- */
+
+static void edit(struct call_handle *handle, const char *text)
+{
+	ok(write_text(handle, 0, text));
+	ok(call_fsync(handle));
+}
+
+/* Stored, and nobody has heard of it. */
+static void arrives_unanswered(const char *path, struct call_handle *handle)
+{
+	int puts, code;
+
+	ok(call_open(fs, path, O_RDWR, handle));
+	shut_the_door();
+	puts = stored_puts();
+	mount_faults(mount, "put-after error=UNAVAILABLE times=1\n");
+	edit(handle, "one");
+	door_wait(&door.puts, puts + 1);
+	publisher_pause(fs->publisher, true);
+	door_let(1);
+	mount_wait_attempts(file_of(handle), 1);
+	/* If it is told at all, once. */
+	code = publish_take_late_error(file_of(handle), NULL);
+	ck_assert(!code || store_code_retryable(code));
+	ck_assert_int_eq(stored_puts(), puts + 1);
+	mount_faults(mount, "");
+}
+
+static void edit_is_stored(const char *key, const char *text, int end_how)
+{
+	end(end_how);
+	copies_go_on();
+	is_stored(key, text);
+	ck_assert_uint_eq(fs->counters.failed_files, 0);
+}
+
+START_TEST(
+	a_stored_file_whose_put_has_arrived_is_no_conflict_when_it_is_renamed)
+{
+	bool folder = _i / DISK_ENDS;
+	struct call_handle handle;
+
+	memory_put(fs->store, "old/f", "0123456789");
+	arrives_unanswered("old/f", &handle);
+	ok(call_rename(fs, folder ? "old" : "old/f", "new", 0));
+	call_release(&handle);
+	edit_is_stored(folder ? "new/f" : "new", "one3456789", _i % DISK_ENDS);
+}
+END_TEST
+
+START_TEST(what_was_written_on_goes_over_what_has_arrived_and_was_renamed)
+{
+	struct call_handle handle;
+
+	memory_put(fs->store, "old/f", "0123456789");
+	arrives_unanswered("old/f", &handle);
+	ok(write_text(&handle, 6, "two"));
+	ok(call_fsync(&handle));
+	ok(call_rename(fs, "old", "new", 0));
+	ok(write_text(&handle, 9, "!"));
+	ok(call_close(&handle));
+	edit_is_stored("new/f", "one345two!", _i);
+}
+END_TEST
+
 /* ---- nodes without bytes ---- */
 
 static void make_symlink(const char *key, const char *target)
@@ -282,6 +348,20 @@ static TCase *again_cases(void)
 	return tests;
 }
 
+static TCase *answer_cases(void)
+{
+	TCase *tests = copies_case("answers");
+
+	tcase_add_loop_test(
+		tests,
+		a_stored_file_whose_put_has_arrived_is_no_conflict_when_it_is_renamed,
+		0, 2 * DISK_ENDS);
+	add_ends(
+		tests,
+		what_was_written_on_goes_over_what_has_arrived_and_was_renamed);
+	return tests;
+}
+
 static TCase *node_cases(void)
 {
 	TCase *tests = copies_case("nodes");
@@ -297,7 +377,7 @@ static TCase *node_cases(void)
 
 int main(void)
 {
-	TCase *cases[] = { again_cases(), node_cases(), NULL };
+	TCase *cases[] = { again_cases(), answer_cases(), node_cases(), NULL };
 
 	return unit_run_cases("mount copies", cases);
 }
