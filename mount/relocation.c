@@ -246,16 +246,47 @@ static void relocation_put(struct relocation *one)
 
 /* ---- its thread ---- */
 
+/* Has it failed, with its one copy perhaps in the store all the same? */
+static bool is_in_doubt(const struct relocation *one)
+{
+	return one->noted && !one->switched && one->record.over &&
+	       !one->record.folder;
+}
+
 static void decide(struct relocation *one, int code)
 {
 	struct relocations *all = one->fs->relocations;
 
 	lock_take(&all->lock);
-	one->decided = true;
+	one->decided = !code || !is_in_doubt(one);
 	one->code = code;
 	one->error = one->op.error;
 	condition_broadcast(&all->changed);
 	lock_drop(&all->lock);
+}
+
+/* It was undone, or has taken place after all; or nobody can tell. */
+static void decide_again(struct relocation *one)
+{
+	struct relocations *all = one->fs->relocations;
+
+	lock_take(&all->lock);
+	if (one->kept)
+		one->code = STORE_OK;
+	one->decided = true;
+	condition_broadcast(&all->changed);
+	lock_drop(&all->lock);
+}
+
+bool relocation_bind(struct relocation *one)
+{
+	struct relocations *all = one->fs->relocations;
+	bool bound;
+
+	lock_take(&all->lock);
+	bound = one->bound = !one->refused;
+	lock_drop(&all->lock);
+	return bound;
 }
 
 void relocation_let_answer(struct relocation *one)
@@ -287,6 +318,7 @@ static bool clear_up(struct relocation *one)
 
 		store_error_clear(&one->op.error);
 		code = clear_once(one);
+		decide_again(one);
 		if (!code)
 			return true;
 		if (store_cancel_is_set(one->stop))
@@ -392,7 +424,10 @@ static bool is_answered(struct op *op, struct relocation *one, int64_t *until)
 		store_cancel_trigger(one->cancel);
 		*until = clock_monotonic_ns() + PATIENCE_NS;
 	}
-	return one->decided || clock_monotonic_ns() >= *until;
+	if (one->decided)
+		return true;
+	one->refused = !one->bound && clock_monotonic_ns() >= *until;
+	return one->refused;
 }
 
 static int wait_for(struct op *op, struct relocation *one)

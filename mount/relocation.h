@@ -24,7 +24,9 @@
  * crash, the rename is finished too.
  *
  * Who asked waits for R5.  After a signal he is answered within a second,
- * truly: before R3 that it was interrupted, else that it took place.  The
+ * truly: before R3 that it was interrupted, and then it does not take place;
+ * else that it took place, once COPIED is flushed.  (Of one file over another
+ * nobody knows, while the store does not tell whether the copy arrived.)  The
  * rest follows in the background; meanwhile the name that is being emptied is
  * hidden, and nobody can make it anew.
  */

@@ -27,11 +27,15 @@ struct relocation {
 	struct name *spare; /* owned until the tree takes it */
 	bool entered;	    /* the gate */
 	bool noted;	    /* COPYING may be in the journal */
+	bool arrived;	    /* over another file, which is gone */
 	bool switched;	    /* the new names hold */
+	bool kept;	    /* and that is durable */
 	/* protected by relocations.lock */
 	struct relocation *next;
 	const struct node *hidden_in;
 	const char *hidden;   /* a name in it, NULL: none */
+	bool bound;	      /* who asked waits for the outcome */
+	bool refused;	      /* he was told that it did not take place */
 	bool decided;	      /* `code` is the outcome */
 	bool answerable;      /* who asked need not wait any longer */
 	unsigned int holders; /* its thread, and who asked */
@@ -43,6 +47,11 @@ struct relocation {
 void relocation_hide(struct relocation *one, const struct node *parent,
 		     const char *name);
 
+/*
+ * It is about to take place: who asked waits until that is certain.  False:
+ * he has been told that it did not.
+ */
+bool relocation_bind(struct relocation *one);
 /* Who asked need not wait any longer. */
 void relocation_let_answer(struct relocation *one);
 

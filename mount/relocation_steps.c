@@ -306,6 +306,14 @@ static int copy_arrived(struct relocation *one, int code)
 	return STORE_OK;
 }
 
+/* There is no way back, also for somebody who was told otherwise. */
+static void take_arrived(struct relocation *one)
+{
+	one->arrived = one->record.over && !one->record.folder;
+	if (one->arrived)
+		(void)relocation_bind(one);
+}
+
 int relocation_copy(struct relocation *one)
 {
 	struct walk walk = {
@@ -322,7 +330,11 @@ int relocation_copy(struct relocation *one)
 	if (one->record.folder)
 		return walk_run(&walk, &one->op.error);
 	code = carry_copy(&one->carry, "", &one->info, &one->op.error);
-	return code ? copy_arrived(one, code) : STORE_OK;
+	if (code)
+		code = copy_arrived(one, code);
+	if (!code)
+		take_arrived(one);
+	return code;
 }
 
 /* ---- R3 ---- */
@@ -517,6 +529,9 @@ static int switch_closed(struct relocation *one)
 
 	for (size_t i = 0; i < all.count && !code; i++)
 		code = follow(one, &all.list[i]);
+	if (!code && !relocation_bind(one) && !one->arrived)
+		code = store_error_set(&one->op.error, STORE_CANCELLED, "%s",
+				       store_code_text(STORE_CANCELLED));
 	if (!code) {
 		followers_rebase(&all, false);
 		code = note_copied(one, &all);
@@ -551,10 +566,11 @@ static int switch_over(struct relocation *one)
 
 int relocation_switch(struct relocation *one)
 {
-	int code;
+	int code = STORE_OK;
 
 	new_context(one, one->cancel);
-	code = store_context_check(&one->op.context, &one->op.error);
+	if (!one->arrived)
+		code = store_context_check(&one->op.context, &one->op.error);
 	return code ? code : switch_over(one);
 }
 
@@ -576,11 +592,10 @@ static bool flush_patiently(struct relocation *one)
 
 bool relocation_keep(struct relocation *one)
 {
-	bool kept =
+	one->kept =
 		!STEP_WANTED("copies: flush copied") || flush_patiently(one);
-
 	STEP("copies: copied");
-	return kept;
+	return one->kept;
 }
 
 /* ---- R4, and back ---- */
@@ -601,6 +616,7 @@ static int settle_over(struct relocation *one)
 
 	if (code || !arrived)
 		return code;
+	take_arrived(one);
 	code = switch_over(one);
 	if (!code && !relocation_keep(one))
 		code = STORE_CANCELLED;

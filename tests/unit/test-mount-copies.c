@@ -7,6 +7,10 @@
 
 #include <check.h>
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -235,6 +239,137 @@ START_TEST(what_was_written_on_goes_over_what_has_arrived_and_was_renamed)
 }
 END_TEST
 
+/* ---- what is told is true ---- */
+
+/* One answer of the copy is lost, and `look` asks for it fails once. */
+static void rename_in_doubt(int look)
+{
+	char faults[128];
+	int code;
+
+	memory_put(fs->store, "old", "one");
+	memory_put(fs->store, "new", "two");
+	snprintf(faults, sizeof(faults),
+		 "copy-after error=DENIED times=1\n"
+		 "stat error=DENIED key=new after=%d times=1\n",
+		 look);
+	mount_faults(mount, faults);
+	code = call_rename(fs, "old", "new", 0);
+	copies_settle();
+	mount_faults(mount, "");
+	if (!code) {
+		memory_is(fs->store, "new", "one");
+		stored_nowhere("old");
+	} else {
+		memory_is(fs->store, "new", "two");
+		memory_is(fs->store, "old", "one");
+	}
+}
+
+START_TEST(a_copy_whose_answer_was_lost_makes_no_answer_untrue)
+{
+	for (int look = 0; look < 8; look++)
+		rename_in_doubt(look);
+}
+END_TEST
+
+static void cancel_all(void)
+{
+	op_cancel_all(fs);
+}
+
+static void allow_all(void)
+{
+	lock_take(&fs->running.lock);
+	fs->running.cancelled = false;
+	lock_drop(&fs->running.lock);
+}
+
+/* Looks at a node, and goes on until the one who renames was answered. */
+struct looker {
+	struct gate_pass pass;
+	_Atomic bool inside, answered;
+	pthread_t thread;
+};
+
+static bool somebody_waits(void)
+{
+	bool waits;
+
+	lock_take(&fs->gate.lock);
+	waits = fs->gate.waiting;
+	lock_drop(&fs->gate.lock);
+	return waits;
+}
+
+static void *look_on(void *arg)
+{
+	struct looker *looker = arg;
+
+	ck_assert_int_eq(gate_enter(&fs->gate, &looker->pass, NULL, NULL),
+			 STORE_OK);
+	atomic_store(&looker->inside, true);
+	while (!somebody_waits())
+		sched_yield();
+	cancel_all();
+	while (!atomic_load(&looker->answered))
+		sched_yield();
+	gate_leave(&fs->gate, &looker->pass);
+	return NULL;
+}
+
+START_TEST(a_rename_that_was_told_to_be_interrupted_does_not_take_place)
+{
+	struct looker looker = { .pass.looks = true };
+	struct call_handle handle;
+
+	put_one();
+	ok(call_open(fs, "old/f", O_RDONLY, &handle));
+	looker.pass.nodes[0] = file_of(&handle)->node;
+	ck_assert_int_eq(pthread_create(&looker.thread, NULL, look_on, &looker),
+			 0);
+	while (!atomic_load(&looker.inside))
+		sched_yield();
+	ck_assert_int_eq(call_rename(fs, "old", "new", 0), EINTR);
+	atomic_store(&looker.answered, true);
+	ck_assert_int_eq(pthread_join(looker.thread, NULL), 0);
+	allow_all();
+	copies_settle();
+	call_release(&handle);
+	memory_is(fs->store, "old/f", "one");
+	stored_nowhere("new/f");
+	shows_none("new");
+}
+END_TEST
+
+/* Longer than an interrupted caller waits for what is not certain. */
+static void interrupt_and_linger(void)
+{
+	int64_t until = clock_monotonic_ns() + NS_PER_SEC;
+
+	cancel_all();
+	while (clock_monotonic_ns() < until)
+		sched_yield();
+}
+
+static void then_interrupt(void)
+{
+	disk.at_journal = interrupt_and_linger;
+}
+
+START_TEST(a_rename_that_is_being_noted_is_told_to_have_taken_place)
+{
+	put_one();
+	/* COPYING, and then COPIED. */
+	disk.at_journal = then_interrupt;
+	ok(call_rename(fs, "old", "new", 0));
+	allow_all();
+	copies_settle();
+	memory_is(fs->store, "new/f", "one");
+	stored_nowhere("old/f");
+}
+END_TEST
+
 /* ---- nodes without bytes ---- */
 
 static void make_symlink(const char *key, const char *target)
@@ -362,6 +497,21 @@ static TCase *answer_cases(void)
 	return tests;
 }
 
+static TCase *told_cases(void)
+{
+	TCase *tests = copies_case("told");
+
+	tcase_add_test(tests,
+		       a_copy_whose_answer_was_lost_makes_no_answer_untrue);
+	tcase_add_test(
+		tests,
+		a_rename_that_was_told_to_be_interrupted_does_not_take_place);
+	tcase_add_test(
+		tests,
+		a_rename_that_is_being_noted_is_told_to_have_taken_place);
+	return tests;
+}
+
 static TCase *node_cases(void)
 {
 	TCase *tests = copies_case("nodes");
@@ -377,7 +527,8 @@ static TCase *node_cases(void)
 
 int main(void)
 {
-	TCase *cases[] = { again_cases(), answer_cases(), node_cases(), NULL };
+	TCase *cases[] = { again_cases(), answer_cases(), told_cases(),
+			   node_cases(), NULL };
 
 	return unit_run_cases("mount copies", cases);
 }
