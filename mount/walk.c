@@ -47,7 +47,7 @@ struct crew {
 	struct job queue[QUEUE_MAX];
 	size_t first, count;
 	bool listed; /* nothing more will come */
-	int code;    /* the first failure */
+	int code;    /* the first failure, or the first that may pass */
 	struct store_error error;
 };
 
@@ -63,7 +63,8 @@ static void crew_failed(struct crew *crew, int code,
 			const struct store_error *error)
 {
 	lock_take(&crew->lock);
-	if (!crew->code) {
+	if (!crew->code ||
+	    (store_code_retryable(code) && !store_code_retryable(crew->code))) {
 		crew->code = code;
 		crew->error = *error;
 	}

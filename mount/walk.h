@@ -35,7 +35,7 @@ struct walk {
 
 /* The context of one step of a walk. */
 void walk_context(const struct walk *walk, struct store_context *context);
-/* The first failure.  A folder that is not there is an empty walk. */
+/* The first failure, or the first that may pass.  A folder that is not there is an empty walk. */
 int walk_run(struct walk *walk, struct store_error *error) STORE_WARN_UNUSED;
 
 #endif

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "mount/relocation.h"
+#include "mount/walk.h"
 #include "tests/unit/mount_restart.h"
 #include "tests/unit/unit.h"
 
@@ -370,6 +371,44 @@ START_TEST(a_rename_that_is_being_noted_is_told_to_have_taken_place)
 }
 END_TEST
 
+/* ---- walking ---- */
+
+enum { MANY = 200 };
+static _Atomic int entries_tried;
+
+/* One is refused; then the store goes away. */
+static int refuse_one(struct walk *walk, const char *name,
+		      const struct store_info *info, struct store_error *error)
+{
+	int code = atomic_fetch_add(&entries_tried, 1) ? STORE_UNAVAILABLE
+						       : STORE_DENIED;
+
+	(void)walk;
+	(void)info;
+	return store_error_set(error, code, "%s", name);
+}
+
+START_TEST(a_walk_ends_with_the_store_whatever_was_refused_before)
+{
+	struct walk walk = {
+		.fs = fs,
+		.folder = "old",
+		.entry = refuse_one,
+		.go_on = true,
+	};
+	struct store_error error = STORE_ERROR_INIT;
+	char key[32];
+
+	for (int i = 0; i < MANY; i++) {
+		snprintf(key, sizeof(key), "old/%d", i);
+		memory_put(fs->store, key, "x");
+	}
+	atomic_store(&entries_tried, 0);
+	ck_assert_int_eq(walk_run(&walk, &error), STORE_UNAVAILABLE);
+	ck_assert_int_lt(atomic_load(&entries_tried), MANY / 2);
+}
+END_TEST
+
 /* ---- nodes without bytes ---- */
 
 static void make_symlink(const char *key, const char *target)
@@ -512,6 +551,15 @@ static TCase *told_cases(void)
 	return tests;
 }
 
+static TCase *walk_cases(void)
+{
+	TCase *tests = copies_case("walks");
+
+	tcase_add_test(tests,
+		       a_walk_ends_with_the_store_whatever_was_refused_before);
+	return tests;
+}
+
 static TCase *node_cases(void)
 {
 	TCase *tests = copies_case("nodes");
@@ -528,7 +576,7 @@ static TCase *node_cases(void)
 int main(void)
 {
 	TCase *cases[] = { again_cases(), answer_cases(), told_cases(),
-			   node_cases(), NULL };
+			   walk_cases(),  node_cases(),	  NULL };
 
 	return unit_run_cases("mount copies", cases);
 }
