@@ -364,7 +364,12 @@ START_TEST(a_million_names_are_listed_in_bounded_memory)
 	ck_assert_int_eq(list_all("", -1, &count), STORE_OK);
 	ck_assert_uint_eq(count, 1000000);
 	ck_assert_int_eq(proxy_requests("verb=*"), 1000);
+	/* A sanitizer keeps what was freed. */
+#ifndef SANITIZED
 	ck_assert_int_lt(peak_kib() - before, 8 << 10);
+#else
+	(void)before;
+#endif
 }
 END_TEST
 
