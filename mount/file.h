@@ -86,10 +86,13 @@ struct file {
 	uint64_t change;	    /* counts changes */
 	uint64_t running_change;    /* what the running attempt covers */
 	uint64_t started, finished; /* attempts */
-	bool queued;		    /* in the publisher's queue, */
-	bool queued_by_time;	    /* which only publish_interval asked for */
-	bool detached_error;	    /* an attempt failed and nobody was told */
-	uint64_t told_change;	    /* whose failure somebody was told */
+	/* Of the one that runs, NULL: it does not give way; borrowed. */
+	struct store_cancel *give_way;
+	bool gave_way;	      /* the last one did: another follows */
+	bool queued;	      /* in the publisher's queue, */
+	bool queued_by_time;  /* which only publish_interval asked for */
+	bool detached_error;  /* an attempt failed and nobody was told */
+	uint64_t told_change; /* whose failure somebody was told */
 	unsigned int waiters;
 	int last_code; /* of the last attempt */
 	struct store_error last_error;

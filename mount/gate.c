@@ -15,11 +15,15 @@
 /* Cancelling does not signal the condition: look this often. */
 #define GATE_LOOK_NS (20 * NS_PER_MS)
 
+/* What is stored within this time is stored; what is not has to give way. */
+#define GATE_PATIENCE_NS NS_PER_SEC
+
 void gate_init(struct gate *gate, struct tree *tree)
 {
 	lock_init(&gate->lock);
 	condition_init(&gate->changed);
 	gate->passes = gate->waiting = NULL;
+	gate->blocked = NULL;
 	gate->tree = tree;
 	atomic_store(&gate->moved_ns, 0);
 }
@@ -108,16 +112,33 @@ static void wait_end(struct gate *gate, struct gate_pass *pass)
 	*link = pass->next;
 }
 
+/* *ask_ns: when those in the way are asked (again). */
+static void ask_to_give_way(struct gate *gate, const struct gate_pass *pass,
+			    int64_t *ask_ns) REQUIRES(gate->lock)
+{
+	int64_t now = clock_monotonic_ns();
+
+	if (!gate->blocked || !pass->hurry || now < *ask_ns)
+		return;
+	*ask_ns = now + GATE_PATIENCE_NS;
+	lock_drop(&gate->lock);
+	gate->blocked(gate->blocked_arg, pass);
+	lock_take(&gate->lock);
+}
+
 /* Until the pass fits, or the context ends. */
 static int wait_locked(struct gate *gate, struct gate_pass *pass,
 		       struct store_context *context, struct store_error *error)
 	REQUIRES(gate->lock)
 {
+	int64_t ask_ns = clock_monotonic_ns() + GATE_PATIENCE_NS;
 	int code = STORE_OK;
 
 	wait_begin(gate, pass);
 	while (!code && !gate_is_free(gate, pass)) {
 		int64_t moved = atomic_load(&gate->moved_ns);
+
+		ask_to_give_way(gate, pass, &ask_ns);
 
 		if (context && moved > context->progress_ns)
 			context->progress_ns = moved;

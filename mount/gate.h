@@ -32,11 +32,19 @@ struct gate_pass {
 	bool exclusive;
 	bool open;  /* of an exclusive one: those who look may pass */
 	bool looks; /* of a shared one: changes nothing in the store */
+	bool hurry; /* uploads that it waits for give way after a while */
 	bool held;
 	pthread_t owner; /* passes of one thread do not keep it waiting */
 };
 
 struct tree;
+
+/*
+ * A pass in a hurry still waits: who keeps it waiting and can do without
+ * ends, and nobody who is asked may wait.  Called with no lock held, by the
+ * thread that waits, while nobody new gets in.
+ */
+typedef void gate_blocked_fn(void *arg, const struct gate_pass *pass);
 
 struct gate {
 	struct lock lock;
@@ -46,6 +54,9 @@ struct gate {
 	struct gate_pass *waiting; /* exclusive ones, first come first */
 	struct tree *tree;	   /* for the way up from a node */
 	_Atomic int64_t moved_ns;  /* gate_progress(), CLOCK_MONOTONIC */
+	/* immutable once others may call; NULL: nobody gives way */
+	gate_blocked_fn *blocked;
+	void *blocked_arg;
 };
 
 void gate_init(struct gate *gate, struct tree *tree);

@@ -244,6 +244,7 @@ void fs_unlink(fuse_req_t request, fuse_ino_t parent, const char *name)
 	if (victim_find(op.fs, folder, name, &victim))
 		pass = (struct gate_pass){ .nodes = { victim.node },
 					   .exclusive = true };
+	pass.hurry = pass.exclusive;
 	code = publish_for_links(&op, &victim);
 	if (!code)
 		code = gate_enter(&op.fs->gate, &pass, &op.context, &op.error);

@@ -548,7 +548,8 @@ static int rename_passing(struct op *op, struct renaming *renaming)
 {
 	struct gate_pass movers = { .nodes = { renaming->source.node,
 					       renaming->target.node },
-				    .exclusive = true };
+				    .exclusive = true,
+				    .hurry = true };
 	struct gate_pass folders = { .nodes = { renaming->parent,
 						renaming->new_parent } };
 	int code = gate_enter(&op->fs->gate, &movers, &op->context, &op->error);

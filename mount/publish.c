@@ -26,6 +26,7 @@
 #include "src/base/clock.h"
 #include "src/base/log.h"
 #include "src/base/step.h"
+#include "src/cancel.h"
 
 #define RETRY_BASE_NS NS_PER_SEC
 #define RETRY_MAX_NS (60 * NS_PER_SEC)
@@ -245,8 +246,9 @@ static bool code_leaves_doubt(int code)
 	       code == STORE_CANCELLED || code == STORE_INTERNAL;
 }
 
-static void settle_failure_locked(struct attempt *attempt, struct file *file,
-				  int code) REQUIRES(file->lock)
+/* All of it is staged as before, and may have arrived. */
+static void take_back_locked(struct attempt *attempt, struct file *file,
+			     int code) REQUIRES(file->lock)
 {
 	struct staging_view none;
 
@@ -260,6 +262,12 @@ static void settle_failure_locked(struct attempt *attempt, struct file *file,
 		};
 	if (file->staging.frozen)
 		staging_settle(&file->staging, false, &none);
+}
+
+static void settle_failure_locked(struct attempt *attempt, struct file *file,
+				  int code) REQUIRES(file->lock)
+{
+	take_back_locked(attempt, file, code);
 	file->failures++;
 	file->force &= store_code_retryable(code);
 	if (!file->waiters && code != STORE_CANCELLED &&
@@ -298,12 +306,42 @@ static void settle_beside_locked(struct attempt *attempt, struct file *file)
 		publisher_queue(attempt->fs->publisher, file);
 }
 
+static void attempt_ends_locked(struct file *file, bool gave_way)
+	REQUIRES(file->lock)
+{
+	file->give_way = NULL;
+	file->gave_way = gave_way;
+	file->finished++;
+	condition_broadcast(&file->changed);
+}
+
 static void attempt_skip(struct file *file)
 {
 	lock_take(&file->lock);
-	file->finished++;
-	condition_broadcast(&file->changed);
+	attempt_ends_locked(file, false);
 	lock_drop(&file->lock);
+}
+
+/* Was it cancelled for a change of names, and not by whoever asked for it? */
+static bool gave_way(const struct attempt *attempt, int code)
+{
+	return code == STORE_CANCELLED && attempt->give_way &&
+	       store_cancel_is_set(attempt->give_way) &&
+	       !(attempt->cancel && store_cancel_is_set(attempt->cancel));
+}
+
+/* It counts for nobody: who waits for it waits for the next one. */
+static void attempt_give_way(struct attempt *attempt)
+{
+	struct file *file = attempt->file;
+
+	lock_take(&file->lock);
+	take_back_locked(attempt, file, STORE_CANCELLED);
+	file->running_change = attempt->before;
+	file->last_code = STORE_OK;
+	attempt_ends_locked(file, true);
+	lock_drop(&file->lock);
+	publisher_queue(attempt->fs->publisher, file);
 }
 
 static void attempt_finish(struct attempt *attempt, int code)
@@ -321,12 +359,11 @@ static void attempt_finish(struct attempt *attempt, int code)
 		settle_success_locked(attempt, file);
 	file->last_code = code;
 	file->last_error = attempt->error;
-	file->finished++;
 	if (code)
 		events_failed(attempt->fs, attempt->key, &attempt->error);
 	else if (attempt->content && !attempt->unlinked)
 		events_stored(attempt->fs, attempt->key, attempt->info.size);
-	condition_broadcast(&file->changed);
+	attempt_ends_locked(file, false);
 	lock_drop(&file->lock);
 }
 
@@ -356,11 +393,13 @@ static bool attempt_begin(struct attempt *attempt, bool whole, bool *abandon)
 	asked = whole || is_asked_for_locked(file);
 	go = file->dirty && !file->doomed && !file->beside && asked;
 	file->started++;
+	file->give_way = go ? attempt->give_way : NULL;
 	attempt->before = file->running_change;
 	if (asked)
 		file->running_change = file->change;
 	if (!go) {
 		file->finished++;
+		file->gave_way = false;
 		file->last_code = STORE_OK;
 	}
 	condition_broadcast(&file->changed);
@@ -474,17 +513,46 @@ static int attempt_send(struct attempt *attempt)
 	return code;
 }
 
+static void cancel_below(void *arg, struct file *file)
+{
+	struct tree *tree = &file->fs->tree;
+	const struct gate_pass *pass = arg;
+	bool below = false;
+
+	lock_take(&tree->lock);
+	for (int i = 0; i < 2; i++)
+		below |= pass->nodes[i] &&
+			 node_is_below(file->node, pass->nodes[i]);
+	lock_drop(&tree->lock);
+	if (!below)
+		return;
+	lock_take(&file->lock);
+	if (file->give_way)
+		store_cancel_trigger(file->give_way);
+	lock_drop(&file->lock);
+}
+
+void publish_give_way(void *arg, const struct gate_pass *pass)
+{
+	struct gate_pass changed = *pass;
+
+	publish_each(arg, cancel_below, &changed);
+}
+
 void publish_attempt(struct file *file, bool whole, struct store_cancel *cancel)
 {
 	struct attempt attempt = { .file = file,
 				   .fs = file->fs,
+				   .cancel = cancel,
 				   .pass = { .nodes = { file->node } } };
 	bool abandon = false;
 	int code;
 
+	attempt.give_way = cancel_new_below(cancel);
 	store_context_init(&attempt.context, file->fs->options->op_timeout_ns,
-			   cancel);
+			   attempt.give_way ? attempt.give_way : cancel);
 	if (!attempt_begin(&attempt, whole, &abandon)) {
+		store_cancel_free(attempt.give_way);
 		if (abandon)
 			publish_abandon(file, "its writer was killed", false);
 		return;
@@ -499,6 +567,8 @@ void publish_attempt(struct file *file, bool whole, struct store_cancel *cancel)
 		attempt_keep_base(&attempt);
 	if (attempt.skipped)
 		attempt_skip(file);
+	else if (gave_way(&attempt, code))
+		attempt_give_way(&attempt);
 	else
 		attempt_finish(&attempt, code);
 	gate_leave(&file->fs->gate, &attempt.pass);
@@ -509,4 +579,5 @@ void publish_attempt(struct file *file, bool whole, struct store_cancel *cancel)
 	staging_view_release(&attempt.view);
 	free(attempt.kept);
 	free(attempt.xattrs);
+	store_cancel_free(attempt.give_way);
 }

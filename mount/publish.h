@@ -61,6 +61,12 @@ void publisher_remove(struct publisher *publisher, struct file *file);
 /* ---- between publisher.c and publish.c ---- */
 
 /*
+ * Attempts below the nodes of the pass are cancelled, and queued again: a
+ * struct fs as gate_blocked_fn.
+ */
+void publish_give_way(void *fs, const struct gate_pass *pass);
+
+/*
  * One attempt, behind any that runs.  With `whole` also of what nobody has
  * asked for yet in a file that is being written (commit=background).
  */

@@ -12,6 +12,8 @@ struct attempt {
 	struct file *file;
 	struct fs *fs;
 	struct store_context context;
+	struct store_cancel *give_way; /* owned, see struct file */
+	struct store_cancel *cancel;   /* borrowed: of whoever asked for it */
 	struct store_error error;
 	struct gate_pass pass;
 	char key[STORE_KEY_MAX + 1];

@@ -383,6 +383,8 @@ int publisher_start(struct fs *fs, unsigned int threads,
 	publisher->next_retry_ns = publisher->next_interval_ns = INT64_MAX;
 	publisher->cancel = store_cancel_new();
 	fs->publisher = publisher;
+	fs->gate.blocked_arg = fs;
+	fs->gate.blocked = publish_give_way;
 	while (!result && publisher->thread_count < threads) {
 		result = pthread_create(
 			&publisher->threads[publisher->thread_count], NULL,
@@ -492,10 +494,10 @@ static int wait_locked(struct file *file, uint64_t target,
 	int code;
 
 	file->waiters++;
-	while (file->finished < target) {
+	while (file->finished < target || file->gave_way) {
 		condition_wait_until(&file->changed, &file->lock,
 				     clock_monotonic_ns() + WAIT_LOOK_NS);
-		if (file->finished >= target || !context)
+		if (!context || (file->finished >= target && !file->gave_way))
 			continue;
 		code = wait_check(context, error);
 		if (!code)

@@ -43,7 +43,8 @@ static int enter_gate(struct relocation *one)
 	one->movers = (struct gate_pass){ .nodes = { one->source.node,
 						     one->target.node },
 					  .exclusive = true,
-					  .open = true };
+					  .open = true,
+					  .hurry = true };
 	one->folders =
 		(struct gate_pass){ .nodes = { one->parent, one->new_parent } };
 	code = gate_enter(gate, &one->movers, &op->context, &op->error);

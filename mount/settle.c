@@ -247,7 +247,8 @@ static void wait_attempt_locked(struct file *file,
 				const struct settle_retry *retry)
 	REQUIRES(file->lock)
 {
-	while (file->dirty && file->finished < retry->item->awaited &&
+	while (file->dirty &&
+	       (file->finished < retry->item->awaited || file->gave_way) &&
 	       !store_cancel_is_set(retry->cancel))
 		condition_wait_until(&file->changed, &file->lock,
 				     clock_monotonic_ns() + LOOK_AGAIN_NS);

@@ -4,8 +4,8 @@
  *
  * Called by the core, layers and backends; calls only the clock and the
  * locks.  The flag of a cancel object is atomic, so that asking costs
- * nothing; its lock is there for sleepers, and ranks below every other lock
- * (nothing is called while it is held).
+ * nothing; its lock is there for sleepers and for those that follow it, and
+ * ranks below every other lock (while it is held only those are triggered).
  */
 #include "config.h"
 
@@ -26,14 +26,19 @@
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
 #include "src/base/sync.h"
+#include "src/cancel.h"
 
 struct store_cancel {
 	atomic_bool set;
 	struct lock lock;
 	struct condition woken; /* broadcast once, when set */
 	/* Protected by lock: */
-	int read_fd;  /* -1 until asked for */
-	int write_fd; /* the same descriptor with an eventfd */
+	int read_fd;		    /* -1 until asked for */
+	int write_fd;		    /* the same descriptor with an eventfd */
+	struct store_cancel *below; /* that follow it */
+	/* Protected by the lock of `above`: */
+	struct store_cancel *next, **link;
+	struct store_cancel *above; /* immutable; NULL: follows none */
 };
 
 struct store_cancel *store_cancel_new(void)
@@ -50,10 +55,44 @@ struct store_cancel *store_cancel_new(void)
 	return cancel;
 }
 
+struct store_cancel *cancel_new_below(struct store_cancel *above)
+{
+	struct store_cancel *cancel = store_cancel_new();
+
+	if (!cancel || !above)
+		return cancel;
+	lock_take(&above->lock);
+	cancel->above = above;
+	cancel->next = above->below;
+	cancel->link = &above->below;
+	if (cancel->next)
+		cancel->next->link = &cancel->next;
+	above->below = cancel;
+	if (atomic_load(&above->set))
+		store_cancel_trigger(cancel);
+	lock_drop(&above->lock);
+	return cancel;
+}
+
+static void cancel_leave(struct store_cancel *cancel)
+{
+	struct store_cancel *above = cancel->above;
+
+	if (!above)
+		return;
+	lock_take(&above->lock);
+	*cancel->link = cancel->next;
+	if (cancel->next)
+		cancel->next->link = cancel->link;
+	lock_drop(&above->lock);
+}
+
 void store_cancel_free(struct store_cancel *cancel)
 {
 	if (!cancel)
 		return;
+	assert(!cancel->below);
+	cancel_leave(cancel);
 	if (cancel->write_fd >= 0 && cancel->write_fd != cancel->read_fd)
 		close(cancel->write_fd);
 	if (cancel->read_fd >= 0)
@@ -83,6 +122,8 @@ void store_cancel_trigger(struct store_cancel *cancel)
 		cancel_signal_locked(cancel);
 		condition_broadcast(&cancel->woken);
 	}
+	for (struct store_cancel *one = cancel->below; one; one = one->next)
+		store_cancel_trigger(one);
 	lock_drop(&cancel->lock);
 }
 

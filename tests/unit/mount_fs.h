@@ -44,9 +44,10 @@ struct mount_door {
 	struct lock lock;
 	struct condition changed;
 	bool puts_shut, reads_shut;
-	int puts_let;	 /* so many pass all the same */
-	int puts, reads; /* that came to it so far */
-	int stored;	 /* puts that the store has done */
+	bool answers_shut; /* of puts that were done */
+	int puts_let;	   /* so many pass all the same */
+	int puts, reads;   /* that came to it so far */
+	int stored;	   /* puts that the store has done */
 	/* Called once, before the next of its kind. */
 	void (*at_move)(void), (*at_attributes)(void), (*at_remove)(void);
 	/* The same, behind it. */
@@ -80,6 +81,7 @@ static inline int door_put(void *self, struct store_context *context,
 			   const struct backend_put_request *request,
 			   struct store_info *info, struct store_error *error)
 {
+	int answers = 0, none = 0;
 	int code = door_pass(&door.puts_shut, &door.puts, &door.puts_let,
 			     context, error);
 
@@ -88,7 +90,9 @@ static inline int door_put(void *self, struct store_context *context,
 	lock_take(&door.lock);
 	door.stored += !code;
 	lock_drop(&door.lock);
-	return code;
+	return code ? code
+		    : door_pass(&door.answers_shut, &answers, &none, context,
+				error);
 }
 
 static inline int door_read(void *self, struct store_context *context,
@@ -352,6 +356,7 @@ static inline void mount_fs_close(struct mount_fs *self)
 
 	door_set(&door.puts_shut, false);
 	door_set(&door.reads_shut, false);
+	door_set(&door.answers_shut, false);
 	for (int i = 0; i < self->opened_count; i++)
 		if (self->opened[i].open)
 			mount_close(self, self->opened[i].file);

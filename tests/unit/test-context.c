@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "src/base/clock.h"
+#include "src/cancel.h"
 #include <storefs/context.h>
 #include "tests/unit/unit.h"
 
@@ -177,6 +178,42 @@ START_TEST(a_descriptor_made_after_the_trigger_is_readable)
 }
 END_TEST
 
+START_TEST(one_that_follows_is_triggered_with_the_one_above)
+{
+	struct store_cancel *above = store_cancel_new();
+	struct store_cancel *first = cancel_new_below(above);
+	struct store_cancel *second = cancel_new_below(above);
+	struct store_cancel *gone = cancel_new_below(above);
+	struct store_cancel *late;
+
+	ck_assert(above && first && second && gone);
+	store_cancel_free(gone);
+	store_cancel_trigger(first);
+	ck_assert(store_cancel_is_set(first));
+	ck_assert(!store_cancel_is_set(above));
+	ck_assert(!store_cancel_is_set(second));
+	store_cancel_trigger(above);
+	ck_assert(store_cancel_is_set(second));
+	late = cancel_new_below(above);
+	ck_assert(late && store_cancel_is_set(late));
+	store_cancel_free(first);
+	store_cancel_free(late);
+	store_cancel_free(second);
+	store_cancel_free(above);
+}
+END_TEST
+
+START_TEST(one_may_follow_none)
+{
+	struct store_cancel *cancel = cancel_new_below(NULL);
+
+	ck_assert(cancel && !store_cancel_is_set(cancel));
+	store_cancel_trigger(cancel);
+	ck_assert(store_cancel_is_set(cancel));
+	store_cancel_free(cancel);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tests = tcase_create("context");
@@ -193,5 +230,7 @@ int main(void)
 	tcase_add_test(tests, a_trigger_wakes_a_sleeper);
 	tcase_add_test(tests, the_descriptor_becomes_readable);
 	tcase_add_test(tests, a_descriptor_made_after_the_trigger_is_readable);
+	tcase_add_test(tests, one_that_follows_is_triggered_with_the_one_above);
+	tcase_add_test(tests, one_may_follow_none);
 	return unit_run("context", tests);
 }
