@@ -102,6 +102,33 @@ static int copy_steps(struct copy *copy, struct store_info *info,
 	return local_publish_commit(publish, info, error);
 }
 
+/* The target is another name of the very file: `*info` is that of both. */
+static int look_at_target(const struct copy *copy,
+			  const struct backend_move_request *request,
+			  bool *same, struct store_info *info,
+			  struct store_error *error)
+{
+	struct local *self = copy->publish.self;
+	struct local_place place = LOCAL_PLACE_INIT;
+	struct local_stat st;
+	int code = local_place_find(self, request->to, &place, error);
+
+	*same = !code && local_stat_at(place.dir, place.name, &st) == 0 &&
+		local_stat_same_node(&st, &copy->st);
+	if (*same) {
+		code = local_check_condition(self, &request->precondition, &st,
+					     error);
+		local_info_of(self, &st, local_id_of(self, copy->from, &st),
+			      info);
+	} else if (code) {
+		/* What is wrong with it is told by who makes it. */
+		store_error_clear(error);
+		code = STORE_OK;
+	}
+	local_place_release(&place);
+	return code;
+}
+
 int local_copy(void *self, struct store_context *context,
 	       const struct backend_move_request *request,
 	       struct store_info *info, struct store_error *error)
@@ -121,6 +148,7 @@ int local_copy(void *self, struct store_context *context,
 	};
 	CLEANUP_FD int from = -1;
 	bool again = true;
+	bool same = false;
 	int code = store_context_check(context, error);
 
 	if (!code)
@@ -133,6 +161,9 @@ int local_copy(void *self, struct store_context *context,
 		return code;
 	copy.from = from;
 	copy.id = request->publish;
+	code = look_at_target(&copy, request, &same, info, error);
+	if (code || same)
+		return code;
 	for (int tries = 0; tries < 3 && again; tries++) {
 		code = copy_steps(&copy, info, error);
 		again = local_publish_lost_folder(&copy.publish, code);

@@ -130,6 +130,34 @@ START_TEST(replacing_a_name_takes_one_link)
 }
 END_TEST
 
+/* F10: a copy between two names of one file is one onto itself. */
+START_TEST(copies_between_names_of_one_file_do_nothing)
+{
+	const unsigned int flags[] = { 0, STORE_MOVE_OVERWRITE };
+	struct store_copy_options options = {
+		.target.condition = STORE_IF_ABSENT,
+	};
+	struct store_info before;
+	struct store_info after;
+
+	CONF_OK(conf_put("a", "1"));
+	CONF_OK(link_to("a", "d/b"));
+	CONF_OK(conf_stat("a", &before));
+	for (size_t i = 0; i < 2; i++) {
+		CONF_OK(store_copy(conf_store, NULL, "a", "d/b", flags[i],
+				   &after, &conf_error));
+		ck_assert(store_version_equal(&before.version, &after.version));
+		ck_assert_uint_eq(after.id, before.id);
+		ck_assert_uint_eq(links_of("d/b"), 2);
+	}
+	CONF_FAILS(STORE_EXISTS,
+		   store_copy_version(conf_store, NULL, "a", "d/b", &options,
+				      NULL, &conf_error));
+	ck_assert_uint_eq(links_of("a"), 2);
+	conf_expect("d/b", "1");
+}
+END_TEST
+
 START_TEST(links_survive_a_restart)
 {
 	CONF_OK(conf_put("a", "1"));
@@ -346,6 +374,8 @@ void conf_add_links(void)
 	conf_add("P links", links,
 		 moving_a_link_onto_its_other_name_does_nothing);
 	conf_add("P links", links, replacing_a_name_takes_one_link);
+	conf_add("P links", links | STORE_CAP_COPY,
+		 copies_between_names_of_one_file_do_nothing);
 	if (conf_backend.persistent)
 		conf_add("P links", links, links_survive_a_restart);
 	conf_add("P symlinks", symlinks, symlinks_hold_any_target);
