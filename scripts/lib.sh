@@ -9,8 +9,9 @@ die() {
 	exit 1
 }
 
+# As many as there are processors, unless the caller has others use for them.
 jobs_here() {
-	nproc 2>/dev/null || echo 2
+	echo "${STOREFS_JOBS:-$(nproc 2>/dev/null || echo 2)}"
 }
 
 # packages_in FILE...: the names in package lists, one a line.

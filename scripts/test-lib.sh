@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# The runner of scripts/test: one test at a time, bounded in time, with
+# The runner of scripts/test: jobs beside each other, each bounded in time, with
 # whatever it leaves behind (processes, mounts) taken away. Sourced by bash.
 # The caller sets top, patterns, full, seed, logs and scratch.
 : "${top:?}" "${logs:?}" "${scratch:?}" "${full:?}" "${seed:?}"
@@ -9,9 +9,8 @@ declare -a patterns
 passed=0
 failed=0
 skipped=0
-deadline=${deadline:-0}
-test_id=
-pooled=0
+deadline=${deadline:-86400}
+work=
 
 # wanted NAME: does the command line ask for it?
 wanted() {
@@ -25,119 +24,154 @@ wanted() {
 }
 
 pass() {
-	passed=$((passed + 1))
 	printf 'ok    %s\n' "$1"
 }
 
 # fail NAME [REASON] [LOG]
 fail() {
-	failed=$((failed + 1))
 	printf 'FAIL  %s%s\n' "$1" "${2:+: $2}"
 	[ -z "${3-}" ] || tail -n 40 "$3" | sed 's/^/      | /'
 }
 
 skip() {
-	skipped=$((skipped + 1))
 	printf 'skip  %s: %s\n' "$1" "$2"
 }
 
-# pool COMMAND...: a test that may run beside others, as many as there are
-# processors. What it prints comes out in one piece when it ends.
-pool() {
-	local out
+# Two queues of jobs: those of the heavy one keep a processor busy, those of
+# the light one mostly wait. A job is a command, behind the name of the build
+# that it needs or a dash.
+heavy=()
+light=()
+declare -A running=() # where a job's output is, by its process
+running_heavy=0
+started=0
 
-	while [ "$(jobs -rp | wc -l)" -ge "$(jobs_here)" ]; do
-		wait -n
-	done
-	pooled=$((pooled + 1))
-	out=$scratch/pool.$pooled
-	(
-		trap - EXIT INT TERM
-		"$@" >"$out" 2>&1
-		flock "$scratch" cat "$out"
-	) &
+# queue LANE NEEDS COMMAND...
+queue() {
+	local -n jobs=$1
+
+	jobs+=("$2 $(printf '%q ' "${@:3}")")
 }
 
-# pool_end: waits for them all and counts.
-pool_end() {
-	wait
-	for ((; pooled > 0; pooled--)); do
-		passed=$((passed + $(grep -c '^ok ' "$scratch/pool.$pooled")))
-		failed=$((failed + $(grep -c '^FAIL ' "$scratch/pool.$pooled")))
-		skipped=$((skipped + $(grep -c '^skip ' \
-			"$scratch/pool.$pooled")))
-		rm -f "$scratch/pool.$pooled"
+# next_in LANE: takes the first job out that can start, into `next`.
+next_in() {
+	local -n waiting=$1
+	local i needs
+
+	for i in "${!waiting[@]}"; do
+		needs=${waiting[i]%% *}
+		[ "$needs" = - ] || [ -e "$scratch/built.$needs" ] || continue
+		next=${waiting[i]#* }
+		unset "waiting[i]"
+		return 0
 	done
+	return 1
+}
+
+# job_start LANE COMMAND
+job_start() {
+	started=$((started + 1))
+	(
+		trap - EXIT INT TERM
+		# Its processor is all that a heavy job gets.
+		[ "$1" = light ] || export STOREFS_JOBS=1
+		eval "$2"
+	) >"$scratch/$1.$started" 2>&1 &
+	running[$!]=$scratch/$1.$started
+	[ "$1" = light ] || running_heavy=$((running_heavy + 1))
+}
+
+# job_end PID: what it printed comes out in one piece, and counts.
+job_end() {
+	local out=${running[$1]}
+
+	unset "running[$1]"
+	[[ $out == */light.* ]] || running_heavy=$((running_heavy - 1))
+	cat "$out"
+	passed=$((passed + $(grep -c '^ok ' "$out")))
+	failed=$((failed + $(grep -c '^FAIL ' "$out")))
+	skipped=$((skipped + $(grep -c '^skip ' "$out")))
+	rm -f "$out"
+}
+
+# jobs_run [MOST]: all that is queued; two jobs for each processor, since most
+# wait for timers, disks and drivers, and heavy ones on half of the processors.
+# What needs a build that failed is not run: the failure has been counted.
+jobs_run() {
+	local processors most next ended
+
+	processors=$(jobs_here)
+	most=${1:-$((2 * processors))}
+	while :; do
+		while [ "$running_heavy" -lt "$(heavy_slots "$processors")" ] &&
+			[ ${#running[@]} -lt "$most" ] && next_in heavy; do
+			job_start heavy "$next"
+		done
+		while [ ${#running[@]} -lt "$most" ] && next_in light; do
+			job_start light "$next"
+		done
+		[ ${#running[@]} -gt 0 ] || break
+		wait -n -p ended "${!running[@]}"
+		job_end "$ended"
+	done
+	heavy=()
+	light=()
+}
+
+# heavy_slots PROCESSORS
+heavy_slots() {
+	if [ ${#light[@]} -eq 0 ] || [ "$1" -eq 1 ]; then
+		echo "$1"
+	else
+		echo $(($1 / 2))
+	fi
 }
 
 log_of() {
 	printf '%s/%s.log' "$logs" "${1//\//-}"
 }
 
-# bounded SECONDS LOG COMMAND...: its status; 124 or 137 when time was up. The
-# command gets a process group of its own, which is killed as a whole; waiting
+# bounded NAME SECONDS LOG COMMAND...: its status; 124 when time was up. Waiting
 # in the background lets Ctrl-C through to us.
 bounded() {
-	local seconds=$1 log=$2
-	shift 2
+	local name=$1 seconds=$2 log=$3 report status=0
+	local left=$((deadline - SECONDS))
+	shift 3
 
-	if [ "$deadline" -gt 0 ] && [ "$SECONDS" -ge "$deadline" ]; then
+	if [ "$left" -le 0 ]; then
 		echo "not run: the whole run is out of time" >"$log"
 		return 124
 	fi
-	STOREFS_TEST_RUN=$test_id timeout --kill-after=10 "$seconds" \
+	[ "$seconds" -le "$left" ] || seconds=$left
+	report=$(report_of "$name")
+	"$scratch/job" $$ "$report" "${work:-$scratch/none}" "$seconds" \
 		"$@" >"$log" 2>&1 </dev/null &
-	wait $!
+	wait $! || status=$?
+	sed -n "s,^cost,$name,p" "$report" >>"$scratch/costs"
+	return $status
 }
 
-# processes_of ID: those that inherited the mark of that test (or, of an ID
-# that ends in a dot, of all tests), wherever they daemonised to.
-processes_of() {
-	local environ
-
-	[ -n "$1" ] || return 0
-	for environ in /proc/[0-9]*/environ; do
-		if grep -qszF "STOREFS_TEST_RUN=$1" "$environ"; then
-			environ=${environ#/proc/}
-			printf '%s\n' "${environ%/environ}"
-		fi
-	done 2>/dev/null
+report_of() {
+	printf '%s/report.%s' "$scratch" "${1//\//-}"
 }
 
-# mounts_below DIR: "MINOR PATH" of each mount there, the deepest first.
-mounts_below() {
-	awk -v dir="$1/" 'index($5 "/", dir) == 1 {
-		split($3, device, ":")
-		print device[2], $5
-	}' /proc/self/mountinfo | sort -k2 -r
+# left_by NAME: mounts and processes, in one line.
+left_by() {
+	local left
+
+	left=$(sed -n '/^left /p' "$(report_of "$1")" 2>/dev/null)
+	printf '%s' "$left"
 }
 
-# sweep DIR: detaches what is mounted there and kills what the test started.
-# Prints what it found. A daemon may need a moment after its unmount.
-sweep() {
-	local minor path pid try
-
-	while read -r minor path; do
-		printf 'left mounted: %s\n' "$path"
-		echo 1 2>/dev/null >"/sys/fs/fuse/connections/$minor/abort"
-		path=$(printf '%b' "${path//\\/\\0}")
-		umount -l "$path" 2>/dev/null ||
-			fusermount3 -uz "$path" 2>/dev/null
-	done < <(mounts_below "$1")
-	for ((try = 0; try < 50; try++)); do
-		[ -n "$(processes_of "$test_id")" ] || return 0
-		sleep 0.1
-	done
-	for pid in $(processes_of "$test_id"); do
-		printf 'left running: %s\n' \
-			"$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
-		kill -KILL "$pid" 2>/dev/null
-	done
+# The program that runs each job: it is there before anything is built.
+job_make() {
+	: >"$scratch/config.h"
+	cc -std=gnu11 -D_GNU_SOURCE -I"$scratch" -o "$scratch/job" \
+		"$top/tests/runner/job.c"
 }
 
 # workspace NAME: sets `work`, a directory that any user may enter.
 workspace() {
-	test_id=$$.${1//\//-}.end
 	work=$scratch/${1//\//-}
 	rm -rf --one-file-system "$work"
 	mkdir -p "$work/home"
@@ -145,9 +179,8 @@ workspace() {
 }
 
 workspace_end() {
-	sweep "$work"
 	rm -rf --one-file-system "$work" 2>/dev/null
-	test_id=
+	work=
 }
 
 # header_value FILE NAME DEFAULT: of a `# NAME: VALUE` line in a script.
@@ -160,7 +193,7 @@ header_value() {
 
 status_text() {
 	case $1 in
-	124 | 137) echo "killed after $2 s" ;;
+	124) echo "killed after $2 s" ;;
 	*) echo "exit $1" ;;
 	esac
 }
@@ -175,6 +208,8 @@ run_script() {
 	seconds=$(header_value "$file" timeout 120)
 	[ "$full" = 0 ] ||
 		seconds=$(header_value "$file" timeout-full $((seconds * 20)))
+	# Those are seconds of a machine that does nothing else.
+	seconds=$((seconds * 2))
 	[ "$build" = "$top/build" ] || seconds=$((seconds * 4))
 	workspace "$name"
 	rm -f "$log".sanitizer.*
@@ -182,9 +217,10 @@ run_script() {
 	status=0
 	(
 		test_environment "$build" "$log.sanitizer"
-		bounded "$seconds" "$log" "$file"
+		bounded "$name" "$seconds" "$log" "$file"
 	) || status=$?
-	left=$(workspace_end)
+	workspace_end
+	left=$(left_by "$name")
 	reason=$(sed -n 's/^skip: *//Ip' "$log" | tail -n 1)
 	if compgen -G "$log.sanitizer.*" >/dev/null; then
 		cat "$log".sanitizer.* >>"$log"
@@ -194,7 +230,7 @@ run_script() {
 	elif [ $status -ne 0 ]; then
 		fail "$name" "$(status_text $status "$seconds")" "$log"
 	elif [ -n "$left" ]; then
-		fail "$name" "${left//$'\n'/, }"
+		fail "$name" "$left"
 	else
 		pass "$name ($((SECONDS - start)) s)"
 	fi
@@ -212,7 +248,7 @@ test_environment() {
 	export ASAN_OPTIONS=$common:detect_leaks=1
 	export UBSAN_OPTIONS=$common:print_stacktrace=1
 	export TSAN_OPTIONS=$common:second_deadlock_stack=1
-	export CK_TIMEOUT_MULTIPLIER=10
+	export CK_TIMEOUT_MULTIPLIER=10 CONF_FULL=$full CONF_SEED=$seed
 	unset STOREFS_CONFIG XDG_CONFIG_HOME XDG_STATE_HOME
 }
 
@@ -261,10 +297,11 @@ run_check() {
 	rm -f "$log".sanitizer.*
 	(
 		test_environment "$top/build" "$log.sanitizer"
-		CK_VERBOSITY=verbose bounded "$seconds" "$log" \
+		CK_VERBOSITY=verbose bounded "$name" "$seconds" "$log" \
 			"$@" "$program"
 	) || status=$?
-	workspace_end >>"$log"
+	workspace_end
+	left_by "$name" >>"$log"
 	cat "$log".sanitizer.* >>"$log" 2>/dev/null
 	while read -r word test text; do
 		if [ "$word" = ok ]; then
@@ -291,25 +328,47 @@ run_gate() {
 
 	wanted "$name" || return 0
 	log=$(log_of "$name")
-	bounded 900 "$log" "$@" || status=$?
+	bounded "$name" 1800 "$log" "$@" || status=$?
 	if [ $status -eq 0 ]; then
 		pass "$name"
 	else
-		fail "$name" "$(status_text $status 900)" "$log"
+		fail "$name" "$(status_text $status 1800)" "$log"
 	fi
 	return $status
 }
 
-# abandon: what a test in progress has, when the whole run is interrupted.
+# abandon: the whole run is interrupted. A job whose report can be locked has
+# ended, and taken its mounts away.
 abandon() {
-	local pid
+	local pid report
 
 	trap - EXIT INT TERM
 	for pid in $(jobs -p); do
 		kill -TERM "$pid" 2>/dev/null
 	done
-	test_id=$$.
-	sweep "$scratch" >/dev/null 2>&1
+	for report in "$scratch"/report.*; do
+		[ ! -e "$report" ] || flock -n "$report" true ||
+			kill -TERM "$(sed -n 's/^job //p' "$report")" \
+				2>/dev/null
+	done
+	for report in "$scratch"/report.*; do
+		[ ! -e "$report" ] || flock -w 60 "$report" true
+	done
 	wait
 	rm -rf --one-file-system "$scratch" 2>/dev/null
+}
+
+# cost_table: what took longest.
+cost_table() {
+	printf '%-59s %8s %8s\n' '      the longest, in seconds' passed computing
+	sort -k2 -rn "$scratch/costs" | head -n 10 |
+		while read -r name wall cpu; do
+			printf '      %-53s %8s %8s\n' "$name" "$wall" "$cpu"
+		done
+	awk -v wall="$SECONDS" -v n="$(jobs_here)" '
+		{ cpu += $3 }
+		END {
+			printf "      %-53s %8d %8d, on %d processors\n",
+				"all of it", wall, cpu, n
+		}' "$scratch/costs"
 }

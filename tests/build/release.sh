@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The release archive holds all that it takes to build, test and install.
+# busy: compiles all the time
 # timeout: 300
 set -eu
 

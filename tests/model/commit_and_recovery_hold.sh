@@ -3,6 +3,7 @@
 # The protocol of doc/journal.md, as the model in commit.pml has it, holds in
 # every order of its steps and with every crash; and whatever step or rule is
 # left out of it, the search finds what that breaks.
+# busy: searches all the time
 # timeout: 400
 # timeout-full: 14400
 set -u
@@ -129,7 +130,7 @@ fails() {
 
 # beside COMMAND...: in the background, as many as there are processors.
 beside() {
-	while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do
+	while [ "$(jobs -rp | wc -l)" -ge "${STOREFS_JOBS:-$(nproc)}" ]; do
 		wait -n
 	done
 	("$@") &
