@@ -162,10 +162,13 @@ static int append_and_flush(struct commit *commit, const struct record *record,
 	return code;
 }
 
-int commit_removing(struct fs *fs, const char *key, struct store_error *error)
+int commit_removing(struct fs *fs, const char *key, uint64_t id,
+		    struct store_error *error)
 {
 	struct record record = move_record(RECORD_REMOVING, key, NULL);
 
+	record.move.told = true;
+	record.move.removed = id;
 	return fs->commit ? append_and_flush(fs->commit, &record, error)
 			  : STORE_OK;
 }
@@ -393,6 +396,8 @@ static int rewrite_live(const struct pending *pending, struct journal *journal,
 			continue;
 		record = move_record(RECORD_REMOVING,
 				     pending->files[i].record.key, NULL);
+		record.move.told = true;
+		record.move.removed = pending->files[i].record.id;
 		code = rewrite_record(journal, &record, error);
 	}
 	record.type = RECORD_MOVING;

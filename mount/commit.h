@@ -145,8 +145,8 @@ void commit_done_locked(struct file *file) REQUIRES(file->lock);
  * returns.  To be used for what is, or lies above, a file with a record of
  * acknowledged changes, and (moved) for the name of one that is replaced.
  */
-int commit_removing(struct fs *fs, const char *key, struct store_error *error)
-	STORE_WARN_UNUSED;
+int commit_removing(struct fs *fs, const char *key, uint64_t id,
+		    struct store_error *error) STORE_WARN_UNUSED;
 struct commit_move {
 	const char *from, *to;
 	const struct store_info *seen; /* what is moved, NULL: a folder, or not

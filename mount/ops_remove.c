@@ -188,7 +188,7 @@ static int unlink_in_store(struct op *op, struct node *parent, const char *name,
 			   const struct victim *victim)
 {
 	char key[STORE_KEY_MAX + 1];
-	bool noted = commit_is_acknowledged(victim->file);
+	uint64_t noted = commit_id(victim->file);
 	int code = victim_prepare(op, victim);
 
 	if (!code && victim->node && victim->node->type == STORE_TYPE_FILE &&
@@ -201,7 +201,7 @@ static int unlink_in_store(struct op *op, struct node *parent, const char *name,
 	if (!code)
 		code = commit_sync_node(op->fs, victim->node, &op->error);
 	if (!code && noted)
-		code = commit_removing(op->fs, key, &op->error);
+		code = commit_removing(op->fs, key, noted, &op->error);
 	if (code)
 		return code;
 	code = store_delete(op->fs->store, &op->context, key,

@@ -272,6 +272,14 @@ static int check_move(const struct record_move *move, struct store_error *error)
 	return STORE_OK;
 }
 
+static int check_removing(const struct record_move *move,
+			  struct store_error *error)
+{
+	if (move->told && !id_is_valid(move->removed))
+		return refuse(error, "id: out of range");
+	return check_key(move->from, "key", error);
+}
+
 static int check_copies(const struct record_copies *copies,
 			struct store_error *error)
 {
@@ -295,7 +303,7 @@ static int check_value(const struct record *record, struct store_error *error)
 	case RECORD_MOVED:
 		return check_move(&record->move, error);
 	case RECORD_REMOVING:
-		return check_key(record->move.from, "key", error);
+		return check_removing(&record->move, error);
 	case RECORD_COPYING:
 	case RECORD_COPIED:
 		return check_copies(&record->copies, error);

@@ -147,12 +147,13 @@ struct record_move {
 	char *from; /* owned */
 	char *to;   /* owned; NULL for REMOVING */
 	bool done;  /* of MOVED: it took place */
+	bool told;  /* what follows; not in older journals */
 	/* Of MOVING: */
-	bool told;	   /* what follows; not in older journals */
 	uint64_t replaced; /* id of the file whose name it takes, 0: none */
 	bool seen;	   /* `from` was the base of its file, and looked so: */
 	uint64_t size;
 	struct timespec mtime;
+	uint64_t removed; /* of REMOVING, if `told`: id of the file */
 };
 
 /* A rename by copies: COPYING, and then COPIED. */

@@ -300,7 +300,6 @@ static void get_file(struct cursor *cursor, struct record_file *file)
 
 static void get_moving(struct cursor *cursor, struct record_move *move)
 {
-	move->told = true;
 	move->replaced = get_u64(cursor, "replaced");
 	move->seen = get_flags(cursor, RECORD_MOVING_SEEN) & RECORD_MOVING_SEEN;
 	if (!move->seen)
@@ -320,8 +319,11 @@ static void get_move(struct cursor *cursor, struct record *record)
 			      record->type == RECORD_REMOVING ? "key" : "from");
 	if (record->type != RECORD_REMOVING)
 		move->to = get_text(cursor, "to");
-	if (record->type == RECORD_MOVING && cursor->left)
+	move->told = record->type != RECORD_MOVED && cursor->left;
+	if (move->told && record->type == RECORD_MOVING)
 		get_moving(cursor, move);
+	else if (move->told)
+		move->removed = get_u64(cursor, "id");
 }
 
 static void get_copies(struct cursor *cursor, struct record *record)

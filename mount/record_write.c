@@ -186,6 +186,8 @@ static void put_body(struct buf *frame, const struct record *record)
 		return;
 	case RECORD_REMOVING:
 		put_text(frame, record->move.from);
+		if (record->move.told)
+			put_u64(frame, record->move.removed);
 		return;
 	}
 }

@@ -20,11 +20,13 @@
 #include "mount/commit.h"
 #include "mount/pending.h"
 #include "mount/relocation.h"
+#include "mount/replay.h"
 #include "mount/restore.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
 #include "src/base/step.h"
+#include "src/key.h"
 
 /* ---- interrupted changes of names ---- */
 
@@ -40,17 +42,6 @@ static int key_exists(struct fs *fs, const char *key, bool *exists,
 	return code == STORE_NOT_FOUND ? STORE_OK : code;
 }
 
-/* The part of `key` behind `folder`, "" for itself; NULL: not below it. */
-static const char *key_below(const char *key, const char *folder)
-{
-	size_t length = strlen(folder);
-
-	if (strncmp(key, folder, length) != 0 ||
-	    (key[length] && key[length] != '/'))
-		return NULL;
-	return key + length;
-}
-
 static void settle(struct fs *fs, struct pending_file *file)
 {
 	commit_settle(fs, file->record.id);
@@ -64,7 +55,7 @@ static bool is_replaced(const struct pending_file *file,
 	if (move->told)
 		return file->record.id == move->replaced;
 	return !strcmp(file->record.key, move->to) &&
-	       file->record.state != RECORD_UNFINISHED;
+	       file->record.state != RECORD_UNFINISHED && !file->damaged;
 }
 
 /* What was moved is the base if it is what should be: moving may rename it. */
@@ -76,20 +67,6 @@ static void follow_base(struct record_file *record,
 	    (info->attributes.mask & STORE_ATTR_MTIME) &&
 	    !timespec_compare(info->attributes.mtime, move->mtime))
 		record->base = info->version;
-}
-
-static int follow_file(struct pending_file *file,
-		       const struct record_move *move, const char *rest,
-		       struct store_error *error)
-{
-	char *key = NULL;
-
-	if (asprintf(&key, "%s%s", move->to, rest) < 0)
-		return store_error_set(error, STORE_NO_MEMORY,
-				       "no memory for a key");
-	free(file->record.key);
-	file->record.key = key;
-	return STORE_OK;
 }
 
 /*
@@ -106,15 +83,18 @@ static int follow_move(struct fs *fs, struct pending *pending,
 
 	for (size_t i = 0; i < pending->count && !code; i++) {
 		struct pending_file *file = &pending->files[i];
-		const char *rest = key_below(file->record.key, move->from);
-
+		const char *rest = key_relative(file->record.key, move->from);
 		bool itself = rest && !*rest;
 
+		/* Settled by what was looked at before. */
+		if (!file->record.id)
+			continue;
 		if (!rest && is_replaced(file, move))
 			settle(fs, file);
 		if (!rest)
 			continue;
-		code = follow_file(file, move, rest, error);
+		code = replay_move_key(&file->record, move->from, move->to,
+				       error);
 		if (code || !itself || file->record.state == RECORD_UNFINISHED)
 			continue;
 		follow_base(&file->record, move, info);

@@ -12,6 +12,7 @@
 
 #include "mount/commit.h"
 #include "mount/relocation_internal.h"
+#include "mount/replay.h"
 #include "src/base/cleanup.h"
 #include "src/base/log.h"
 #include "src/base/step.h"
@@ -21,26 +22,25 @@
 static int follow(struct fs *fs, struct pending *pending,
 		  const struct record_copies *copies, struct store_error *error)
 {
-	for (size_t i = 0; i < pending->count; i++) {
+	int code = STORE_OK;
+
+	for (size_t i = 0; i < pending->count && !code; i++) {
 		struct record_file *record = &pending->files[i].record;
 		const char *rest = key_relative(record->key, copies->from);
-		char *key;
 
-		if (!rest && !strcmp(record->key, copies->to) &&
-		    record->state != RECORD_UNFINISHED) {
-			commit_settle(fs, record->id);
-			record->id = 0;
-		}
-		if (!rest)
+		if (!record->id)
 			continue;
-		key = key_join(copies->to, rest);
-		if (!key)
-			return store_error_set(error, STORE_NO_MEMORY,
-					       "no memory for a key");
-		free(record->key);
-		record->key = key;
+		if (rest)
+			code = replay_move_key(record, copies->from, copies->to,
+					       error);
+		if (rest || strcmp(record->key, copies->to) != 0 ||
+		    record->state == RECORD_UNFINISHED ||
+		    pending->files[i].damaged)
+			continue;
+		commit_settle(fs, record->id);
+		record->id = 0;
 	}
-	return STORE_OK;
+	return code;
 }
 
 /* Files that were based on what was copied are based on the copy. */

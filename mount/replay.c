@@ -290,8 +290,8 @@ static int refuse_key(struct record_file *file, struct store_error *error)
 	return STORE_OK;
 }
 
-static int rewrite_key(struct record_file *file, const char *from,
-		       const char *to, struct store_error *error)
+int replay_move_key(struct record_file *file, const char *from, const char *to,
+		    struct store_error *error)
 {
 	char *key = key_join(to, key_relative(file->key, from));
 
@@ -317,7 +317,7 @@ static int rewrite_keys(struct replay *replay, const char *from, const char *to,
 
 		next = node->right;
 		if (!code)
-			code = rewrite_key(&file->record, from, to, error);
+			code = replay_move_key(&file->record, from, to, error);
 		node->key = file->record.key;
 		keymap_add(&replay->keys, node);
 	}
@@ -376,9 +376,27 @@ static int apply_copies(struct replay *replay, struct record_copies *copies,
 	return code;
 }
 
+/* What was never acknowledged has no name in the store to lose. */
 static void mark_removing(struct keymap_node *node)
 {
-	((struct replay_file *)node)->removing = true;
+	struct replay_file *file = (struct replay_file *)node;
+
+	file->removing |= file->record.state != RECORD_UNFINISHED;
+}
+
+static void apply_removing(struct replay *replay,
+			   const struct record_move *move)
+{
+	struct replay_file *file;
+
+	if (!move->told) {
+		keymap_visit(&replay->keys, move->from, mark_removing);
+		return;
+	}
+	file = idmap_get(&replay->files, move->removed);
+	if (file && file != &replay_gone &&
+	    !strcmp(file->record.key, move->from))
+		file->removing = true;
 }
 
 /* ---- frames ---- */
@@ -399,7 +417,7 @@ static int apply(struct replay *replay, struct record *record,
 	case RECORD_MOVED:
 		return apply_moved(replay, &record->move, error);
 	case RECORD_REMOVING:
-		keymap_visit(&replay->keys, record->move.from, mark_removing);
+		apply_removing(replay, &record->move);
 		return STORE_OK;
 	case RECORD_COPYING:
 	case RECORD_COPIED:

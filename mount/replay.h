@@ -43,6 +43,13 @@ enum replay_owner replay_owner_of(const struct replay *replay, uint64_t number);
 int replay_finish(struct replay *replay, struct pending *pending,
 		  struct store_error *error) STORE_WARN_UNUSED;
 
+/*
+ * What has its key at or below `from` has it at `to`, or, where that is too
+ * long, fails for good under the one it has.
+ */
+int replay_move_key(struct record_file *file, const char *from, const char *to,
+		    struct store_error *error) STORE_WARN_UNUSED;
+
 /* With its bytes and maps; NULL is fine. */
 void replay_layer_free(struct pending_layer *layer);
 

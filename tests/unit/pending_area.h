@@ -201,10 +201,12 @@ static inline void put_copies_settled(uint64_t id)
 	commit();
 }
 
-static inline void put_removing(const char *key)
+/* `id` 0: as older versions told it. */
+static inline void put_removing(const char *key, uint64_t id)
 {
-	add(&(struct record){ .type = RECORD_REMOVING,
-			      .move = { .from = TEXT(key) } });
+	add(&(struct record){
+		.type = RECORD_REMOVING,
+		.move = { .from = TEXT(key), .told = id, .removed = id } });
 	commit();
 }
 

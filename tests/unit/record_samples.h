@@ -117,11 +117,12 @@ static inline struct record some_move(enum record_type type)
 			.from = key,
 			.to = type == RECORD_REMOVING ? NULL : other,
 			.done = type == RECORD_MOVED,
-			.told = type == RECORD_MOVING,
+			.told = type != RECORD_MOVED,
 			.replaced = type == RECORD_MOVING ? 7 : 0,
 			.seen = type == RECORD_MOVING,
 			.size = 12345,
 			.mtime = { 1700000000, 999999999 },
+			.removed = type == RECORD_REMOVING ? 9 : 0,
 		},
 	};
 }
@@ -262,6 +263,7 @@ static inline void check_move(const struct record_move *got,
 		ck_assert_str_eq(got->to, want->to);
 	ck_assert(got->done == want->done);
 	ck_assert(got->told == want->told);
+	ck_assert_uint_eq(got->removed, want->removed);
 	ck_assert_uint_eq(got->replaced, want->replaced);
 	ck_assert(got->seen == want->seen);
 	if (!want->seen)

@@ -322,6 +322,103 @@ START_TEST(two_files_of_one_name_do_not_become_one)
 }
 END_TEST
 
+/* What was written under a name once is not what is removed there now. */
+START_TEST(a_removal_leaves_what_was_never_acknowledged)
+{
+	struct call_handle handle;
+
+	ok(call_create(fs, "a", &handle));
+	ok(write_text(&handle, 0, "half"));
+	end(DISK_KILLED);
+	call_release(&handle);
+	begin_again(false);
+	publisher_pause(fs->publisher, true);
+	ck_assert_uint_eq(fs->counters.unfinished, 1);
+	memory_put(fs->store, "a", "0123456789");
+	edit("a", "mine");
+	ok(call_unlink(fs, "a"));
+	ok(call_fsyncdir(fs, ""));
+	restart(_i, true);
+	shows_none("a");
+	ck_assert_uint_eq(fs->counters.unfinished, 1);
+	area_holds(&mount->area, "data-", "half");
+}
+END_TEST
+
+static uint64_t id_of(const char *path)
+{
+	struct call_handle handle;
+	uint64_t id;
+
+	ok(call_open(fs, path, O_RDONLY, &handle));
+	id = commit_id(file_of(&handle));
+	ok(call_close(&handle));
+	return id;
+}
+
+/* Told, and done, but not told as done. */
+static void move_and_stop(const char *from, const char *to, uint64_t replaced)
+{
+	const struct commit_move move = { .from = from,
+					  .to = to,
+					  .replaced = replaced };
+	struct store_error error = STORE_ERROR_INIT;
+
+	ck_assert_int_eq(commit_moving(fs, &move, &error), STORE_OK);
+	ck_assert_int_eq(store_move(fs->store, NULL, from, to,
+				    replaced ? STORE_MOVE_OVERWRITE : 0, NULL,
+				    NULL, &error),
+			 STORE_OK);
+}
+
+START_TEST(two_renames_that_were_interrupted_are_both_followed)
+{
+	const char *const names[] = { "a", "b", "c" };
+
+	for (int i = 0; i < 3; i++) {
+		memory_put(fs->store, names[i], "0123456789");
+		edit(names[i], names[i]);
+	}
+	move_and_stop("a", "b", id_of("b"));
+	move_and_stop("c", "d", 0);
+	restart(_i, true);
+	shows("b", "a123456789");
+	shows("d", "c123456789");
+	shows_none("a");
+	shows_none("c");
+	restart(_i, true);
+	is_stored("b", "a123456789");
+	is_stored("d", "c123456789");
+}
+END_TEST
+
+START_TEST(a_rename_that_makes_a_name_too_long_keeps_the_bytes)
+{
+	char to[STORE_KEY_MAX + 1] = "", from[80];
+	struct call_handle handle;
+	size_t length = 0;
+
+	snprintf(from, sizeof(from), "d/%060d", 7);
+	ok(call_mkdir(fs, "d"));
+	ok(call_store(fs, from, "hello"));
+	while (length < STORE_KEY_MAX - 40) {
+		length += (size_t)snprintf(to + length, sizeof(to) - length,
+					   "%s%019d", length ? "/" : "", 0);
+		if (length < STORE_KEY_MAX - 40)
+			others_make(to);
+	}
+	move_and_stop("d", to, 0);
+	restart(_i, false);
+	shows(from, "hello");
+	ok(call_open(fs, from, O_RDONLY, &handle));
+	ck_assert_int_eq(file_of(&handle)->last_code, STORE_INVALID);
+	ok(call_close(&handle));
+	ck_assert_int_eq(stored_puts(), 0);
+	/* Asked for again, it is stored there. */
+	is_stored(from, "hello");
+}
+END_TEST
+
 /* ---- the suite ---- */
 
 static TCase *flush_cases(void)
@@ -360,6 +457,9 @@ static TCase *move_cases(void)
 			    4 * DISK_ENDS);
 	add_ends(tests, a_move_that_is_refused_is_none);
 	add_ends(tests, two_files_of_one_name_do_not_become_one);
+	add_ends(tests, a_removal_leaves_what_was_never_acknowledged);
+	add_ends(tests, two_renames_that_were_interrupted_are_both_followed);
+	add_ends(tests, a_rename_that_makes_a_name_too_long_keeps_the_bytes);
 	return tests;
 }
 

@@ -84,7 +84,7 @@ static void step_remove(void)
 	char key[64];
 
 	random_key(key);
-	put_removing(key);
+	put_removing(key, 0);
 	for (uint64_t id = 1; id <= IDS; id++)
 		if (model[id].there && !strcmp(model[id].key, key))
 			model[id].removing = true;

@@ -288,13 +288,15 @@ START_TEST(moved_rewrites_files_of_every_state)
 				  .key = TEXT("a/b") },
 		});
 	commit();
-	put_removing("a/b");
+	put_removing("a/b", 0);
 	put_moved("a", "z", true);
 	load();
 	for (int state = RECORD_UNFINISHED; state <= RECORD_FAILED; state++) {
 		check_key((uint64_t)state, "z/b");
 		ck_assert_int_eq(find((uint64_t)state)->record.state, state);
-		ck_assert(find((uint64_t)state)->removing);
+		/* What was never acknowledged has no name to lose. */
+		ck_assert(find((uint64_t)state)->removing ==
+			  (state != RECORD_UNFINISHED));
 	}
 }
 END_TEST
@@ -450,7 +452,7 @@ START_TEST(removing_marks_the_files_of_just_that_key)
 	put_file(2, "a");
 	put_file(3, "a/b");
 	put_file(4, "a.b");
-	put_removing("a");
+	put_removing("a", 0);
 	put_file(5, "a");
 	load();
 	ck_assert(find(1)->removing);
@@ -461,14 +463,29 @@ START_TEST(removing_marks_the_files_of_just_that_key)
 }
 END_TEST
 
+START_TEST(removing_marks_the_file_that_it_names)
+{
+	put_file(1, "a");
+	put_file(2, "a");
+	put_file(3, "b");
+	put_removing("a", 2);
+	put_removing("a", 3);
+	put_removing("a", 77);
+	load();
+	ck_assert(!find(1)->removing);
+	ck_assert(find(2)->removing);
+	ck_assert(!find(3)->removing);
+}
+END_TEST
+
 START_TEST(a_later_record_or_done_settles_removing)
 {
 	put_file(1, "a");
 	put_file(2, "b");
 	put_file(3, "c");
-	put_removing("a");
-	put_removing("b");
-	put_removing("c");
+	put_removing("a", 0);
+	put_removing("b", 0);
+	put_removing("c", 0);
 	put_file(1, "a");
 	put_done(2);
 	load();
@@ -604,6 +621,7 @@ static TCase *names(void)
 	tcase_add_test(tests, copying_that_is_not_settled_is_told_in_order);
 	tcase_add_test(tests, copying_alone_rewrites_nothing_and_copied_does);
 	tcase_add_test(tests, removing_marks_the_files_of_just_that_key);
+	tcase_add_test(tests, removing_marks_the_file_that_it_names);
 	tcase_add_test(tests, a_later_record_or_done_settles_removing);
 	return tests;
 }
