@@ -529,6 +529,7 @@ static int undo(struct cargo *cargo, struct store_error *error)
 	if (cargo->target == CARRY_FOREIGN) {
 		log_warn("%s: is not a copy of %s; it stays", cargo->to,
 			 cargo->from);
+		atomic_fetch_add(&cargo->carry->left, 1);
 		return STORE_OK;
 	}
 	return remove_version(cargo, cargo->to, &cargo->found.version, error);
@@ -547,6 +548,7 @@ int carry_undo(struct carry *carry, const char *name,
 	if (code != STORE_NOT_FOUND && code != STORE_CHANGED)
 		return code;
 	log_warn("%s: a copy stays", cargo.to);
+	atomic_fetch_add(&carry->left, 1);
 	store_error_clear(error);
 	return STORE_OK;
 }
@@ -574,6 +576,7 @@ int carry_drop_folder(struct carry *carry, const char *key,
 		code = cargo_try(&cargo, drop_folder, error);
 	if (code != STORE_NOT_EMPTY)
 		return code;
+	atomic_store(&carry->filled, true);
 	store_error_clear(error);
 	return STORE_OK;
 }

@@ -28,6 +28,8 @@ struct carry {
 	bool recovers; /* an earlier run has begun; it may have removed that */
 	/* What was not removed, as somebody else has changed it. */
 	_Atomic uint64_t left;
+	/* There was more in a folder than has been removed. */
+	_Atomic bool filled;
 };
 
 enum carry_target {

@@ -8,10 +8,35 @@
 
 #include "mount/relocation_internal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "src/base/cleanup.h"
+#include "src/base/log.h"
 #include "src/key.h"
+
+/* What comes while a folder is being emptied is not in its listing. */
+enum { WALKS = 5 };
+
+/* Until the folders are gone, or something has to stay in them. */
+static int walk_until_empty(struct walk *walk, struct carry *carry,
+			    struct store_error *error)
+{
+	int code = STORE_OK;
+
+	for (int walks = 0; !code && walks < WALKS; walks++) {
+		atomic_store(&carry->left, 0);
+		atomic_store(&carry->filled, false);
+		code = walk_run(walk, error);
+		if (!atomic_load(&carry->filled) || atomic_load(&carry->left))
+			break;
+	}
+	if (!code && atomic_load(&carry->filled))
+		log_warn("%s: is not empty yet; %" PRIu64
+			 " things in it stay, and what comes now",
+			 walk->folder, atomic_load(&carry->left));
+	return code;
+}
 
 static int walk_remove(struct walk *walk, const char *name,
 		       const struct store_info *info, struct store_error *error)
@@ -50,7 +75,7 @@ int relocation_clear_all(struct carry *carry, bool folder,
 	int code;
 
 	if (folder)
-		return walk_run(&walk, error);
+		return walk_until_empty(&walk, carry, error);
 	walk_context(&walk, &context);
 	code = store_stat(carry->fs->store, &context, carry->from, &info,
 			  error);
@@ -108,7 +133,7 @@ int relocation_undo_all(struct carry *carry, const struct record_copies *copies,
 	int code;
 
 	if (copies->folder)
-		return walk_run(&walk, error);
+		return walk_until_empty(&walk, carry, error);
 	/* What it would have replaced is there still, or cannot be had back. */
 	if (copies->over)
 		return STORE_OK;

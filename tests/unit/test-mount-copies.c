@@ -409,6 +409,23 @@ START_TEST(a_walk_ends_with_the_store_whatever_was_refused_before)
 }
 END_TEST
 
+static void others_add(void)
+{
+	memory_put(fs->store, "old/sub/late", "late");
+}
+
+/* It has been listed by then. */
+START_TEST(what_comes_into_a_folder_that_is_being_emptied_goes_along)
+{
+	memory_put(fs->store, "old/sub/g", "one");
+	door.at_remove = others_add;
+	ok(call_rename(fs, "old", "new", 0));
+	copies_settle();
+	memory_is(fs->store, "new/sub/late", "late");
+	stored_nowhere("old");
+}
+END_TEST
+
 /* ---- nodes without bytes ---- */
 
 static void make_symlink(const char *key, const char *target)
@@ -557,6 +574,9 @@ static TCase *walk_cases(void)
 
 	tcase_add_test(tests,
 		       a_walk_ends_with_the_store_whatever_was_refused_before);
+	tcase_add_test(
+		tests,
+		what_comes_into_a_folder_that_is_being_emptied_goes_along);
 	return tests;
 }
 
