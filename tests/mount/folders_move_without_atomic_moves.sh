@@ -178,7 +178,7 @@ readers_always_find_files() {
 		reader inside 1000000 >"$WORK/reader-$i" &
 		pids+=($!)
 	done
-	until [ "$moves" -ge 4 ] && gone "$named"; do
+	until [ "$moves" -ge 4 ] && gone "$named" && all_have_begun; do
 		mv "$mnt/a" "$mnt/b" || wrong "there"
 		mv "$mnt/b" "$mnt/a" || wrong "back"
 		moves=$((moves + 2))
@@ -191,6 +191,11 @@ readers_always_find_files() {
 		is "$(cat "$WORK/reader-$i")" "found some" "reader $i"
 	done
 	unmount "$mnt"
+}
+
+# all_have_begun: every reader has read a file, however late it was started.
+all_have_begun() {
+	[ "$(find "$WORK" -maxdepth 1 -name 'stop.begun-*' | wc -l)" -ge 3 ]
 }
 
 # reader named|inside COUNT: reads files at random, and tells what is wrong;
@@ -216,6 +221,8 @@ reader() {
 		    data = read("file-%d" % i)
 		    if data != b"%d\n" % i * 50:
 		        print("file-%d:" % i, data and data[:20])
+		    if not found:
+		        open("%s.begun-%d" % (stop, os.getpid()), "w").close()
 		    found += 1
 		print("found", "some" if found else "none")
 	END
