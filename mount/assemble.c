@@ -92,9 +92,10 @@ int assemble_queue(struct fs *fs, bool paused, struct store_error *error)
 void assemble_stop(struct fs *fs)
 {
 	prefetcher_stop(fs->prefetcher);
+	/* First: no put may come between a rename that stops and the next run. */
+	publisher_stop(fs->publisher);
 	relocations_stop(fs);
 	if (fs->publisher) {
-		publisher_stop(fs->publisher);
 		publish_abandon_all(fs);
 		publisher_free(fs->publisher);
 		fs->publisher = NULL;

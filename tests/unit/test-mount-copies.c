@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mount/assemble.h"
 #include "mount/relocation.h"
 #include "mount/walk.h"
 #include "tests/unit/mount_restart.h"
@@ -426,6 +427,60 @@ START_TEST(what_comes_into_a_folder_that_is_being_emptied_goes_along)
 }
 END_TEST
 
+/* ---- the end of a mount ---- */
+
+static _Atomic bool stop_is_held;
+static int puts_before;
+
+/* A removal that takes a second, or until an upload slips through. */
+static void hold_the_stop(void)
+{
+	int64_t until = clock_monotonic_ns() + NS_PER_SEC;
+
+	atomic_store(&stop_is_held, true);
+	while (clock_monotonic_ns() < until && stored_puts() == puts_before)
+		sched_yield();
+}
+
+/* What assemble_stop() has ended, and mount_fs_close() ends again. */
+static void stop_and_go_on(void)
+{
+	struct store_error error = STORE_ERROR_INIT;
+
+	flusher_go();
+	assemble_stop(fs);
+	ck_assert_int_eq(publisher_start(fs, MOUNT_PUBLISHERS, &error),
+			 STORE_OK);
+	disk_copy(DISK_KILLED, restart_path);
+	disk_watch(restart_path);
+	mount_faults(mount, "");
+	begin_again(false);
+	copies_start();
+}
+
+START_TEST(no_upload_comes_between_a_rename_that_stops_and_the_next_mount)
+{
+	memory_put(fs->store, "a/f", "one");
+	memory_put(fs->store, "b/f", "one");
+	mount_faults(mount, "remove error=UNAVAILABLE key=a/f\n"
+			    "remove error=UNAVAILABLE key=b/f times=5\n");
+	ok(call_rename(fs, "a", "c", 0));
+	ok(call_store(fs, "c/f", "two"));
+	puts_before = stored_puts();
+	atomic_store(&stop_is_held, false);
+	door.at_remove = hold_the_stop;
+	ok(call_rename(fs, "b", "d", 0));
+	ck_assert_uint_eq(relocations_count(fs), 2);
+	while (!atomic_load(&stop_is_held))
+		sched_yield();
+	stop_and_go_on();
+	is_stored("c/f", "two");
+	stored_nowhere("a/f");
+	memory_is(fs->store, "d/f", "one");
+	stored_nowhere("b/f");
+}
+END_TEST
+
 /* ---- nodes without bytes ---- */
 
 static void make_symlink(const char *key, const char *target)
@@ -577,6 +632,9 @@ static TCase *walk_cases(void)
 	tcase_add_test(
 		tests,
 		what_comes_into_a_folder_that_is_being_emptied_goes_along);
+	tcase_add_test(
+		tests,
+		no_upload_comes_between_a_rename_that_stops_and_the_next_mount);
 	return tests;
 }
 
