@@ -9,6 +9,7 @@
 #include "mount/commit_internal.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -306,13 +307,11 @@ void commit_moved(struct fs *fs, const struct commit_move *move)
 
 /* ---- writing the journal anew ---- */
 
-static int rewrite_layers(struct journal *journal,
-			  const struct pending_file *file, struct buf *frame,
+static int rewrite_layers(const struct pending_file *file, struct buf *frame,
 			  struct store_error *error)
 {
 	struct record record = { .type = RECORD_LAYER };
 
-	(void)journal;
 	for (size_t i = 0; i < file->record.layer_count; i++) {
 		if (!file->layers[i])
 			continue;
@@ -328,7 +327,7 @@ static int rewrite_file(struct journal *journal,
 {
 	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
 	struct record record = { .type = RECORD_FILE };
-	int code = rewrite_layers(journal, file, &frame, error);
+	int code = rewrite_layers(file, &frame, error);
 
 	record.file = file->record;
 	record_encode(&frame, &record);
@@ -426,6 +425,23 @@ static int rewrite_copies(const struct pending *pending,
 	return code;
 }
 
+/*
+ * What a failed flush has lost was given a position all the same, and the new
+ * file would call it durable.
+ */
+static int check_end(const struct pending *pending, struct journal *journal,
+		     struct store_error *error)
+{
+	uint64_t position = journal_position(journal);
+
+	if (pending->findings.last >= position)
+		return STORE_OK;
+	return store_error_set(error, STORE_CORRUPT,
+			       "journal: the disk has lost %" PRIu64
+			       " frames at its end",
+			       position - pending->findings.last);
+}
+
 /* What counts is what a replay of the journal finds. */
 static int rewrite_all(void *arg, struct journal *journal,
 		       struct store_error *error)
@@ -433,14 +449,26 @@ static int rewrite_all(void *arg, struct journal *journal,
 	struct rewriting *rewriting = arg;
 	struct pending *pending = &rewriting->pending;
 	int code = pending_load(rewriting->commit->fs->staging_fd,
-				JOURNAL_READ_ONLY, pending, NULL, error);
+				JOURNAL_READ_ONLY | JOURNAL_KEEP, pending, NULL,
+				error);
 
+	if (!code)
+		code = check_end(pending, journal, error);
 	if (code)
 		return code;
 	code = rewrite_copies(pending, journal, error);
 	if (!code)
 		code = rewrite_settled(rewriting, journal, error);
 	return code ? code : rewrite_live(pending, journal, error);
+}
+
+/* Once a second is too often to tell the same. */
+static void tell_once(bool *told, int code, const char *what,
+		      const struct store_error *error)
+{
+	if (code && !*told)
+		log_warn("%s: %s", what, error->message);
+	*told = code;
 }
 
 /*
@@ -451,10 +479,12 @@ void commit_rewrite(struct commit *commit, bool mending)
 {
 	struct rewriting rewriting = { .commit = commit };
 	struct store_error error = STORE_ERROR_INIT;
+	int code = journal_rewrite(commit->journal, rewrite_all, &rewriting,
+				   &error);
 
-	if (journal_rewrite(commit->journal, rewrite_all, &rewriting, &error)) {
-		log_warn("the journal cannot be rewritten: %s", error.message);
-	} else if (mending) {
+	tell_once(&commit->told_rewrite, code,
+		  "the journal cannot be rewritten", &error);
+	if (!code && mending) {
 		graveyard_spare(&commit->graveyard, rewriting.pending.settled,
 				rewriting.pending.settled_count);
 		graveyard_empty(&commit->graveyard);
@@ -481,9 +511,9 @@ static void rewrite_if_needed(struct commit *commit)
 static void flush_round(struct commit *commit)
 {
 	struct store_error error = STORE_ERROR_INIT;
+	int code = sync_to(commit, journal_position(commit->journal), &error);
 
-	if (sync_to(commit, journal_position(commit->journal), &error))
-		log_warn("journal: %s", error.message);
+	tell_once(&commit->told_flush, code, "journal", &error);
 	graveyard_empty(&commit->graveyard);
 	rewrite_if_needed(commit);
 }
@@ -547,7 +577,7 @@ int commit_start(struct fs *fs, struct journal *journal, uint64_t last_id,
 	atomic_store(&commit->last_id, last_id);
 	folders_init(&commit->folders, fs);
 	debts_init(&commit->debts, journal, &commit->folders);
-	graveyard_init(&commit->graveyard, journal, fs->area);
+	graveyard_init(&commit->graveyard, &commit->debts, fs->area);
 	lock_init(&commit->lock);
 	condition_init(&commit->wake);
 	if (pthread_create(&commit->thread, NULL, flush_thread, commit)) {

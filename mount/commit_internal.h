@@ -31,6 +31,8 @@ struct commit {
 	/* Position of the last record about an acknowledged file. */
 	_Atomic uint64_t acknowledged;
 	uint64_t live_size; /* of the journal after the last rewrite */
+	/* The flusher's own: it has told that it cannot. */
+	bool told_flush, told_rewrite;
 	struct lock lock;
 	struct condition wake;
 	bool stopping; /* protected by `lock` */
@@ -52,9 +54,6 @@ void note_position(_Atomic uint64_t *last, uint64_t position);
 void note_end(struct commit *commit, uint64_t number, uint64_t position);
 /* Give the file an id for its records. */
 void note_id_locked(struct file *file) REQUIRES(file->lock);
-/* What a record of it would say now. */
-enum record_state note_state_locked(const struct file *file)
-	REQUIRES(file->lock);
 /* Has its name, or a folder above, gone to others in the store? */
 bool note_is_lost_locked(struct file *file) REQUIRES(file->lock);
 /* What its record says of it. */

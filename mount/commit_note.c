@@ -10,21 +10,11 @@
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "src/base/clock.h"
 #include "src/base/log.h"
+#include "src/base/random.h"
 #include "src/base/step.h"
-
-static void random_bytes(void *data, size_t length)
-{
-	unsigned char *bytes = data;
-
-	if (getrandom(data, length, 0) == (ssize_t)length)
-		return;
-	for (size_t i = 0; i < length; i++)
-		bytes[i] = (unsigned char)(clock_monotonic_ns() >> (i % 8));
-}
 
 void commit_name_put_locked(struct file *file)
 {
@@ -172,9 +162,6 @@ int note_append_locked(struct file *file, const struct buf *frame,
 	if (!code && frame->length)
 		code = debts_append(&commit->debts, frame, flags, &position,
 				    error);
-	/* What it names must not go while the journal goes on naming it. */
-	if (code && (file->note.binding || (flags & JOURNAL_RELEASES)))
-		graveyard_shut(&commit->graveyard);
 	if (code || !frame->length)
 		return code;
 	file->note.position = position;
@@ -220,8 +207,12 @@ void commit_note_locked(struct file *file)
 	file->note.generation += file->note.acknowledged;
 	note_encode_locked(file, note_state_locked(file), NULL, NULL, &frame);
 	file->note.top = staging_top_number(&file->staging);
-	if (note_append_or_owe_locked(file, &frame, 0, &error))
-		log_warn("%s: not noted: %s", file->name_hint, error.message);
+	if (!note_append_locked(file, &frame, 0, &error))
+		return;
+	log_warn("%s: not noted: %s", file->name_hint, error.message);
+	if (file->note.binding)
+		debts_owe_state(&file->fs->commit->debts, &frame,
+				file->note.id);
 }
 
 void commit_note_attributes_locked(struct file *file)
@@ -291,6 +282,7 @@ int commit_renamed_locked(struct file *file, const char *key, uint64_t replaced,
 {
 	CLEANUP_BUF struct buf frame = BUF_INIT(JOURNAL_FRAME_MAX);
 	struct record done = { .type = RECORD_DONE, .id = replaced };
+	bool refuses = file->note.acknowledged || replaced;
 	int code;
 
 	if (!file->fs->commit || (!file->note.id && !replaced))
@@ -300,12 +292,14 @@ int commit_renamed_locked(struct file *file, const char *key, uint64_t replaced,
 	note_encode_locked(file, note_state_locked(file), NULL, key, &frame);
 	if (replaced)
 		record_encode(&frame, &done);
-	code = note_append_locked(file, &frame, replaced ? JOURNAL_RELEASES : 0,
-				  error);
+	code = refuses ? note_append_locked(file, &frame,
+					    replaced ? JOURNAL_RELEASES : 0,
+					    error)
+		       : note_append_or_owe_locked(file, &frame, 0, error);
 	if (!code)
 		note_position(&file->fs->commit->names, file->note.position);
 	STEP("commit: renamed");
-	return file->note.acknowledged || replaced ? code : STORE_OK;
+	return refuses ? code : STORE_OK;
 }
 
 int commit_leaving(struct file *file, struct store_error *error)

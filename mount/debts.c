@@ -11,6 +11,7 @@
 
 struct debt {
 	struct debt *next;
+	uint64_t id; /* of the file whose state it is, 0: something else */
 	unsigned int flags;
 	uint64_t folders; /* to be durable before it */
 	size_t length;	  /* 0: that is all there is to it */
@@ -21,7 +22,7 @@ void debts_init(struct debts *debts, struct journal *journal,
 		const struct folders *folders)
 {
 	*debts = (struct debts){ .journal = journal, .folders = folders };
-	debts->end = &debts->first;
+	debts->end = debts->states = &debts->first;
 	lock_init(&debts->lock);
 }
 
@@ -36,34 +37,77 @@ void debts_release(struct debts *debts)
 	lock_destroy(&debts->lock);
 }
 
-/* NULL: it is lost. */
+static struct debt *debt_new(const struct buf *frame, unsigned int flags,
+			     uint64_t id)
+{
+	struct debt *debt = malloc(sizeof(*debt) + frame->length);
+
+	if (!debt)
+		return NULL;
+	*debt = (struct debt){
+		.id = id,
+		.flags = flags,
+		.length = frame->length,
+	};
+	memcpy(debt->frame, frame->data, frame->length);
+	return debt;
+}
+
+/* Only one that is no state keeps those before it in their place; NULL: lost. */
 static void add_locked(struct debts *debts, struct debt *debt)
 	REQUIRES(debts->lock)
 {
-	if (debt) {
-		*debts->end = debt;
-		debts->end = &debt->next;
-	} else {
-		atomic_store(&debts->lost, true);
-	}
 	atomic_store(&debts->any, true);
+	if (!debt) {
+		atomic_store(&debts->lost, true);
+		return;
+	}
+	*debts->end = debt;
+	debts->end = &debt->next;
+	debts->bytes += debt->length;
+	if (!debt->id)
+		debts->states = debts->end;
 }
 
-void debts_owe(struct debts *debts, const struct buf *frame, unsigned int flags)
+static void drop_state_locked(struct debts *debts, uint64_t id)
+	REQUIRES(debts->lock)
+{
+	struct debt **link = debts->states, *debt;
+
+	while (*link && (*link)->id != id)
+		link = &(*link)->next;
+	debt = *link;
+	if (!debt)
+		return;
+	*link = debt->next;
+	if (!*link)
+		debts->end = link;
+	debts->bytes -= debt->length;
+	free(debt);
+}
+
+static void owe(struct debts *debts, const struct buf *frame,
+		unsigned int flags, uint64_t id)
 {
 	struct debt *debt = NULL;
 
 	lock_take(&debts->lock);
 	if (!frame->failed && frame->length <= DEBTS_MAX - debts->bytes)
-		debt = malloc(sizeof(*debt) + frame->length);
-	if (debt) {
-		*debt = (struct debt){ .flags = flags,
-				       .length = frame->length };
-		memcpy(debt->frame, frame->data, frame->length);
-		debts->bytes += frame->length;
-	}
+		debt = debt_new(frame, flags, id);
+	if (debt && id)
+		drop_state_locked(debts, id);
 	add_locked(debts, debt);
 	lock_drop(&debts->lock);
+}
+
+void debts_owe(struct debts *debts, const struct buf *frame, unsigned int flags)
+{
+	owe(debts, frame, flags, 0);
+}
+
+void debts_owe_state(struct debts *debts, const struct buf *frame, uint64_t id)
+{
+	owe(debts, frame, 0, id);
 }
 
 void debts_await(struct debts *debts, uint64_t folders)
@@ -107,6 +151,8 @@ static int pay_first_locked(struct debts *debts, struct store_error *error)
 		return code;
 	debts->bytes -= debt->length;
 	debts->first = debt->next;
+	if (debts->states == &debt->next)
+		debts->states = &debts->first;
 	if (!debts->first)
 		debts->end = &debts->first;
 	free(debt);

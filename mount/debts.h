@@ -18,8 +18,11 @@
 
 struct debt;
 
-/* Bytes of owed frames, at most: what comes later is lost. */
-enum { DEBTS_MAX = 4 << 20 };
+/*
+ * Bytes of owed frames, at most: what comes later is lost.  States of the same
+ * file take the place of each other, so that this is some 100,000 files.
+ */
+enum { DEBTS_MAX = 64 << 20 };
 
 struct debts {
 	struct journal *journal;       /* borrowed */
@@ -27,6 +30,7 @@ struct debts {
 	struct lock lock;	       /* held across the journal's own */
 	/* Protected by `lock`: */
 	struct debt *first, **end;
+	struct debt **states; /* where the states at the end begin */
 	size_t bytes;
 	/* Atomic: */
 	_Atomic bool any;
@@ -41,6 +45,8 @@ void debts_release(struct debts *debts);
 /* This frame, which is complete, is owed; `flags` of journal_append(). */
 void debts_owe(struct debts *debts, const struct buf *frame,
 	       unsigned int flags);
+/* The same for a frame that tells the state of file `id` and nothing else. */
+void debts_owe_state(struct debts *debts, const struct buf *frame, uint64_t id);
 /*
  * What is owed from now on tells of names in the store that are not durable
  * yet: it waits until they are, up to this position of the folders.

@@ -128,6 +128,8 @@ static void set_up_signals(struct ending *ending)
 	sigaction(SIGNAL_WAKE, &action, NULL);
 	action.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &action, NULL);
+	/* A lease of ours was broken before it was given back: spare.c. */
+	sigaction(SIGIO, &action, NULL);
 	/* A file size limit is an error of the write, not our end. */
 	sigaction(SIGXFSZ, &action, NULL);
 	sigemptyset(&ending->signals);

@@ -11,17 +11,21 @@
 
 #include "src/base/step.h"
 
+/* Its end is among what is owed. */
+#define POSITION_OWED UINT64_MAX
+
 struct grave {
 	struct grave *next;
 	uint64_t number;
 	uint64_t position;
+	uint64_t paid; /* of the debts, when it was made */
 	uint64_t bytes;
 };
 
-void graveyard_init(struct graveyard *graveyard, struct journal *journal,
+void graveyard_init(struct graveyard *graveyard, struct debts *debts,
 		    struct staging_area *area)
 {
-	graveyard->journal = journal;
+	graveyard->debts = debts;
 	graveyard->area = area;
 	graveyard->graves = NULL;
 	lock_init(&graveyard->lock);
@@ -38,9 +42,12 @@ void graveyard_release(struct graveyard *graveyard)
 	lock_destroy(&graveyard->lock);
 }
 
-void graveyard_shut(struct graveyard *graveyard)
+/* Whatever has been said by now stands before it. */
+static uint64_t position_now(const struct graveyard *graveyard)
 {
-	atomic_store(&graveyard->shut, true);
+	return atomic_load(&graveyard->debts->any)
+		       ? POSITION_OWED
+		       : journal_position(graveyard->debts->journal);
 }
 
 bool graveyard_bury(void *arg, uint64_t number, uint64_t bytes)
@@ -48,15 +55,14 @@ bool graveyard_bury(void *arg, uint64_t number, uint64_t bytes)
 	struct graveyard *graveyard = arg;
 	struct grave *grave;
 
-	if (atomic_load(&graveyard->shut))
-		return false;
 	/* Without memory for it the next run removes the file. */
 	grave = malloc(sizeof(*grave));
 	if (!grave)
 		return false;
 	grave->number = number;
 	grave->bytes = bytes;
-	grave->position = journal_position(graveyard->journal);
+	grave->paid = atomic_load(&graveyard->debts->paid);
+	grave->position = position_now(graveyard);
 	lock_take(&graveyard->lock);
 	grave->next = graveyard->graves;
 	graveyard->graves = grave;
@@ -71,6 +77,14 @@ static int compare_numbers(const void *a, const void *b)
 	return (*left > *right) - (*left < *right);
 }
 
+/* Nothing was paid since: the journal has not been told of its end. */
+static bool is_still_owed(const struct graveyard *graveyard,
+			  const struct grave *grave)
+{
+	return grave->position == POSITION_OWED &&
+	       grave->paid == atomic_load(&graveyard->debts->paid);
+}
+
 void graveyard_spare(struct graveyard *graveyard, const uint64_t *numbers,
 		     size_t count)
 {
@@ -80,8 +94,9 @@ void graveyard_spare(struct graveyard *graveyard, const uint64_t *numbers,
 	while (*link) {
 		struct grave *grave = *link;
 
-		if (count && bsearch(&grave->number, numbers, count,
-				     sizeof(*numbers), compare_numbers)) {
+		if (is_still_owed(graveyard, grave) ||
+		    (count && bsearch(&grave->number, numbers, count,
+				      sizeof(*numbers), compare_numbers))) {
 			link = &grave->next;
 			continue;
 		}
@@ -101,7 +116,10 @@ static struct grave *take_due(struct graveyard *graveyard, bool *left)
 	while (*link) {
 		struct grave *grave = *link;
 
-		if (!journal_is_durable(graveyard->journal, grave->position)) {
+		if (grave->position == POSITION_OWED)
+			grave->position = position_now(graveyard);
+		if (!journal_is_durable(graveyard->debts->journal,
+					grave->position)) {
 			link = &grave->next;
 			continue;
 		}

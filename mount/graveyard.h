@@ -8,37 +8,32 @@
 
 #include <stdatomic.h>
 
-#include "mount/journal.h"
+#include "mount/debts.h"
 #include "mount/layer.h"
 #include "src/base/sync.h"
 
 struct grave;
 
 struct graveyard {
-	struct journal *journal;   /* borrowed */
+	struct debts *debts;	   /* of the journal; borrowed */
 	struct staging_area *area; /* of the data files; borrowed */
-	_Atomic bool shut;	   /* nothing is removed any more */
 	struct lock lock;
 	struct grave *graves; /* protected by `lock` */
 };
 
-void graveyard_init(struct graveyard *graveyard, struct journal *journal,
+void graveyard_init(struct graveyard *graveyard, struct debts *debts,
 		    struct staging_area *area);
 /* What is left stays on the disk, for the next run to remove. */
 void graveyard_release(struct graveyard *graveyard);
 /*
- * data-NUMBER, whose end has been appended to the journal by now; a
- * staging_bury_fn.
+ * data-NUMBER, whose end has been appended to the journal by now, or is owed
+ * to it; a staging_bury_fn.
  */
 bool graveyard_bury(void *arg, uint64_t number, uint64_t bytes);
 /*
- * The journal could not be told of an end: from now on all files are left
- * for the next run.
- */
-void graveyard_shut(struct graveyard *graveyard);
-/*
- * Only these numbers, ascending, are known to be given up: the others' files
- * stay, for the next run to see whose they are.
+ * Only these numbers, ascending, are known to be given up, and those whose end
+ * is still owed: the others' files stay, for the next run to see whose they
+ * are.
  */
 void graveyard_spare(struct graveyard *graveyard, const uint64_t *numbers,
 		     size_t count);

@@ -58,12 +58,18 @@ typedef int journal_read_fn(void *arg, const void *payload, size_t length,
 
 struct journal_findings {
 	uint64_t frames;	 /* that were read */
+	uint64_t last;		 /* sequence number of the last one, or 0 */
 	uint64_t bad_bytes;	 /* that could not be read, and were kept */
 	unsigned int quarantine; /* files of that kind, old ones included */
 };
 
 enum journal_flags {
 	JOURNAL_READ_ONLY = 1 << 0, /* change nothing, quarantine nothing */
+	/*
+	 * With it, for who is about to write another in its place: but copies
+	 * of what is left out before the last frame.
+	 */
+	JOURNAL_KEEP = 1 << 1,
 };
 
 /*

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The quarantine of the journal; see journal_bad.h.  Called by journal.c
- * when it opens one, before it changes anything.  No locks.
+ * The quarantine of the journal; see journal_bad.h.  Called by
+ * journal_open.c before it changes anything.  No locks.
  */
 #include "config.h"
 

@@ -20,7 +20,7 @@
 #include "src/base/fdio.h"
 #include "src/base/step.h"
 
-enum { ZEROS_SIZE = 64 << 10, BLOCK_SIZE = 4096 };
+enum { ZEROS_SIZE = 64 << 10 };
 
 static const char name[] = "journal";
 static const char new_name[] = "journal.new";

@@ -129,7 +129,8 @@ static void settle_on_disk(struct journal *self) NO_THREAD_SAFETY
 #endif
 }
 
-static int read_file(struct journal *self, journal_read_fn *read, void *arg,
+static int read_file(struct journal *self, unsigned int flags,
+		     journal_read_fn *read, void *arg,
 		     struct journal_findings *findings,
 		     struct store_error *error)
 {
@@ -144,16 +145,20 @@ static int read_file(struct journal *self, journal_read_fn *read, void *arg,
 					 error);
 	if (!code) {
 		take_over(self, &scan);
+		findings->last = scan.sequence;
 		for (size_t i = 0; i < scan.damage_count; i++)
 			findings->bad_bytes += scan.damage[i].length;
 	}
 	if (!code && scan.damage_count && !self->read_only)
 		code = mend(self, &scan, error);
+	else if (!code && scan.holes && (flags & JOURNAL_KEEP))
+		code = journal_bad_keep(self->dir_fd, &scan, error);
 	journal_scan_release(&scan);
 	return code;
 }
 
-static int open_file(struct journal *self, journal_read_fn *read, void *arg,
+static int open_file(struct journal *self, unsigned int flags,
+		     journal_read_fn *read, void *arg,
 		     struct journal_findings *findings,
 		     struct store_error *error)
 {
@@ -165,7 +170,7 @@ static int open_file(struct journal *self, journal_read_fn *read, void *arg,
 	if (self->file.fd < 0 && errno != ENOENT)
 		return store_error_errno(error, errno, "journal");
 	if (self->file.fd >= 0)
-		code = read_file(self, read, arg, findings, error);
+		code = read_file(self, flags, read, arg, findings, error);
 	else if (self->read_only)
 		return STORE_OK;
 	else
@@ -198,8 +203,9 @@ int journal_open(int dir_fd, unsigned int flags, journal_read_fn *read,
 	self->file.end = JOURNAL_HEADER_SIZE;
 	self->next = (struct journal_file)JOURNAL_FILE_INIT;
 	self->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
-	code = self->dir_fd < 0 ? store_error_errno(error, errno, "journal")
-				: open_file(self, read, arg, &found, error);
+	code = self->dir_fd < 0
+		       ? store_error_errno(error, errno, "journal")
+		       : open_file(self, flags, read, arg, &found, error);
 	if (code) {
 		journal_close(self);
 		return code;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Reading a journal file; see journal_scan.h.  Called by journal.c when it
- * opens one, and by journal_bad.c for the bytes to keep.  Nothing that is
+ * Reading a journal file; see journal_scan.h.  Called by journal_open.c
+ * and by journal_bad.c for the bytes to keep.  Nothing that is
  * read is trusted before its checksum held.  No locks.
  */
 #include "config.h"

@@ -4,7 +4,8 @@
  *
  * '/' sorts before every other byte, so that a folder and all below it stand
  * next to each other: nothing like `a.b` comes between `a` and `a/b`.
- * Priorities are scrambled ids, so the depth is logarithmic whatever the keys.
+ * Priorities are scrambled ids, so the depth is logarithmic whatever the keys,
+ * and with a seed of each run also for ids that somebody has chosen.
  */
 #include "config.h"
 
@@ -12,6 +13,7 @@
 
 #include <stddef.h>
 
+#include "src/base/random.h"
 #include "src/key.h"
 
 static int byte_rank(char byte)
@@ -86,7 +88,9 @@ void keymap_add(struct keymap *map, struct keymap_node *node)
 {
 	struct keymap_node **link = &map->root;
 
-	node->priority = scramble(node->id);
+	if (!map->seed)
+		map->seed = random_number();
+	node->priority = scramble(node->id ^ map->seed);
 	while (*link && (*link)->priority > node->priority)
 		link = node_compare(node, *link) < 0 ? &(*link)->left
 						     : &(*link)->right;

@@ -19,6 +19,7 @@ struct keymap_node {
 
 struct keymap {
 	struct keymap_node *root;
+	uint64_t seed; /* nobody knows it who chose the ids */
 };
 
 void keymap_add(struct keymap *map, struct keymap_node *node);

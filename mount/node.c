@@ -14,10 +14,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
+#include "src/base/random.h"
 
 enum { TREE_FIRST_ROOM = 1024, LOST_ROOM = 4096 };
 /* ---- hashing ---- */
@@ -160,8 +160,7 @@ static struct node *identity_find(struct tree *tree, uint64_t store_node)
 int tree_init(struct tree *tree, struct store_error *error)
 {
 	lock_init(&tree->lock);
-	if (getrandom(&tree->seed, sizeof(tree->seed), 0) < 0)
-		tree->seed = (uint64_t)clock_monotonic_ns();
+	tree->seed = random_number();
 	tree->name_room = tree->identity_room = TREE_FIRST_ROOM;
 	tree->names = calloc(tree->name_room, sizeof(struct name *));
 	tree->identities = calloc(tree->identity_room, sizeof(struct node *));

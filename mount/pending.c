@@ -23,6 +23,7 @@
 #include "mount/replay.h"
 #include "src/base/checksum.h"
 #include "src/base/cleanup.h"
+#include "src/base/fdio.h"
 #include "src/base/log.h"
 
 /* ---- names ---- */
@@ -64,21 +65,6 @@ struct loading {
 	unsigned int bad_records;
 };
 
-static int write_whole(int fd, const char *bytes, size_t length)
-{
-	while (length) {
-		ssize_t done = write(fd, bytes, length);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return -1;
-		bytes += done;
-		length -= (size_t)done;
-	}
-	return fsync(fd);
-}
-
 static int keep_frame(int dir_fd, const void *payload, size_t length,
 		      struct store_error *error)
 {
@@ -92,7 +78,7 @@ static int keep_frame(int dir_fd, const void *payload, size_t length,
 	fd = openat(dir_fd, kept_unfinished,
 		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
 		    0600);
-	if (fd < 0 || write_whole(fd, payload, length) ||
+	if (fd < 0 || fd_write_at(fd, payload, length, 0) || fsync(fd) ||
 	    renameat(dir_fd, kept_unfinished, dir_fd, name) || fsync(dir_fd))
 		return store_error_errno(error, errno, "%s", name);
 	return STORE_OK;
@@ -111,7 +97,8 @@ static int take_frame(void *arg, const void *payload, size_t length,
 		return STORE_OK;
 	loading->bad_records++;
 	log_warn("staging journal: left out a frame: %s", bad.message);
-	if (loading->journal_flags & JOURNAL_READ_ONLY)
+	if ((loading->journal_flags & (JOURNAL_READ_ONLY | JOURNAL_KEEP)) ==
+	    JOURNAL_READ_ONLY)
 		return STORE_OK;
 	return keep_frame(loading->dir_fd, payload, length, error);
 }

@@ -53,8 +53,8 @@ struct pending {
  * Replay the journal of a directory and look at its data files, whether they
  * are there and long enough.  The journal stays open in *journal (may be
  * NULL: it is closed again).  A frame that cannot be understood is counted
- * and, but for JOURNAL_READ_ONLY, kept as `journal.bad-record-*`, never
- * fatal.  Release `pending` in any case of success.
+ * and, unless it is JOURNAL_READ_ONLY without JOURNAL_KEEP, kept as
+ * `journal.bad-record-*`, never fatal.  Release `pending` in any case of success.
  */
 int pending_load(int dir_fd, unsigned int journal_flags,
 		 struct pending *pending, struct journal **journal,

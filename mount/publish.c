@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "mount/commit.h"
@@ -25,6 +24,7 @@
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
+#include "src/base/random.h"
 #include "src/base/step.h"
 #include "src/cancel.h"
 
@@ -218,15 +218,6 @@ static void settle_success_locked(struct attempt *attempt, struct file *file)
 	staging_view_remove(&old);
 }
 
-static uint64_t random_number(void)
-{
-	uint64_t number;
-
-	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
-		number = (uint64_t)clock_monotonic_ns() * 2654435761U;
-	return number;
-}
-
 /* Full jitter: anything up to the exponential bound. */
 static int64_t retry_pause(unsigned int failures)
 {
@@ -264,6 +255,13 @@ static void take_back_locked(struct attempt *attempt, struct file *file,
 		staging_settle(&file->staging, false, &none);
 }
 
+/* Its bytes are as durable as was promised, and it will be tried again. */
+static bool failure_passes_locked(const struct file *file, int code)
+	REQUIRES(file->lock)
+{
+	return store_code_retryable(code) && file->note.acknowledged;
+}
+
 static void settle_failure_locked(struct attempt *attempt, struct file *file,
 				  int code) REQUIRES(file->lock)
 {
@@ -271,7 +269,8 @@ static void settle_failure_locked(struct attempt *attempt, struct file *file,
 	file->failures++;
 	file->force &= store_code_retryable(code);
 	if (!file->waiters && code != STORE_CANCELLED &&
-	    file->told_change != file->running_change)
+	    file->told_change != file->running_change &&
+	    !failure_passes_locked(file, code))
 		file->detached_error = true;
 	log_warn("publish failed: %s: %s", store_code_name(code),
 		 attempt->error.message);

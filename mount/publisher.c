@@ -126,6 +126,20 @@ static struct file *pop(struct file_queue *queue)
 	return file;
 }
 
+static void take_out(struct file_queue *queue, struct file *file)
+{
+	struct file *before = NULL;
+
+	for (struct file *at = queue->head; at != file; at = at->queue_next)
+		before = at;
+	if (before)
+		before->queue_next = file->queue_next;
+	else
+		queue->head = file->queue_next;
+	if (queue->tail == file)
+		queue->tail = before;
+}
+
 /* May it be put into a queue?  Then it has a reference of its own. */
 static bool enter_locked(struct publisher *publisher, struct file *file,
 			 bool by_time) REQUIRES(publisher->lock)
@@ -179,9 +193,11 @@ void publisher_queue(struct publisher *publisher, struct file *file)
 static void queue_first(struct publisher *publisher, struct file *file)
 {
 	lock_take(&publisher->lock);
-	if (enter_locked(publisher, file, false))
-		push_first(&publisher->queue, file);
 	send_batch_locked(publisher);
+	if (file->queued)
+		take_out(&publisher->queue, file);
+	if (enter_locked(publisher, file, false) || file->queued)
+		push_first(&publisher->queue, file);
 	condition_signal(&publisher->work);
 	lock_drop(&publisher->lock);
 }

@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "mount/answer.h"
 #include "mount/commit.h"
@@ -23,6 +22,7 @@
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
+#include "src/base/random.h"
 #include "src/base/step.h"
 #include "src/key.h"
 
@@ -204,18 +204,9 @@ static int prepare(struct relocation *one)
 	return code;
 }
 
-static uint64_t new_id(void)
-{
-	uint64_t id = 0;
-
-	if (getrandom(&id, sizeof(id), 0) != sizeof(id) || !id)
-		id = (uint64_t)clock_monotonic_ns() | 1;
-	return id;
-}
-
 static void set_up_carry(struct relocation *one)
 {
-	one->record.id = new_id();
+	one->record.id = random_number();
 	one->carry = (struct carry){
 		.fs = one->fs,
 		.from = one->record.from,

@@ -168,18 +168,75 @@ END_TEST
 START_TEST(bytes_whose_end_cannot_be_noted_stay_until_it_can)
 {
 	ok(call_store(fs, "a", long_text));
-	disk.append_fails = ENOSPC;
+	journal_refuses(ENOSPC);
 	publisher_pause(fs->publisher, false);
 	is_stored("a", long_text);
-	ck_assert_int_eq(disk.append_fails, 0);
-	flusher_round();
+	ck_assert(!graveyard_empty(&fs->commit->graveyard));
 	ck_assert_int_eq(area_count(&mount->area, "data-"), 1);
-	restart(_i, false);
+	end(_i);
+	journal_refuses(0);
+	begin_again(false);
 	is_stored("a", long_text);
 	ck_assert_int_eq(stored_puts(), 1);
 	ck_assert_uint_eq(fs->counters.failed_files, 0);
 	flusher_round();
 	ck_assert_int_eq(area_count(&mount->area, "data-"), 0);
+}
+END_TEST
+
+/* Room included, or a limit for staging is used up by what is gone. */
+START_TEST(bytes_whose_end_was_noted_late_are_removed)
+{
+	ok(call_store(fs, "a", long_text));
+	journal_refuses(ENOSPC);
+	publisher_pause(fs->publisher, false);
+	is_stored("a", long_text);
+	ck_assert(!graveyard_empty(&fs->commit->graveyard));
+	ck_assert_uint_gt(staging_area_buried(fs->area), 0);
+	journal_recovers();
+	flusher_round();
+	ck_assert_int_eq(area_count(&mount->area, "data-"), 0);
+	ck_assert_uint_eq(staging_area_buried(fs->area), 0);
+	restart(_i, false);
+	is_stored("a", long_text);
+	ck_assert_int_eq(stored_puts(), 1);
+}
+END_TEST
+
+START_TEST(a_refused_operation_leaves_the_removal_of_bytes_as_it_was)
+{
+	ok(call_store(fs, "a", long_text));
+	disk.append_fails = ENOSPC;
+	ck_assert_int_eq(call_unlink(fs, "a"), ENOSPC);
+	publisher_pause(fs->publisher, false);
+	is_stored("a", long_text);
+	flusher_round();
+	ck_assert_int_eq(area_count(&mount->area, "data-"), 0);
+	ck_assert_uint_eq(staging_area_buried(fs->area), 0);
+}
+END_TEST
+
+/* One state is owed, the last one, however many there were. */
+START_TEST(many_changes_without_room_leave_the_journal_usable)
+{
+	struct stat found;
+
+	ok(call_store(fs, "a", "hello"));
+	ok(call_store(fs, "b", "more"));
+	journal_refuses(ENOSPC);
+	for (unsigned int i = 0; i < 1000; i++) {
+		ok(call_chmod(fs, "a", 0600 + (i & 7)));
+		ok(call_chmod(fs, "b", 0700 + (i & 7)));
+	}
+	ck_assert_uint_lt(fs->commit->debts.bytes, 2000);
+	journal_recovers();
+	ok(call_store(fs, "c", "usable"));
+	restart(_i, false);
+	ok(call_stat(fs, "a", &found));
+	ck_assert_uint_eq(found.st_mode & 07777, 0607);
+	ok(call_stat(fs, "b", &found));
+	ck_assert_uint_eq(found.st_mode & 07777, 0707);
+	is_stored("c", "usable");
 }
 END_TEST
 
@@ -503,6 +560,11 @@ static TCase *journal_cases(void)
 	add_ends(tests, a_journal_is_mended_whatever_waits_to_be_removed);
 	add_ends(tests, a_removal_is_known_to_the_mended_journal);
 	add_ends(tests, bytes_whose_end_cannot_be_noted_stay_until_it_can);
+	add_ends(tests, bytes_whose_end_was_noted_late_are_removed);
+	tcase_add_test(
+		tests,
+		a_refused_operation_leaves_the_removal_of_bytes_as_it_was);
+	add_ends(tests, many_changes_without_room_leave_the_journal_usable);
 	return tests;
 }
 

@@ -266,6 +266,26 @@ START_TEST(a_hole_in_what_was_flushed_is_skipped)
 }
 END_TEST
 
+/* How one is read that is about to be replaced by what could be read. */
+START_TEST(a_hole_is_kept_by_who_only_reads_when_asked_to)
+{
+	begin();
+	make_unflushed(3, 1);
+	image[start[1] + 1] ^= 1;
+	folder_store(&folder, "journal", image, image_size);
+	ck_assert_int_eq(folder_try_open(&folder, JOURNAL_READ_ONLY), STORE_OK);
+	ck_assert_int_eq(folder_count(&folder, "journal.bad-"), 0);
+	journal_close(folder.journal);
+	folder.journal = NULL;
+	ck_assert_int_eq(
+		folder_try_open(&folder, JOURNAL_READ_ONLY | JOURNAL_KEEP),
+		STORE_OK);
+	ck_assert_int_eq(folder_count(&folder, "journal.bad-"), 1);
+	ck_assert_uint_eq(folder.findings.last, 4);
+	end();
+}
+END_TEST
+
 START_TEST(frames_of_one_flush_vouch_for_each_other)
 {
 	begin();
@@ -592,6 +612,7 @@ int main(void)
 	tcase_add_test(tests,
 		       a_hole_in_what_was_never_flushed_ends_the_journal);
 	tcase_add_test(tests, a_hole_in_what_was_flushed_is_skipped);
+	tcase_add_test(tests, a_hole_is_kept_by_who_only_reads_when_asked_to);
 	tcase_add_test(tests, frames_of_one_flush_vouch_for_each_other);
 	tcase_add_test(tests, frames_of_a_new_file_vouch_for_each_other);
 	tcase_add_test(tests, a_hole_to_skip_stays_one_when_the_end_is_dropped);
