@@ -312,8 +312,7 @@ START_TEST(what_is_newer_than_what_has_arrived_is_sent)
 
 	arrived_unanswered(&handle);
 	ok(write_text(&handle, 0, "HELLO"));
-	/* It is told once that an upload failed. */
-	ck_assert_int_eq(call_fsync(&handle), EIO);
+	ok(call_fsync(&handle));
 	if (_i)
 		ok(call_fsync(&handle));
 	ok(call_rename(fs, "a", "b", 0));
@@ -357,7 +356,7 @@ START_TEST(a_late_put_of_what_was_replaced_is_ours)
 	ok(call_fsync(&handle));
 	wait_failed(&handle);
 	memcpy(publish, file_of(&handle)->publish, sizeof(publish));
-	ck_assert_int_eq(call_close(&handle), EIO);
+	ok(call_close(&handle));
 	ok(call_store(fs, "t", "new"));
 	ok(call_rename(fs, "t", "a", 0));
 	arrive_late("a", &info.version, publish);
