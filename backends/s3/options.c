@@ -27,7 +27,8 @@ const struct store_option s3_options[] = {
 	{ .name = "endpoint_url",
 	  .type = OPTION_TEXT,
 	  .aliases = "endpoint",
-	  .help = "The server, as https://host[:port]; without it AWS" },
+	  .help = "The server, as https://host[:port]; else "
+		  "$AWS_ENDPOINT_URL_S3 or $AWS_ENDPOINT_URL, else AWS" },
 	{ .name = "region_name",
 	  .type = OPTION_TEXT,
 	  .aliases = "region",
@@ -300,11 +301,23 @@ static bool copy_option(const struct option_values *values, const char *name,
 	return !text || *to;
 }
 
+/* Of services that take their endpoint from where the AWS tools do. */
+static const char *endpoint_url(const struct option_values *values)
+{
+	static const char *const names[] = { "AWS_ENDPOINT_URL_S3",
+					     "AWS_ENDPOINT_URL" };
+	const char *text = option_text(values, "endpoint_url");
+
+	for (size_t i = 0; !text && i < sizeof(names) / sizeof(names[0]); i++)
+		text = environment_get(names[i]);
+	return text && *text ? text : NULL;
+}
+
 static int fill_settings(const struct option_values *values,
 			 struct s3_settings *settings,
 			 struct store_error *error)
 {
-	const char *endpoint = option_text(values, "endpoint_url");
+	const char *endpoint = endpoint_url(values);
 	const char *customer = option_text(values, "sse_customer_key");
 	int code = check_bucket(option_text(values, "bucket"), error);
 	bool all;

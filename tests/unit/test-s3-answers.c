@@ -333,6 +333,21 @@ START_TEST(a_condition_that_never_holds_is_not_used)
 }
 END_TEST
 
+/* What is staged for one server must not go to another. */
+START_TEST(a_server_named_by_the_environment_is_part_of_the_identity)
+{
+	CLEANUP_FREE char *identity = NULL;
+
+	setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1", 1);
+	ck_assert_int_eq(store_open_url("s3://bucket/a", NULL, &store, &error),
+			 STORE_OK);
+	identity = store_identity(store);
+	ck_assert_str_eq(identity,
+			 "s3://bucket/a?endpoint_url=http://127.0.0.1:1");
+	store_close(store);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tests = tcase_create("s3-answers");
@@ -350,5 +365,8 @@ int main(void)
 	tcase_add_test(tests,
 		       ignored_conditions_are_checked_before_and_not_claimed);
 	tcase_add_test(tests, a_condition_that_never_holds_is_not_used);
+	tcase_add_test(
+		tests,
+		a_server_named_by_the_environment_is_part_of_the_identity);
 	return unit_run("s3-answers", tests);
 }
