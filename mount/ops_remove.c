@@ -127,6 +127,20 @@ void victim_gone(struct fs *fs, const struct victim *victim)
 	lock_drop(&victim->file->lock);
 }
 
+/* There already, to whoever makes one; attributes are what gives it an object. */
+static int mark_folder(struct op *op, const char *key)
+{
+	const struct store_attributes now = {
+		.mask = STORE_ATTR_MTIME,
+		.mtime = clock_now(),
+	};
+	int code = store_set_attributes(op->fs->store, &op->context, key, &now,
+					NULL, &op->error);
+
+	/* Removed by others meanwhile. */
+	return code == STORE_NOT_FOUND ? STORE_OK : code;
+}
+
 int keep_folder(struct op *op, struct node *folder)
 {
 	char key[STORE_KEY_MAX + 1];
@@ -141,8 +155,10 @@ int keep_folder(struct op *op, struct node *folder)
 	code = op_key(op, folder, NULL, key);
 	if (code)
 		return code;
-	code = store_make_folder(op->fs->store, &op->context, key, NULL, NULL,
-				 &op->error);
+	code = fs_can(op->fs, STORE_CAP_MARKERS)
+		       ? mark_folder(op, key)
+		       : store_make_folder(op->fs->store, &op->context, key,
+					   NULL, NULL, &op->error);
 	commit_name_changed(op->fs, key, code);
 	if (code == STORE_EXISTS)
 		code = STORE_OK;

@@ -99,10 +99,9 @@ void relocations_stop(struct fs *fs)
 
 bool relocation_is_possible(const struct fs *fs)
 {
-	const uint64_t needed = STORE_CAP_PUBLISH_ID | STORE_CAP_CONDITIONAL |
-				STORE_CAP_READ | STORE_CAP_WRITE |
-				STORE_CAP_DELETE | STORE_CAP_LIST |
-				STORE_CAP_METADATA;
+	const uint64_t needed = STORE_CAP_PUBLISH_ID | STORE_CAP_READ |
+				STORE_CAP_WRITE | STORE_CAP_DELETE |
+				STORE_CAP_LIST | STORE_CAP_METADATA;
 
 	return fs->relocations && (fs->capabilities & needed) == needed;
 }
