@@ -33,6 +33,7 @@ exceptions=(
 )
 
 stores=(local sqlite)
+[ -z "$far" ] || stores+=("$far")
 points=() # "KIND COMMIT PHASE DOOM"
 doom=     # step NAME:N, call RULE or moment MS; empty: none
 
@@ -304,6 +305,7 @@ no_step_forgotten() {
 echo "seed $seed"
 : >"$WORK/deaths"
 points=("$@")
+[[ " ${stores[*]} $*" != *" s3"* ]] || s3_start
 [ $# -gt 0 ] || points_choose
 beside run_point "${points[@]}"
 [ $# -gt 0 ] || no_step_forgotten

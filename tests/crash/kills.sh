@@ -159,14 +159,17 @@ kills_in() {
 	note "$kind $commit: $kills kills, $(told_how_many) acknowledged"
 }
 
-# kills_in_turn: for every store and mode, or as "STORE COMMIT" says.
+# kills_in_turn: for every store and mode, or as "STORE COMMIT" says; where a
+# server is needed only then, and in a full run.
 kills_in_turn() {
 	local store commit
 
+	[ -z "${1-}" ] || far=${1% *}
+	[[ " local sqlite " != *" $far "* ]] || far=
 	echo "seed $seed"
 	export mnt told number luck
 	export -f work
-	for store in local sqlite; do
+	for store in local sqlite $far; do
 		for commit in close background; do
 			[ "${1:-$store $commit}" != "$store $commit" ] ||
 				kills_in "$store" "$commit"

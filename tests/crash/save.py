@@ -65,7 +65,10 @@ def rename_backup(way):
 
 
 def emacs(way):
-    os.symlink("somebody@somewhere", ".#" + way)
+    try:
+        os.symlink("somebody@somewhere", ".#" + way)
+    except PermissionError:
+        open(".#" + way, "x").close()
     os.rename(way, way + "~")
     write_new(way)
     os.unlink(".#" + way)

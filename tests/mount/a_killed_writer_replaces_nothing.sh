@@ -110,5 +110,5 @@ cases() {
 	# The next kind of store uses a staging directory of its own.
 }
 
-each_store "local sqlite" cases
+each_store "local sqlite $far" cases
 finish

@@ -178,5 +178,5 @@ cases() {
 	two_mounts
 }
 
-each_store "local sqlite" cases
+each_store "local sqlite $far" cases
 finish

@@ -192,7 +192,7 @@ has_failed() {
 }
 
 head -c 5000000 /dev/urandom >"$WORK/large"
-for each in local sqlite; do
+for each in local sqlite $far; do
 	for step in kept_over_a_kill one_put_of_the_last_name \
 		writers_wait_for_room the_second_writer_is_told \
 		an_edit_of_what_arrived_is_not_replaced; do

@@ -40,5 +40,5 @@ cases() {
 	done
 }
 
-each_store "local sqlite memory" cases
+each_store "local sqlite memory $far" cases
 finish

@@ -229,11 +229,34 @@ clean_up() {
 	for i in "${drivers[@]}"; do
 		wait_until 2 gone "$i" || kill -KILL "$i" 2>/dev/null
 	done
+	[ "$s3_owner" != "$BASHPID" ] || "$s3_server" stop "$s3_started"
 	exit "$status"
 }
 trap clean_up EXIT
 
 # ---- stores ----
+
+# Kinds that only a full run takes in everywhere: each needs a server.
+far=
+[ "$full" = 0 ] || far=s3
+s3_server=$SRCDIR/tests/servers/rgw
+s3_started= # its folder
+s3_owner=   # who stops it
+s3_folders=0
+
+# s3_start: a server with one bucket, once for a script.
+s3_start() {
+	[ -z "$s3_started" ] || return 0
+	s3_started=$WORK/rgw s3_owner=$BASHPID
+	"$s3_server" start "$s3_started" || fail "no S3 server"
+	# shellcheck source=/dev/null
+	. "$s3_started/env"
+	export AWS_ENDPOINT_URL=$RGW_URL
+	curl -sSf --aws-sigv4 "aws:amz:$AWS_REGION:s3" \
+		--user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
+		-H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \
+		-X PUT "$RGW_URL/mount" || fail "no bucket"
+}
 
 # store_new KIND [DIR]: an empty one, as kind and url; backing is the folder
 # of a local store.
@@ -254,6 +277,11 @@ store_new() {
 		url=sqlite:///$dir/store.db
 		;;
 	memory) url=memory: ;;
+	s3)
+		s3_start
+		s3_folders=$((s3_folders + 1))
+		url=s3://mount/$BASHPID.$s3_folders
+		;;
 	esac
 }
 

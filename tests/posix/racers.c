@@ -3,7 +3,8 @@
 //
 //   racers create  [--racers N] [--rounds N] DIR
 //   racers poll    [--writes N] [--size BYTES] [--atomic-overwrite]
-//                  [--poll-path PATH | --poll-cmd CMD] [--torn] DIR
+//                  [--poll-path PATH | --poll-cmd CMD] [--torn]
+//                  [--may-be-stale] DIR
 //
 // create: N processes (16) at once create one name with O_EXCL, by link and
 // by mkdir, over several rounds: exactly one wins, the others get EEXIST, and
@@ -17,7 +18,8 @@
 // file system does not make atomic. --poll-path reads another name of the
 // same file, as it appears in the store below the mount; --poll-cmd takes the
 // standard output of a command. --torn ends halfway with a mixture on
-// purpose: the program must then fail, which proves that it can.
+// purpose: the program must then fail, which proves that it can. With
+// --may-be-stale a read may end with ESTALE, behind bytes of one content.
 // Exit code: 0 all well, 1 a rule is broken, 2 usage or trouble.
 #include "config.h"
 
@@ -37,6 +39,8 @@
 
 enum { MAX_RACERS = 64, NAME_MAX_LEN = 4096, PIECE = 65536 };
 
+enum { STALE = 2 };
+
 struct race {
 	const char *dir;
 	int racers;
@@ -45,6 +49,7 @@ struct race {
 	size_t size; // of the smaller content; the other is a third larger
 	bool in_place;
 	bool torn;
+	bool may_be_stale;
 	const char *poll_path;
 	const char *poll_cmd;
 };
@@ -291,7 +296,17 @@ static FILE *open_polled(const struct race *c)
 	return fopen(c->poll_path ? c->poll_path : name, "r");
 }
 
-// Reads the whole file: 0 or 1 for the version it is, -1 with a message.
+// What was read before the file had gone is of one version, too.
+static bool begins_one(const struct race *c, const unsigned char *buf, size_t n,
+		       unsigned char *const want[2])
+{
+	for (int v = 0; v < 2; v++)
+		if (n <= content_size(c, v) && memcmp(buf, want[v], n) == 0)
+			return true;
+	return false;
+}
+
+// Reads the whole file: 0 or 1 for the version it is, STALE, -1 with a message.
 static int poll_once(const struct race *c, unsigned char *buf,
 		     unsigned char *const want[2])
 {
@@ -306,6 +321,10 @@ static int poll_once(const struct race *c, unsigned char *buf,
 	size_t n = fread(buf, 1, most, f);
 	int err = ferror(f) ? errno : 0;
 
+	if (err == ESTALE && c->may_be_stale && begins_one(c, buf, n, want)) {
+		fclose(f);
+		return STALE;
+	}
 	if ((c->poll_cmd ? pclose(f) : fclose(f)) || err) {
 		printf("FAIL the poller gets %s\n", errname(err));
 		return -1;
@@ -345,7 +364,7 @@ static int poll_until_done(const struct race *c, pid_t pid)
 	unsigned char *want[2] = { malloc(content_size(c, 0)),
 				   malloc(content_size(c, 1)) };
 	unsigned char *buf = malloc(content_size(c, 1) + 1);
-	long seen[2] = { 0, 0 };
+	long seen[3] = { 0, 0, 0 };
 	int status = 0;
 	int rc = want[0] && want[1] && buf ? 0 : -1;
 
@@ -371,6 +390,9 @@ static int poll_until_done(const struct race *c, pid_t pid)
 	free(want[0]);
 	free(want[1]);
 	free(buf);
+	if (seen[STALE])
+		printf("%ld polls were told that the content had gone\n",
+		       seen[STALE]);
 	printf("%ld polls saw the first content, %ld the second, %s\n", seen[0],
 	       seen[1], rc ? "then one failed" : "none anything else");
 	return rc;
@@ -409,6 +431,8 @@ static int parse(int argc, char **argv, struct race *c)
 			c->in_place = true;
 		else if (strcmp(argv[i], "--torn") == 0)
 			c->torn = true;
+		else if (strcmp(argv[i], "--may-be-stale") == 0)
+			c->may_be_stale = true;
 		else if (more && strcmp(argv[i], "--racers") == 0)
 			c->racers = (int)strtol(argv[++i], NULL, 10);
 		else if (more && strcmp(argv[i], "--rounds") == 0)
@@ -446,7 +470,7 @@ int main(int argc, char **argv)
 			"       racers poll [--writes N] [--size BYTES]"
 			" [--atomic-overwrite]\n"
 			"              [--poll-path PATH | --poll-cmd CMD]"
-			" [--torn] DIR\n");
+			" [--torn] [--may-be-stale] DIR\n");
 		return 2;
 	}
 	return create ? run_create(&c) : run_poll(&c);

@@ -94,6 +94,7 @@ struct rnd {
 	unsigned char *bytes;	   // MAX_IO, for writing
 	unsigned char *cmp[SIDES]; // MAX_IO each, for comparing
 	bool can_zero_range;
+	const char *without; // "link,mknod": operations not chosen; or NULL
 	long step;
 	struct args history[HISTORY];
 	struct result outcome[HISTORY];

@@ -26,20 +26,36 @@ static const struct operation *find_operation(const char *name)
 	return NULL;
 }
 
-static const struct operation *weighted(struct prng *p)
+static uint64_t weight_of(const struct rnd *r, const struct operation *op)
+{
+	size_t length = strlen(op->name);
+	const char *at = r->without;
+
+	while (at && (at = strstr(at, op->name))) {
+		if ((at == r->without || at[-1] == ',') &&
+		    (at[length] == ',' || !at[length]))
+			return 0;
+		at += length;
+	}
+	return (uint64_t)op->weight;
+}
+
+static const struct operation *weighted(struct rnd *r)
 {
 	uint64_t total = 0;
 
 	for (size_t t = 0; t < TABLES; t++)
 		for (const struct operation *op = tables[t]; op->name; op++)
-			total += (uint64_t)op->weight;
-	uint64_t at = prng_below(p, total);
+			total += weight_of(r, op);
+	uint64_t at = prng_below(&r->prng, total);
 
 	for (size_t t = 0; t < TABLES; t++)
 		for (const struct operation *op = tables[t]; op->name; op++) {
-			if (at < (uint64_t)op->weight)
+			uint64_t weight = weight_of(r, op);
+
+			if (at < weight)
 				return op;
-			at -= (uint64_t)op->weight;
+			at -= weight;
 		}
 	return find_operation("open");
 }
@@ -172,7 +188,7 @@ void random_choose(struct rnd *r, struct args *args)
 	struct prng *p = &r->prng;
 
 	memset(args, 0, sizeof(*args));
-	args->op = possible(r, args, weighted(p));
+	args->op = possible(r, args, weighted(r));
 	choose_path(p, args->a);
 	choose_path(p, args->b);
 	args->flags = choose_flags(p);

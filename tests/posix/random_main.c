@@ -5,6 +5,7 @@
 //
 //   random_ops --mount DIR --model DIR [--seed N] [--ops N] [--every N]
 //              [--remount CMD] [--remounts N] [--tamper KIND]
+//              [--without OPERATION,...]
 //
 // Both directories must be empty. --remount runs CMD with sh -c N times (4)
 // over the run, with all handles and mappings closed, and compares the tree
@@ -335,7 +336,7 @@ static int usage(void)
 	fprintf(stderr,
 		"usage: random_ops --mount DIR --model DIR [--seed N]\n"
 		"       [--ops N] [--every N] [--remount CMD] [--remounts N]\n"
-		"       [--tamper KIND] [-v]\n");
+		"       [--tamper KIND] [--without OPERATION,...] [-v]\n");
 	return 2;
 }
 
@@ -365,6 +366,8 @@ static int parse(int argc, char **argv, struct rnd *r, struct options *o)
 			o->remount = value;
 		else if (strcmp(name, "--remounts") == 0)
 			o->remounts = strtol(value, NULL, 10);
+		else if (strcmp(name, "--without") == 0)
+			r->without = value;
 		else if (strcmp(name, "--tamper") == 0)
 			o->tamper = value;
 		else

@@ -1,0 +1,117 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 240
+# timeout-full: 3600
+# A mount of an S3 store, which knows no folders, cannot move, and may not keep
+# conditions: files behave as in a plain directory, folders are made, moved and
+# removed, and what one mount has stored the next one finds (M1, M2, M4).
+# shellcheck source=tests/mount/lib.sh
+. "$SRCDIR/tests/mount/lib.sh"
+need_root
+lacking=link,symlink,mknod,setxattr,getxattr,removexattr,link_handle,exchange
+ops=500 file_ops=300 writes=40
+[ "$full" = 0 ] || ops=5000 file_ops=5000 writes=1000
+
+# listing DIR: types, modes, times and bytes of all below.
+listing() {
+	(cd "$1" && find . -type d -printf '%P %m %y\n' \
+		-o -printf '%P %m %y %T@ %s\n' | sort &&
+		find . -type f -print0 | sort -z | xargs -0 cksum)
+}
+
+folders() {
+	mkdir -p "$mnt/d/e/f" "$mnt/d/empty"
+	cp -a "$SRCDIR/mount" "$mnt/d/e/"
+	chmod 751 "$mnt/d/e"
+	listing "$mnt/d" >"$WORK/before"
+	# In the store one object after the other, to programs in one step.
+	python3 -c 'import os, sys; os.rename(sys.argv[1], sys.argv[2])' \
+		"$mnt/d" "$mnt/moved" || wrong "rename of a folder"
+	[ ! -e "$mnt/d" ] || wrong "the old name is there"
+	listing "$mnt/moved" >"$WORK/after"
+	same "$WORK/before" "$WORK/after"
+	remount
+	listing "$mnt/moved" >"$WORK/after"
+	same "$WORK/before" "$WORK/after"
+	diff -r "$SRCDIR/mount" "$mnt/moved/e/mount" || wrong "bytes differ"
+	! rmdir "$mnt/moved/e" 2>/dev/null || wrong "rmdir of a full folder"
+	rmdir "$mnt/moved/empty" || wrong "rmdir of an empty folder"
+	rm -r "$mnt/moved" || wrong "rm -r"
+	is "$(ls -A "$mnt")" '' "left in the mount"
+	is "$("$STORECTL" ls "$url")" '' "left in the store"
+}
+
+# What others made is a folder, too, and stays one without its last file.
+folders_of_others() {
+	echo theirs >"$WORK/theirs"
+	"$STORECTL" cp "$WORK/theirs" "$url!/deep/er/file"
+	is "$(cat "$mnt/deep/er/file")" theirs "a file in a folder nobody made"
+	is "$(stat -c %F "$mnt/deep/er")" directory "a folder nobody made"
+	echo ours >"$mnt/deep/er/file"
+	is "$(stored deep/er/file)" ours "over the file of another"
+	rm "$mnt/deep/er/file"
+	[ -d "$mnt/deep/er" ] || wrong "a folder goes with its last file"
+	rm -r "$mnt/deep"
+}
+
+# A reader of a version that is replaced may be told so, with nothing mixed.
+pollers() {
+	"$posix/racers" poll --writes "$writes" --may-be-stale "$mnt" ||
+		wrong "pollers"
+	"$posix/racers" poll --writes $((writes / 4)) --size 6000000 \
+		--may-be-stale "$mnt" || wrong "pollers of a large file"
+}
+
+random() {
+	mkdir -p "$WORK/model"
+	cat >"$WORK/remount" <<-END
+		#!/bin/bash
+		umount '$mnt' || exit 1
+		flock --timeout 20 '$(staging_of "$mnt")/lock' true || exit 1
+		'$STOREFS' '$url' '$mnt' \\
+			-o '$shared,staging_dir=$(staging_of "$mnt")' || exit 1
+	END
+	chmod +x "$WORK/remount"
+	echo "seed $seed"
+	"$posix/random_ops" --mount "$mnt" --model "$WORK/model" \
+		--seed "$seed" --ops "$ops" --remount "$WORK/remount" \
+		--remounts 2 --without "$lacking" ||
+		wrong "random operations, seed $seed"
+	drivers+=("$(status_of "$mnt" pid)")
+	find "$mnt" -mindepth 1 -delete
+	"$posix/fsx" --seed "$seed" --ops "$file_ops" --handles 3 "$mnt/f" ||
+		wrong "fsx with 3 handles, seed $seed"
+	cp "$mnt/f" "$WORK/before"
+	remount
+	same "$WORK/before" "$mnt/f"
+	rm "$mnt/f"
+}
+
+# A file that takes parts, and a byte in it: the rest is kept by the store.
+large() {
+	head -c 40000000 /dev/urandom >"$WORK/large"
+	cp "$WORK/large" "$mnt/large"
+	for file in "$WORK/large" "$mnt/large"; do
+		printf x | dd of="$file" bs=1 seek=20000000 conv=notrunc \
+			2>/dev/null
+		printf tail >>"$file"
+	done
+	same "$WORK/large" "$mnt/large"
+	remount
+	same "$WORK/large" "$mnt/large"
+	rm "$mnt/large"
+}
+
+cases() {
+	local each
+
+	for each in folders folders_of_others pollers random large; do
+		note "$each"
+		"$each"
+		wait_settled "$mnt"
+		is "$(status_of "$mnt" failed_files)" 0 "failed files"
+	done
+}
+
+each_store s3 cases
+finish
