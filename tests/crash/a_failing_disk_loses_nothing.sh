@@ -11,7 +11,7 @@
 # shellcheck source=tests/crash/disk.sh
 . "$SRCDIR/tests/crash/disk.sh"
 need_root
-cuts=1
+cuts=3
 [ "$full" = 0 ] || cuts=100
 
 echo "seed $seed"

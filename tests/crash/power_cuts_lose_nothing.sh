@@ -12,7 +12,7 @@
 # shellcheck source=tests/crash/disk.sh
 . "$SRCDIR/tests/crash/disk.sh"
 need_root
-cuts=1
+cuts=4
 [ "$full" = 0 ] || cuts=100
 
 # The flushes and the scene that comes to each. Without those in `telling` a
