@@ -26,6 +26,7 @@ exceptions=(
 	'copies: copying|folder_moves_survive_deaths.sh'
 	'copies: flush copied|folder_moves_survive_deaths.sh'
 	'copies: flush copying|folder_moves_survive_deaths.sh'
+	'copies: flush settled|folder_moves_survive_deaths.sh'
 	'copies: folder|folder_moves_survive_deaths.sh'
 	'copies: remove|folder_moves_survive_deaths.sh'
 	'copies: settled|folder_moves_survive_deaths.sh'
