@@ -97,6 +97,16 @@ owner() {
 	done
 }
 
+# is_stored NAME BYTES: that much of it, under any name it has had.
+is_stored() {
+	local under
+
+	for under in "$1" "${1/moved-2/moved-1}"; do
+		! cmp -s -n "$2" "$p/copy/$under" "$(content "$1")" || return 0
+	done
+	return 1
+}
+
 # kept_bytes: nothing that is staged for a file that was hit is deleted,
 # unless the store has it.
 kept_bytes() {
@@ -105,8 +115,7 @@ kept_bytes() {
 	for file in "$template"/data-*; do
 		name=$(owner "$file")
 		! is_hit "$name" || [ -e "$staging/${file##*/}" ] ||
-			cmp -s -n "$(stat -c %s "$file")" \
-				"$p/copy/$name" "$(content "$name")" ||
+			is_stored "$name" "$(stat -c %s "$file")" ||
 			wrong_here "${file##*/} of $name is gone"
 	done
 }
