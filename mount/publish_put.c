@@ -262,6 +262,36 @@ static bool code_is_conflict(int code)
 	       code == STORE_CHANGED;
 }
 
+/* The same in every attempt, also of a later run. */
+static time_t time_of_bytes(const struct attempt *attempt)
+{
+	return attempt->attributes.mask & STORE_ATTR_MTIME
+		       ? attempt->attributes.mtime.tv_sec
+		       : clock_now().tv_sec;
+}
+
+/* Has an earlier attempt, whose answer was lost, taken this name? */
+static bool stands_beside(struct attempt *attempt)
+{
+	struct answer_sent sent = {
+		.last = { .pending = true,
+			  .size = attempt->view.size,
+			  .mtime = attempt->attributes.mtime },
+	};
+	struct store_info info;
+	enum answer answer;
+
+	memcpy(sent.publish, attempt->publish, sizeof(sent.publish));
+	answer = answer_of(attempt->fs, &attempt->context, attempt->key, &sent,
+			   &info);
+	if (fs_can(attempt->fs, STORE_CAP_PUBLISH_ID)
+		    ? answer != ANSWER_THE_LAST || !attempt->exact
+		    : answer != ANSWER_OURS || !is_as_sent(attempt, &info))
+		return false;
+	attempt->info = info;
+	return true;
+}
+
 /* The name has somebody else's version: ours gets a name beside it. */
 static int put_beside(struct attempt *attempt)
 {
@@ -273,10 +303,12 @@ static int put_beside(struct attempt *attempt)
 	attempt->kept_count = 0;
 	memcpy(key, attempt->key, sizeof(key));
 	for (unsigned int i = 1; code == STORE_EXISTS && i <= BESIDE_MAX; i++) {
-		code = beside_key(key, host, clock_now().tv_sec, i,
+		code = beside_key(key, host, time_of_bytes(attempt), i,
 				  attempt->key, &attempt->error);
 		if (!code)
 			code = put_once(attempt);
+		if (code == STORE_EXISTS && stands_beside(attempt))
+			code = STORE_OK;
 	}
 	if (!code)
 		log_warn("%s: changed in the store meanwhile; stored as %s",

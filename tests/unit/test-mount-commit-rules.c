@@ -161,6 +161,47 @@ static void others_write_a(void)
 	memory_put(fs->store, "a", "theirs");
 }
 
+/* Names in the store that a conflict has made. */
+static int conflicts(void)
+{
+	struct store_page page;
+	int count = 0;
+
+	store_page_init(&page);
+	ck_assert_int_eq(
+		store_list_page(fs->store, NULL, "", NULL, 100, &page, NULL),
+		STORE_OK);
+	for (size_t i = 0; i < page.count; i++)
+		count += strstr(page.entries[i].name, "(conflict") != NULL;
+	store_page_release(&page);
+	return count;
+}
+
+/* Its end was not noted: the next run recognises it. */
+START_TEST(the_loser_of_a_conflict_is_stored_beside_it_once)
+{
+	char before[64];
+
+	replaced_and_held();
+	others_write_a();
+	end(_i);
+	begin_again(true);
+	fs->options->conflict = CONFLICT_RENAME;
+	disk_copy(DISK_KILLED, before);
+	door_set(&door.puts_shut, false);
+	ck_assert_uint_eq(drain(), 0);
+	ck_assert_int_eq(conflicts(), 1);
+	/* What was pending before the upload is so again. */
+	end_with(before);
+	begin_again(true);
+	fs->options->conflict = CONFLICT_RENAME;
+	door_set(&door.puts_shut, false);
+	ck_assert_uint_eq(drain(), 0);
+	ck_assert_int_eq(conflicts(), 1);
+	memory_is(fs->store, "a", "theirs");
+}
+END_TEST
+
 static void others_chmod_a(void)
 {
 	const struct store_attributes mode = { .mask = STORE_ATTR_MODE,
@@ -401,6 +442,7 @@ static TCase *move_cases(void)
 		tests, what_others_write_before_a_move_is_not_replaced, 0, 4);
 	tcase_add_test(tests,
 		       what_moves_unchanged_is_the_base_whatever_its_version);
+	add_ends(tests, the_loser_of_a_conflict_is_stored_beside_it_once);
 	tcase_add_loop_test(tests, a_move_and_the_new_base_are_one_record, 0,
 			    DISK_ENDS);
 	tcase_add_loop_test(tests,
