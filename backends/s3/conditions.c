@@ -26,9 +26,13 @@ int s3_honoured(struct s3 *s3, struct store_context *context,
 	int code = STORE_OK;
 
 	*honoured = atomic_load(&s3->honoured);
-	if (*honoured & S3_KNOWN || atomic_fetch_add(&s3->guesses, 1) < GUESSES)
+	/* One finds out, the others go on guessing. */
+	if (*honoured & S3_KNOWN ||
+	    atomic_fetch_add(&s3->guesses, 1) != GUESSES)
 		return STORE_OK;
 	code = s3_probe(s3, context, error);
+	if (code)
+		atomic_store(&s3->guesses, GUESSES);
 	*honoured = atomic_load(&s3->honoured);
 	return code;
 }
@@ -219,7 +223,7 @@ static int probe_name(struct probe *probe)
 
 	if (code)
 		return code;
-	buf_add_text(&name, ".storefs-probe-");
+	buf_add_text(&name, S3_PROBE);
 	for (size_t i = 0; i < sizeof(random); i++)
 		buf_addf(&name, "%02x", random[i]);
 	return s3_object_name(probe->s3, buf_text(&name), false, &probe->object,

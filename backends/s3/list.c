@@ -67,6 +67,13 @@ static bool is_reachable(const char *name)
 	}
 }
 
+static bool is_probe(const char *name)
+{
+	const char *last = strrchr(name, '/');
+
+	return strncmp(last ? last + 1 : name, S3_PROBE, strlen(S3_PROBE)) == 0;
+}
+
 /* `name` is that below the prefix; a recursive listing tells whole keys. */
 static int add_entry(struct parse *parse, const char *name,
 		     struct store_error *error)
@@ -95,6 +102,8 @@ static int end_object(struct parse *parse, struct store_error *error)
 		parse->below.marker = true;
 		return STORE_OK;
 	}
+	if (is_probe(name))
+		return STORE_OK;
 	parse->below.others = true;
 	/* A marker further down: its folder, in a listing without folders. */
 	if (!parse->page || name[strlen(name) - 1] == '/')

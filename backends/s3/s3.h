@@ -23,6 +23,8 @@
 #define S3_PARTS_MAX 10000
 #define S3_KEY_MAX 1024
 #define S3_PAGE_MAX 1000
+/* Objects to try a server out begin so; one that was left is not shown. */
+#define S3_PROBE ".storefs-probe-"
 #define S3_METADATA_MAX 2048
 
 enum s3_style { S3_STYLE_AUTO, S3_STYLE_PATH, S3_STYLE_VIRTUAL };

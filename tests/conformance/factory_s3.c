@@ -414,8 +414,18 @@ START_TEST(a_source_that_fails_leaves_no_upload)
 }
 END_TEST
 
+/* It was killed before it could remove its object. */
+START_TEST(what_a_probe_has_left_is_not_shown)
+{
+	CONF_OK(conf_put(".storefs-probe-0123456789abcdef", "x"));
+	CONF_OK(conf_put("a", "1"));
+	conf_expect_names("", "a");
+}
+END_TEST
+
 static void s3_extra(void)
 {
+	conf_add("B5", 0, what_a_probe_has_left_is_not_shown);
 	conf_add("B5", 0, large_files_go_in_parts);
 	conf_add("B5", 0, large_files_are_copied_in_parts);
 	conf_add("B5", 0, composing_keeps_what_is_named);
