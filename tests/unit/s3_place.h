@@ -96,7 +96,6 @@ static inline void place_begin(void)
 		_exit(proxy_serve(&place.proxy));
 	}
 	ck_assert(fake_s3_start(place.fake));
-	fake_told("simulate many 1000000");
 	setenv("AWS_ACCESS_KEY_ID", FAKE_S3_ACCESS, 1);
 	setenv("AWS_SECRET_ACCESS_KEY", FAKE_S3_SECRET, 1);
 	setenv("AWS_REGION", "us-east-1", 1);

@@ -12,15 +12,25 @@
 #include "tests/unit/unit.h"
 
 enum { SIZE = 1 << 20, STEP = 100 << 10, BIG = 23 << 20 };
+/* Names of a simulated bucket; sanitizers take ten times as long. */
+#ifdef SANITIZED
+enum { MANY = 50000 };
+#else
+enum { MANY = 1000000 };
+#endif
 
 static unsigned char bytes[BIG];
 
 static void setup(void)
 {
+	char line[64];
+
 	for (size_t i = 0; i < BIG; i++)
 		bytes[i] = (unsigned char)(i * 7 + (i >> 8) * 13 + (i >> 16));
 	place_begin();
 	fake_told("simulate bucket 0");
+	snprintf(line, sizeof(line), "simulate many %d", MANY);
+	fake_told(line);
 }
 
 /* ---- the store, briefly ---- */
@@ -358,12 +368,12 @@ START_TEST(a_million_names_are_listed_in_bounded_memory)
 	ck_assert_int_eq(list_all("d000007", 0, &count), STORE_OK);
 	ck_assert_uint_eq(count, 1000);
 	ck_assert_int_eq(list_all("", 0, &count), STORE_OK);
-	ck_assert_uint_eq(count, 1000);
+	ck_assert_uint_eq(count, MANY / 1000);
 	before = peak_kib();
 	proxy_told("forget");
 	ck_assert_int_eq(list_all("", -1, &count), STORE_OK);
-	ck_assert_uint_eq(count, 1000000);
-	ck_assert_int_eq(proxy_requests("verb=*"), 1000);
+	ck_assert_uint_eq(count, MANY);
+	ck_assert_int_eq(proxy_requests("verb=*"), MANY / 1000);
 	/* A sanitizer keeps what was freed. */
 #ifndef SANITIZED
 	ck_assert_int_lt(peak_kib() - before, 8 << 10);
