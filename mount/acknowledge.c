@@ -345,7 +345,7 @@ static int acknowledge(struct acknowledgement *ack,
 	if (code)
 		return code;
 	commit_look_ahead(fs->commit);
-	code = commit_sync_to(fs, ack->position, error);
+	code = commit_sync_promised(fs, ack->position, error);
 	if (code)
 		forget_frame(ack);
 	else if (ack->lost && !ack->keep)

@@ -110,12 +110,18 @@ int commit_sync_node(struct fs *fs, const struct node *node,
 	return sync_to(commit, end_of(commit, number), error);
 }
 
-int commit_sync_calls(struct fs *fs, struct store_error *error)
+int commit_sync_promised(struct fs *fs, uint64_t position,
+			 struct store_error *error)
 {
 	struct commit *commit = fs->commit;
+	uint64_t names = commit ? atomic_load(&commit->names) : 0;
 
-	return commit ? sync_to(commit, atomic_load(&commit->names), error)
-		      : STORE_OK;
+	return commit_sync_to(fs, names > position ? names : position, error);
+}
+
+int commit_sync_calls(struct fs *fs, struct store_error *error)
+{
+	return commit_sync_promised(fs, 0, error);
 }
 
 uint64_t commit_put_position_locked(const struct file *file)

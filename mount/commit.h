@@ -66,6 +66,12 @@ int commit_sync_node(struct fs *fs, const struct node *node,
  */
 int commit_sync_calls(struct fs *fs, struct store_error *error)
 	STORE_WARN_UNUSED;
+/*
+ * For an acknowledgement: up to `position`, and those calls with it, whatever
+ * file they were of.
+ */
+int commit_sync_promised(struct fs *fs, uint64_t position,
+			 struct store_error *error) STORE_WARN_UNUSED;
 
 /*
  * The store was told to make, to move away or here, or to remove what has

@@ -25,6 +25,7 @@ WRITES = ("write", "pwrite64", "pwritev", "pwritev2", "writev", "ftruncate",
           "fallocate")
 FLUSHES = ("fsync", "fdatasync")
 LAYER, FILE, DONE = 1, 2, 3
+UNFINISHED = 1
 HEADER, FRAME_HEADER = 40, 40
 
 
@@ -97,11 +98,13 @@ class Reader:
 
 
 class Frame:
-    """`stored`: layers in data files; `files`: the layers of each id."""
+    """`stored`: layers in data files; `files`: the layers of each id;
+    `promises`: it tells of more than bytes that nobody has acknowledged."""
 
     def __init__(self, payload, sequence, durable):
         self.sequence, self.durable = sequence, durable
         self.stored, self.files, self.done = [], {}, []
+        self.promises = False
         at = 0
         while at < len(payload):
             kind = int.from_bytes(payload[at:at + 2], "little")
@@ -110,6 +113,7 @@ class Frame:
             at += 8 + length
 
     def take(self, kind, body):
+        self.promises |= kind not in (LAYER, FILE)
         if kind == LAYER:
             body.skip(8)
             number = body.number(8)
@@ -123,7 +127,9 @@ class Frame:
 
     def take_file(self, body):
         number = body.number(8)
-        body.skip(32)
+        body.skip(24)
+        self.promises |= body.number(4) != UNFINISHED
+        body.skip(4)
         flags = body.number(4)
         body.skip(16)
         body.text()
@@ -169,7 +175,7 @@ class Disk:
         self.named = {}      # name -> line at which it was given
         self.found = []      # frames of the journal that were there before
         self.appended = []   # (line, Frame) of those behind them
-        self.last = {}       # thread -> line of its last append
+        self.last = {}       # thread -> line of its last append that counts
         self.checked = {}    # rule -> how often it was looked at
         self.wrong = {}      # rule -> lines at which it was broken
 
@@ -327,7 +333,8 @@ def replay(calls, disk, steps):
             disk.ended(call)
             if call in frames:
                 disk.appended.append((call.end, frames[call]))
-                disk.last[call.thread] = call.end
+                if frames[call].promises:
+                    disk.last[call.thread] = call.end
 
 
 def main():

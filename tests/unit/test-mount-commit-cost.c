@@ -170,6 +170,26 @@ START_TEST(attributes_are_flushed_when_somebody_asks)
 }
 END_TEST
 
+/* Of another file, whose bytes and record were durable already. */
+START_TEST(attributes_are_flushed_with_the_next_fsync_of_any_file)
+{
+	struct call_handle handle;
+
+	ok(call_store(fs, "a", "hello"));
+	ok(call_create(fs, "b", &handle));
+	ok(write_text(&handle, 0, "more"));
+	ok(call_fsync(&handle));
+	costs(2, 0, 0);
+	ok(call_chmod(fs, "a", 0640));
+	costs(0, 0, 0);
+	ok(call_fsync(&handle));
+	costs(1, 0, 0);
+	ok(call_fsync(&handle));
+	costs(0, 0, 0);
+	call_release(&handle);
+}
+END_TEST
+
 START_TEST(a_new_file_is_renamed_without_a_flush)
 {
 	ok(call_store(fs, "a", "hello"));
@@ -336,6 +356,8 @@ int main(void)
 	tcase_add_test(tests, an_upload_of_what_is_durable_flushes_nothing);
 	tcase_add_test(tests, ends_are_flushed_with_the_next_close);
 	tcase_add_test(tests, attributes_are_flushed_when_somebody_asks);
+	tcase_add_test(tests,
+		       attributes_are_flushed_with_the_next_fsync_of_any_file);
 	tcase_add_test(tests, a_new_file_is_renamed_without_a_flush);
 	tcase_add_test(tests, a_safe_save_costs_one_flush_and_one_put);
 	tcase_add_test(tests,
