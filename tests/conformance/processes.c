@@ -343,8 +343,8 @@ END_TEST
  */
 static int move_op(struct store *store, int round)
 {
-	unsigned int flags =
-		conf_has(STORE_CAP_ATOMIC_MOVE) ? 0 : STORE_MOVE_OVERWRITE;
+	bool atomic = store_capabilities(store) & STORE_CAP_ATOMIC_MOVE;
+	unsigned int flags = atomic ? 0 : STORE_MOVE_OVERWRITE;
 	bool at_a = false;
 	int code = store_exists(store, NULL, "d/a", &at_a, &conf_error);
 
