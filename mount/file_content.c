@@ -211,20 +211,6 @@ int file_truncate(struct op *op, struct file *file, uint64_t size)
 	return code;
 }
 
-static int file_zero_locked(struct file *file, const struct store_range *range,
-			    struct store_error *error) REQUIRES(file->lock)
-{
-	int code = staging_punch(&file->staging, range->offset, range->length,
-				 error);
-
-	if (code)
-		return code;
-	file->written = true;
-	file_dirty_locked(file);
-	file_stamp_locked(file);
-	return STORE_OK;
-}
-
 enum { ZEROING = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE };
 
 static int file_allocate_locked(struct op *op, struct file *file, int mode,
@@ -237,8 +223,15 @@ static int file_allocate_locked(struct op *op, struct file *file, int mode,
 	if (!(mode & FALLOC_FL_KEEP_SIZE) && end > file->staging.size)
 		code = file_truncate_locked(file, end, &op->error);
 	if (!code && (mode & ZEROING))
-		code = file_zero_locked(file, range, &op->error);
-	return code;
+		code = staging_punch(&file->staging, range->offset,
+				     range->length, &op->error);
+	if (code)
+		return code;
+	/* Its times change whatever it does, as on other file systems. */
+	file->written = true;
+	file_dirty_locked(file);
+	file_stamp_locked(file);
+	return STORE_OK;
 }
 
 int file_allocate(struct op *op, struct file *file, int mode,

@@ -78,7 +78,7 @@ usage() {
 	expect 0 "$STORECTL" ls --help
 	expect 0 "$STORECTL" --version
 	expect 5 "$STORECTL" ls nosuch://x
-	expect 6 "$STORECTL" ls s3://bucket/key
+	expect 6 "$STORECTL" ls az://container/key
 	expect 2 "$STORECTL" -c /nonexistent ls x:
 	expect 2 "$STORECTL" ls nostore:
 	expect 5 "$STORECTL" ping "file://$WORK!/key"

@@ -54,8 +54,9 @@ struct mount_door {
 	void (*after_stat)(void), (*after_list)(void);
 	bool moves_copy; /* what is moved has another version token then */
 	int move_loses; /* what a move that was done answers, enum store_code */
-	int sync_fails; /* what syncs of folders answer, enum store_code */
-	char synced[256]; /* their keys, each in brackets */
+	_Atomic int
+		sync_fails; /* what syncs of folders answer, enum store_code */
+	char synced[256];   /* their keys, each in brackets */
 };
 static struct mount_door door;
 

@@ -62,12 +62,15 @@ static inline void flusher_mend(void)
 
 /* ---- life ---- */
 
+static enum conflict_mode restart_conflict; /* of the mounts to come */
+
 static inline void restart_take_up(void)
 {
 	struct store_error error = STORE_ERROR_INIT;
 
 	fs = &mount->fs;
 	fs->options->commit = COMMIT_BACKGROUND;
+	fs->options->conflict = restart_conflict;
 	if (recovery_run(fs, &error))
 		ck_abort_msg("%s", error.message);
 	flusher_stop();
@@ -76,6 +79,7 @@ static inline void restart_take_up(void)
 static inline void restart_setup(void)
 {
 	mount = &restart_mounts[0];
+	restart_conflict = CONFLICT_FAIL;
 	mount_fs_open(mount);
 	disk_start(mount->area.path);
 	restart_take_up();

@@ -5,6 +5,8 @@
  */
 #include "config.h"
 
+#include <stdio.h>
+
 #include "backends/http/http.h"
 #include "backends/s3/sign.h"
 #include "src/base/clock.h"

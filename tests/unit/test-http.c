@@ -125,8 +125,8 @@ static void teardown(void)
 
 static const char *url(const char *path)
 {
-	static char text[4][128];
-	static int next;
+	static _Thread_local char text[4][128];
+	static _Thread_local int next;
 
 	next = (next + 1) % 4;
 	snprintf(text[next], sizeof(text[next]), "http://127.0.0.1:%d%s",

@@ -185,8 +185,8 @@ START_TEST(the_loser_of_a_conflict_is_stored_beside_it_once)
 	replaced_and_held();
 	others_write_a();
 	end(_i);
+	restart_conflict = CONFLICT_RENAME;
 	begin_again(true);
-	fs->options->conflict = CONFLICT_RENAME;
 	disk_copy(DISK_KILLED, before);
 	door_set(&door.puts_shut, false);
 	ck_assert_uint_eq(drain(), 0);
@@ -194,7 +194,6 @@ START_TEST(the_loser_of_a_conflict_is_stored_beside_it_once)
 	/* What was pending before the upload is so again. */
 	end_with(before);
 	begin_again(true);
-	fs->options->conflict = CONFLICT_RENAME;
 	door_set(&door.puts_shut, false);
 	ck_assert_uint_eq(drain(), 0);
 	ck_assert_int_eq(conflicts(), 1);

@@ -40,11 +40,13 @@ static void others_remove(const char *key)
 
 static void copies_start(void)
 {
+	const uint64_t moves = STORE_CAP_ATOMIC_MOVE | STORE_CAP_MOVE_FOLDER |
+			       STORE_CAP_MOVE | STORE_CAP_EXCHANGE;
 	struct store_error error = STORE_ERROR_INIT;
 
-	fs->capabilities &=
-		~(uint64_t)(STORE_CAP_ATOMIC_MOVE | STORE_CAP_MOVE_FOLDER |
-			    STORE_CAP_MOVE | STORE_CAP_EXCHANGE);
+	/* Those of the mount before are gone already, and others look. */
+	if (fs->capabilities & moves)
+		fs->capabilities &= ~moves;
 	ck_assert_int_eq(relocations_start(fs, &error), STORE_OK);
 }
 
