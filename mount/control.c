@@ -24,6 +24,14 @@
 
 enum { LINE_LIMIT = 65536 };
 #define ACCEPT_PAUSE_NS (100 * NS_PER_MS)
+/*
+ * The kernel gives a device's number away as soon as its mount has gone, and
+ * the driver that had it is told at the same moment: it lets go of the socket
+ * then.  A new mount is told to be there only after having waited so long.
+ */
+#define DEVICE_WAIT_NS NS_PER_SEC
+#define DEVICE_PAUSE_NS (5 * NS_PER_MS)
+enum { DEVICE_RETRY_MS = 200 };
 /* Between commands, and for a line to go out. */
 #define LINE_WAIT_NS (10 * NS_PER_SEC)
 
@@ -31,7 +39,9 @@ struct control {
 	struct fs *fs;
 	char *path; /* owned */
 	int fd;
-	int device_fd; /* listens under the mount's device, -1: it does not */
+	/* Of the thread: */
+	int device_fd;	   /* listens under the mount's device, -1: not */
+	bool wants_device; /* somebody else still has its name */
 	struct store_cancel *cancel;
 	pthread_t thread;
 	struct lock lock;
@@ -206,21 +216,59 @@ static bool pause_accept(struct control *control)
 	return !store_context_sleep(&context, ACCEPT_PAUSE_NS, NULL);
 }
 
-/* Which socket somebody knocks at, -1: stopping. */
-static int wait_client(const struct control *control)
+/* For who must not touch a mount whose store may not answer. */
+static int listen_by_device(struct control *control, struct store_error *error)
 {
-	struct pollfd fds[] = {
-		{ .fd = store_cancel_fd(control->cancel), .events = POLLIN },
-		{ .fd = control->fd, .events = POLLIN },
-		{ .fd = control->device_fd, .events = POLLIN },
-	};
+	struct sockaddr_un address;
+	socklen_t length = address_of_device(control->fs->device, &address);
+	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	while (poll(fds, 3, -1) < 0)
-		if (errno != EINTR)
+	control->wants_device = false;
+	if (fd >= 0 && !bind(fd, (struct sockaddr *)&address, length) &&
+	    !listen(fd, 16)) {
+		control->device_fd = steal_fd(&fd);
+		return STORE_OK;
+	}
+	control->wants_device = fd >= 0 && errno == EADDRINUSE;
+	return store_error_errno(error, errno, "no control socket by device");
+}
+
+/* The number of the device may be another mount's from now on. */
+static void leave_device(struct control *control)
+{
+	if (control->device_fd >= 0)
+		close(control->device_fd);
+	control->device_fd = -1;
+	control->wants_device = false;
+}
+
+/* Which socket somebody knocks at, -1: stopping. */
+static int wait_client(struct control *control)
+{
+	for (;;) {
+		bool retries = control->wants_device;
+		struct pollfd fds[] = {
+			{ store_cancel_fd(control->cancel), POLLIN, 0 },
+			{ control->fd, POLLIN, 0 },
+			{ control->device_fd, POLLIN, 0 },
+			{ retries || control->device_fd >= 0
+				  ? store_cancel_fd(control->fs->unmounted)
+				  : -1,
+			  POLLIN, 0 },
+		};
+		int ready = poll(fds, 4, retries ? DEVICE_RETRY_MS : -1);
+
+		if ((ready < 0 && errno != EINTR) ||
+		    (ready > 0 && fds[0].revents))
 			return -1;
-	if (fds[0].revents)
-		return -1;
-	return fds[1].revents ? control->fd : control->device_fd;
+		if (ready > 0 && fds[3].revents)
+			leave_device(control);
+		else if (ready > 0)
+			return fds[1].revents ? control->fd
+					      : control->device_fd;
+		else if (!ready && listen_by_device(control, NULL))
+			log_debug("the control socket by device is taken");
+	}
 }
 
 /* No folder keeps others out: who may enter ours may connect here. */
@@ -250,26 +298,21 @@ static void *listen_thread(void *arg)
 	return NULL;
 }
 
-/* For who must not touch a mount whose store may not answer. */
-static void listen_by_device(struct control *control)
+/* Whoever is told that the mount is there finds its driver. */
+static void begin_by_device(struct control *control)
 {
+	int64_t end = clock_monotonic_ns() + DEVICE_WAIT_NS;
 	struct store_error error = STORE_ERROR_INIT;
-	struct sockaddr_un address;
-	socklen_t length = address_of_device(control->fs->device, &address);
-	int fd;
 
 	if (!control->fs->device)
 		return;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && !bind(fd, (struct sockaddr *)&address, length) &&
-	    !listen(fd, 16)) {
-		control->device_fd = fd;
-		return;
+	while (listen_by_device(control, &error)) {
+		if (!control->wants_device || clock_monotonic_ns() >= end) {
+			log_debug("%s", error.message);
+			return;
+		}
+		store_context_sleep(NULL, DEVICE_PAUSE_NS, NULL);
 	}
-	store_error_errno(&error, errno, "no control socket by the device");
-	log_debug("%s", error.message);
-	if (fd >= 0)
-		close(fd);
 }
 
 static int listen_on(struct control *control, struct store_error *error)
@@ -288,7 +331,7 @@ static int listen_on(struct control *control, struct store_error *error)
 	    bind(control->fd, (struct sockaddr *)&address, sizeof(address)) ||
 	    listen(control->fd, 16))
 		return store_error_errno(error, errno, "%s", path);
-	listen_by_device(control);
+	begin_by_device(control);
 	return STORE_OK;
 }
 

@@ -93,7 +93,8 @@ static void *drain_thread(void *arg)
 
 	drain(ending);
 	/* Not what somebody else has mounted there since. */
-	if (mountpoint_device(fs->mountpoint) == fs->device &&
+	if (!store_cancel_is_set(fs->unmounted) &&
+	    mountpoint_device(fs->mountpoint) == fs->device &&
 	    mountpoint_unmount(fs->mountpoint, true, &error))
 		log_warn("unmounting: %s", error.message);
 	atomic_store(&ending->detached, true);

@@ -82,7 +82,9 @@ struct fs {
 	char *source;		  /* as shown to people, masked */
 	char *mountpoint;
 	int64_t started_ns;
-	dev_t device;	  /* st_dev of the mount */
+	dev_t device; /* st_dev of the mount */
+	/* Triggered once the kernel has let go of the mount. */
+	struct store_cancel *unmounted;
 	int ready_fd;	  /* tells the waiting parent; -1 none */
 	bool proc_usable; /* /proc shows the processes that use the mount */
 	/* protected by the tree's lock: see file_keep_for_openers() */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The reply to FUSE_INIT; see kernel_io.h.  Called by session.c; the hooks
- * are called by libfuse's threads.
+ * What goes between the kernel and libfuse; see kernel_io.h.  Called by
+ * session.c; the hooks are called by libfuse's threads.
  */
 #include "config.h"
 
@@ -9,21 +9,39 @@
 
 #include <errno.h>
 #include <linux/fuse.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "mount/fs.h"
 #include "mount/fuse_api.h"
 
 /* One mount per process; the first reply of it is that to FUSE_INIT. */
 static atomic_flag init_answered = ATOMIC_FLAG_INIT;
 
+/* libfuse may end a thread that reads, but not one that holds a lock. */
+static void tell_unmounted(struct store_cancel *unmounted)
+{
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	store_cancel_trigger(unmounted);
+	pthread_setcancelstate(state, NULL);
+}
+
 static ssize_t io_read(int fd, void *data, size_t size, void *userdata)
 {
-	(void)userdata;
-	return read(fd, data, size);
+	struct fs *fs = userdata;
+	ssize_t got = read(fd, data, size);
+
+	if (got < 0 && errno == ENODEV) {
+		tell_unmounted(fs->unmounted);
+		errno = ENODEV;
+	}
+	return got;
 }
 
 /* Is this the reply to FUSE_INIT, and a successful one? */

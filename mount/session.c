@@ -310,7 +310,9 @@ int session_run(const struct cli *cli, const struct source *source,
 	session->fs.proc_usable = holders_usable();
 	session->fs.options = mount_options_new(&cli->words);
 	session->fs.mountpoint = strdup(mountpoint);
-	if (session->fs.options && session->fs.mountpoint)
+	session->fs.unmounted = store_cancel_new();
+	if (session->fs.options && session->fs.mountpoint &&
+	    session->fs.unmounted)
 		code = build_up(session, source, &error);
 	if (code)
 		log_error("%s", error.message);
@@ -319,6 +321,7 @@ int session_run(const struct cli *cli, const struct source *source,
 	take_down(session, !code);
 	mount_options_free(session->fs.options);
 	free(session->fs.mountpoint);
+	store_cancel_free(session->fs.unmounted);
 	free(session);
 	return code || result ? CLI_EXIT_FAILED : 0;
 }

@@ -129,6 +129,20 @@ static int driver_open_offline(struct ctl *ctl, const char *mountpoint,
 
 /* ---- a running mount ---- */
 
+/* A driver uses the directory, perhaps of a mount that has gone. */
+static bool driver_open_staging(const char *path, struct driver *driver)
+{
+	struct buf control CLEANUP_BUF = BUF_INIT(PATH_MAX);
+
+	buf_addf(&control, "%s/control", path);
+	if (control.failed ||
+	    client_open(buf_text(&control), &driver->client, NULL))
+		return false;
+	driver->name = strdup(path);
+	driver->key = strdup("");
+	return true;
+}
+
 static int driver_open_mount(const struct mount_entry *mount,
 			     struct driver *driver, struct store_error *error)
 {
@@ -176,6 +190,9 @@ int driver_open(struct ctl *ctl, const char *operand, struct driver *driver,
 	int code;
 
 	*driver = (struct driver)DRIVER_INIT;
+	if (ctl->args.staging_dir && !operand &&
+	    driver_open_staging(ctl->args.staging_dir, driver))
+		return driver_finish(ctl, driver, error);
 	if (ctl->args.staging_dir || ctl->args.source)
 		code = driver_open_offline(ctl, operand, driver, error);
 	else

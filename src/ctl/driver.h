@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Whom commands about the queue of a mount talk to: the driver of a running
- * mount, or one without a mount (`storefs --offline`) that works on the
- * staging directory that a mount has left.
+ * mount, also while it stores what was left when the mount has gone, or one
+ * without a mount (`storefs --offline`) that works on the staging directory
+ * that a mount has left.
  *
  *	PATH				the mount it is on
  *	--staging-dir DIR		that directory

@@ -194,12 +194,16 @@ the_rest_is_drained() {
 }
 
 a_mount_keeps_it_to_itself() {
-	note "a mount keeps it to itself"
+	note "the driver that uses it answers"
 	start op_timeout=5
-	expect 19 offline pending
+	expect 0 offline status --json
+	says out "\"pid\":$driver"
+	expect 0 offline pending
+	expect 2 offline discard x
+	expect 0 with_store drain
+	mkdir -p "$WORK/other"
+	expect 32 "$STOREFS" "$url" "$WORK/other" -o staging_dir="$data"
 	says err "process $driver"
-	expect 19 offline discard x
-	expect 19 with_store drain
 	unmount "$mnt"
 	expect 0 offline pending
 }
