@@ -45,6 +45,23 @@ static bool node_answers_itself(struct fs *fs, const struct node *node)
 	return open || node_is_memory(fs, node);
 }
 
+/*
+ * The kernel asks by what it has found under a name: with ESTALE it looks the
+ * name up again, and makes the file where open(2) says O_CREAT.
+ */
+static int node_missing(struct op *op, const struct node *node, const char *key)
+{
+	bool folder;
+
+	lock_take(&op->fs->tree.lock);
+	folder = node->type == STORE_TYPE_FOLDER;
+	lock_drop(&op->fs->tree.lock);
+	if (folder)
+		return STORE_NOT_FOUND;
+	return store_error_set(&op->error, STORE_CHANGED,
+			       "%s: removed in the store", key);
+}
+
 static int node_ask(struct op *op, struct node *node)
 {
 	struct tree *tree = &op->fs->tree;
@@ -61,6 +78,8 @@ static int node_ask(struct op *op, struct node *node)
 	/* Unlinked, written to or lost while we asked: memory knows. */
 	if (code == STORE_NOT_FOUND && node_answers_itself(op->fs, node))
 		return STORE_OK;
+	if (code == STORE_NOT_FOUND)
+		return node_missing(op, node, key);
 	if (code)
 		return code;
 	lock_take(&tree->lock);

@@ -5,7 +5,8 @@
 # and without the old pages (D6); a reader that has the file open finishes the
 # old version or is told ESTALE (F4); of two mounts that change one file at
 # the same time the second is told ESTALE, its bytes are kept and shown, and
-# those of the first stay (promise 4).
+# those of the first stay (promise 4). Under a name that the kernel still knows,
+# and the store no longer has, open(2) with O_CREAT makes a file.
 # shellcheck source=tests/mount/lib.sh
 . "$SRCDIR/tests/mount/lib.sh"
 need_root
@@ -170,12 +171,50 @@ two_mounts() {
 	unmount "$second"
 }
 
+# vanish: the kernel still believes in a name that the store no longer has.
+vanish() {
+	put before "gone-$1"
+	same before "$second/gone-$1"
+	"$STORECTL" rm "$url!/gone-$1" || wrong "$kind: storectl rm"
+}
+
+# What asks by a name finds it missing, and makes it where it is to.
+vanished() {
+	local flags call name
+
+	second=$WORK/mnt-second-$kind
+	mount_store "$url" "$second" \
+		"$1,attr_timeout=0,entry_timeout=60,negative_timeout=60" ||
+		fail "no second mount"
+	for flags in wct wc wac rwc wcx; do
+		vanish "$flags"
+		is "$("$fileop" try open "$flags" "$second/gone-$flags" \
+			write again try close)" $'open: OK\nclose: OK' \
+			"$kind, $1: open $flags of a name that is gone"
+		is "$(stored "gone-$flags")" again "$kind, $1: open $flags"
+	done
+	for flags in r w wt wa rw; do
+		vanish "$flags"
+		is "$("$fileop" try open "$flags" "$second/gone-$flags")" \
+			"open: ENOENT" "$kind, $1: open $flags"
+	done
+	for call in stat 'truncate -cs 1' 'chmod 600' 'touch -c' readlink cat; do
+		name=${call%% *}
+		vanish "$name"
+		$call "$second/gone-$name" 2>&1 | grep -q 'Stale' &&
+			wrong "$kind, $1: ESTALE for $call"
+	done
+	unmount "$second"
+}
+
 cases() {
 	replaced
 	names
 	open_reader put newer r
 	[ -z "$backing" ] || open_reader replace_in_place
 	two_mounts
+	vanished "$shared"
+	vanished allow_other
 }
 
 each_store "local sqlite $far" cases
