@@ -131,7 +131,7 @@ static bool place_ends_in_slash(const char *text)
 struct place_parts {
 	size_t store; /* length of the store's part */
 	size_t key;   /* where the key begins */
-	size_t end;   /* where the path ends and "?..." begins, if it does */
+	size_t end;   /* where the key ends and "?..." begins, if it does */
 };
 
 static void place_split_url(const char *text, struct place_parts *parts)
@@ -144,9 +144,12 @@ static void place_split_url(const char *text, struct place_parts *parts)
 
 	parts->end = strcspn(text, "?");
 	bang = strstr(text, "!/");
-	if (bang && (size_t)(bang - text) < parts->end) {
+	if (bang) {
 		parts->store = (size_t)(bang - text);
 		parts->key = parts->store + 2;
+		/* Options stand before the key or behind it. */
+		if (parts->store > parts->end)
+			parts->end = strlen(text);
 		return;
 	}
 	parts->store = parts->end;
@@ -210,7 +213,7 @@ static int place_open_url(struct ctl *ctl, const char *text, unsigned int flags,
 	if (code)
 		return code;
 	place->folder = place_ends_in_slash(buf_text(&key));
-	place->label = place_url_label(text, parts.store);
+	place->label = place_url_label(text, strcspn(buf_text(&url), "?"));
 	return place->label ? STORE_OK : place_no_memory(error);
 }
 

@@ -47,6 +47,15 @@ errors() {
 	expect 0 "$STORECTL" cat "${store}d\\f"
 	expect 0 "$STORECTL" cat "${store}//d/.//f"
 	is "$(cat out)" text
+	case $store in
+	*!/)
+		: >fault
+		expect 0 "$STORECTL" cat "${store%!/}?fault=$PWD/fault!/d/f"
+		is "$(cat out)" text
+		expect 0 "$STORECTL" cat "${store}d/f?fault=$PWD/fault"
+		is "$(cat out)" text
+		;;
+	esac
 	# D1: nothing there is nothing listed.
 	expect 0 "$STORECTL" ls "${store}nowhere"
 	is "$(cat out)" ''
