@@ -310,6 +310,8 @@ static int rename_unpublished(struct op *op, struct renaming *renaming)
 	fs_touch_folder(op->fs, renaming->parent);
 	fs_touch_folder(op->fs, renaming->new_parent);
 	lock_drop(&op->fs->tree.lock);
+	if (renaming->parent != renaming->new_parent)
+		tell_folder_time(op, renaming->parent);
 	return STORE_OK;
 }
 

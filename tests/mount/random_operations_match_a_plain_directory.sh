@@ -37,5 +37,23 @@ random() {
 	drivers+=("$(status_of "$mnt" pid)")
 }
 
+# A name that came and went before it was stored has moved its folder's time
+# all the same, for the next mount too.
+folder_time() {
+	local told
+
+	mkdir "$mnt/d"
+	exec 3>"$mnt/d/never-stored"
+	touch -d 2001-01-01 "$mnt/d"
+	rm "$mnt/d/never-stored"
+	exec 3>&-
+	told=$(stat -c %y "$mnt/d")
+	case $told in 2001-*) wrong "$kind: the time did not move" ;; esac
+	unmount "$mnt"
+	mount_store "$url" "$mnt" "$shared" || fail "no mount"
+	is "$(stat -c %y "$mnt/d")" "$told" "$kind: the folder's time"
+}
+
 each_store "local sqlite memory" random
+each_store "local sqlite" folder_time
 finish
