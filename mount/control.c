@@ -301,18 +301,18 @@ static void *listen_thread(void *arg)
 /* Whoever is told that the mount is there finds its driver. */
 static void begin_by_device(struct control *control)
 {
-	int64_t end = clock_monotonic_ns() + DEVICE_WAIT_NS;
 	struct store_error error = STORE_ERROR_INIT;
+	struct store_context context;
 
 	if (!control->fs->device)
 		return;
-	while (listen_by_device(control, &error)) {
-		if (!control->wants_device || clock_monotonic_ns() >= end) {
+	store_context_init(&context, DEVICE_WAIT_NS, NULL);
+	while (listen_by_device(control, &error))
+		if (!control->wants_device ||
+		    store_context_sleep(&context, DEVICE_PAUSE_NS, NULL)) {
 			log_debug("%s", error.message);
 			return;
 		}
-		store_context_sleep(NULL, DEVICE_PAUSE_NS, NULL);
-	}
 }
 
 static int listen_on(struct control *control, struct store_error *error)
