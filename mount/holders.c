@@ -102,7 +102,8 @@ bool holders_usable(void)
 
 /*
  * Is mount `id`, as this process sees it, on our device?  One it can no
- * longer see (detached, outside of its root) may be.
+ * longer see (detached, outside of its root) may be; of one that ends, which
+ * has no mounts any more, the kernel has closed the descriptors by then.
  */
 static bool mount_may_be_ours(const char *group, uint64_t id, dev_t device)
 {
@@ -113,7 +114,7 @@ static bool mount_may_be_ours(const char *group, uint64_t id, dev_t device)
 	snprintf(path, sizeof(path), "/proc/%.20s/mountinfo", group);
 	file = fopen(path, "re");
 	if (!file)
-		return true;
+		return errno != EINVAL && errno != ENOENT && errno != ESRCH;
 	while (!known && fgets(line, sizeof(line), file)) {
 		unsigned int major_number, minor_number;
 		unsigned long long number;

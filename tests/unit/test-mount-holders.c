@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "mount/holders.h"
+#include "src/base/clock.h"
 #include "tests/unit/unit.h"
 
 static char path[] = "/tmp/storefs-holders.XXXXXX";
@@ -122,6 +123,30 @@ static void add_threads(void)
 			_exit(12);
 }
 
+static void *end_at_once(void *arg)
+{
+	return arg;
+}
+
+static void *churn(void *arg)
+{
+	pthread_t thread;
+
+	while (!pthread_create(&thread, NULL, end_at_once, NULL))
+		pthread_join(thread, NULL);
+	return arg;
+}
+
+/* Threads begin and end, for as long as the process lives. */
+static void churn_threads(void)
+{
+	pthread_t thread;
+
+	for (int i = 0; i < 8; i++)
+		if (pthread_create(&thread, NULL, churn, NULL))
+			_exit(14);
+}
+
 /* Forks a grandchild that holds what this one holds, until it is gone. */
 static void fork_holder(void)
 {
@@ -168,6 +193,9 @@ static void obey(char order)
 		break;
 	case 't':
 		add_threads();
+		break;
+	case 'z':
+		churn_threads();
 		break;
 	case 'x':
 		exit(3);
@@ -297,6 +325,21 @@ START_TEST(another_device_is_another_file)
 	opener_new();
 	question.device ^= 0x55;
 	ck_assert_int_eq(ask(), CLOSING_PUBLISH);
+}
+END_TEST
+
+/* Their mounts go before they do, and so does every descriptor. */
+START_TEST(threads_that_end_hold_nothing_on_another_device)
+{
+	int64_t end = clock_monotonic_ns() + 2 * NS_PER_SEC;
+	struct child *child = opener_new();
+
+	tell(child, "z");
+	question.device ^= 0x55;
+	while (clock_monotonic_ns() < end) {
+		question.newest = holders_newest();
+		ck_assert_int_eq(ask(), CLOSING_PUBLISH);
+	}
 }
 END_TEST
 
@@ -490,6 +533,7 @@ int main(void)
 	tcase_add_test(tests,
 		       descriptors_for_reading_and_of_other_files_do_not_count);
 	tcase_add_test(tests, another_device_is_another_file);
+	tcase_add_test(tests, threads_that_end_hold_nothing_on_another_device);
 	tcase_add_test(tests, an_inherited_descriptor_keeps);
 	tcase_add_test(tests, an_opener_that_still_writes_keeps);
 	tcase_add_test(tests, an_heir_closes_when_the_opener_has_gone);
