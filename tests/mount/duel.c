@@ -409,6 +409,7 @@ int main(int argc, char **argv)
 	duel.mounts[1] = argv[optind + 1];
 	duel.url = argv[optind + 2];
 	duel.storectl = argv[optind + 3];
+	helpers_start();
 	outside = outside_open(&duel);
 	for (uint64_t i = 0; i < run.rounds; i += BATCH)
 		if (!run.has_only || run.only / BATCH == i / BATCH)

@@ -8,7 +8,8 @@
  *	duel_step.c	one step: the system call and what it answered
  *	duel_model.c	what each answer tells about it
  *	duel_world.c	the worlds that explain all answers so far
- *	duel_outside.c	the store, the drivers' queues, storectl
+ *	duel_outside.c	the store, the drivers' queues
+ *	duel_helper.c	storectl
  *
  * A file is a row of slots of one size, each filled from the token of the
  * write that made it, so that bytes of different writers within a slot, or a
@@ -170,8 +171,13 @@ size_t outside_beside(struct outside *outside, const char *key,
 void outside_drain(struct outside *outside, int side);
 /* Keys of what could not be stored, one a line, with " CODE"; owned. */
 char *outside_pending(struct outside *outside, int side);
+
+/* ---- helpers ---- */
+
+/* To be called before any thread and any file of a mount. */
+void helpers_start(void);
 /* Exit status of storectl. */
-int outside_storectl(const struct duel *duel, const char *const arguments[]);
+int helper_storectl(int side, const char *const arguments[]);
 
 _Noreturn void duel_trouble(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));

@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
  * What a duel sees beside its two mounts: the store itself, through the
- * library; the queues, through the drivers' sockets; storectl.  Called by
- * duel.c and duel_step.c.
+ * library; the queues, through the drivers' sockets.  Called by duel.c and
+ * duel_step.c.
  */
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <storefs/store.h>
@@ -23,8 +20,6 @@
 #include "src/control/client.h"
 #include "tests/mount/duel.h"
 #include "tests/posix/errname.h"
-
-extern char **environ;
 
 struct outside {
 	const struct duel *duel;
@@ -272,29 +267,6 @@ char *outside_pending(struct outside *outside, int side)
 	json_free(line);
 	client_close(client);
 	return all;
-}
-
-/* ---- storectl ---- */
-
-int outside_storectl(const struct duel *duel, const char *const arguments[])
-{
-	posix_spawn_file_actions_t actions;
-	int status = 0, error;
-	pid_t child;
-
-	if (posix_spawn_file_actions_init(&actions) ||
-	    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY,
-					     0) ||
-	    posix_spawn_file_actions_addopen(&actions, 2, "storectl.err",
-					     O_WRONLY | O_CREAT | O_APPEND,
-					     0644))
-		duel_trouble("no memory");
-	error = posix_spawn(&child, duel->storectl, &actions, NULL,
-			    (char *const *)(uintptr_t)arguments, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	if (error || waitpid(child, &status, 0) != child)
-		duel_trouble("%s: %s", duel->storectl, errname(error));
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
 /* ---- life ---- */

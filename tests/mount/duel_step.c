@@ -163,7 +163,7 @@ int side_export(const struct side *side, bool raw, struct content *got)
 
 	got->count = ABSENT;
 	snprintf(out, sizeof(out), "exported-%d", side->number);
-	status = outside_storectl(side->duel, arguments);
+	status = helper_storectl(side->number, arguments);
 	if (status)
 		return status;
 	file = fopen(out, "re");
@@ -187,7 +187,7 @@ int side_settle(const struct side *side, bool force)
 				side->name,
 				NULL };
 
-	return outside_storectl(side->duel, force ? retry : discard);
+	return helper_storectl(side->number, force ? retry : discard);
 }
 
 /* ---- the next one ---- */
