@@ -534,6 +534,15 @@ void node_end_change(struct tree *tree, struct node *node)
 	lock_drop(&tree->lock);
 }
 
+void tree_miss_name(struct tree *tree, const struct node *parent,
+		    const char *text, int64_t asked_ns)
+{
+	struct name *name = tree_find_name(tree, parent, text);
+
+	if (name && !node_is_ahead(name->node, asked_ns))
+		tree_lose_name(tree, name);
+}
+
 /*
  * Lay `info` over a node that may be the same; false when that would mix two
  * files: open handles go on reading the version they began with.

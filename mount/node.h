@@ -116,6 +116,12 @@ int tree_add_name(struct tree *tree, struct node *parent, const char *text,
 void tree_lose_name(struct tree *tree, struct name *name) REQUIRES(tree->lock);
 void tree_drop_name(struct tree *tree, struct name *name) REQUIRES(tree->lock);
 /*
+ * The store, asked at `asked_ns`, has no such name: it is lost, unless memory
+ * knows better, as tree_enter() does.
+ */
+void tree_miss_name(struct tree *tree, const struct node *parent,
+		    const char *text, int64_t asked_ns) REQUIRES(tree->lock);
+/*
  * May the name have been dropped since `asked_ns`, or its node forgotten with
  * something newer?  Never wrongly false; now and then wrongly true, as only a
  * hash of the name is kept.

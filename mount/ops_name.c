@@ -40,20 +40,6 @@ static bool lookup_local(struct op *op, struct node *parent, const char *text,
 	return found;
 }
 
-/* The store has no such name: memory forgets it, unless it is newer. */
-static void lookup_missing(struct op *op, struct node *parent, const char *text)
-{
-	struct tree *tree = &op->fs->tree;
-	struct name *name;
-
-	lock_take(&tree->lock);
-	name = tree_find_name(tree, parent, text);
-	if (name && !(name->node->flags & NODE_LOCAL) &&
-	    name->node->checked_ns < op->started_ns)
-		tree_lose_name(tree, name);
-	lock_drop(&tree->lock);
-}
-
 static int no_node(struct op *op, const char *text)
 {
 	return store_error_set(&op->error, STORE_NO_MEMORY,
@@ -116,7 +102,9 @@ void fs_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 	if (!code && !lookup_local(&op, folder, name, &entry))
 		code = lookup_store(&op, folder, name, &entry);
 	if (code == STORE_NOT_FOUND) {
-		lookup_missing(&op, folder, name);
+		lock_take(&op.fs->tree.lock);
+		tree_miss_name(&op.fs->tree, folder, name, op.started_ns);
+		lock_drop(&op.fs->tree.lock);
 		entry.entry_timeout =
 			(double)op.fs->options->negative_timeout_ns /
 			(double)NS_PER_SEC;

@@ -245,12 +245,18 @@ START_TEST(while_a_node_changes_answers_about_it_are_ignored)
 	asked = clock_monotonic_ns();
 	ck_assert(node_update(&tree, node, &info, asked));
 	ck_assert_uint_eq(node->size, 0);
+	tree_miss_name(&tree, tree.root, "a", asked);
+	ck_assert_ptr_nonnull(find(tree.root, "a"));
 	lock_drop(&tree.lock);
 	node_end_change(&tree, node);
 	lock_take(&tree.lock);
 	/* It was asked before the end of the change. */
 	ck_assert(node_update(&tree, node, &info, asked));
 	ck_assert_uint_eq(node->size, 0);
+	tree_miss_name(&tree, tree.root, "a", asked);
+	ck_assert_ptr_nonnull(find(tree.root, "a"));
+	tree_miss_name(&tree, tree.root, "a", clock_monotonic_ns() + 1);
+	ck_assert_ptr_null(find(tree.root, "a"));
 	forget(node);
 }
 END_TEST
