@@ -20,6 +20,8 @@
 #include "src/base/random.h"
 
 enum { TREE_FIRST_ROOM = 1024, LOST_ROOM = 4096 };
+/* Between making a folder, or changing it, and the store's doing it. */
+enum { SAME_TIME_S = 2 };
 /* ---- hashing ---- */
 
 static uint64_t hash_mix(uint64_t value)
@@ -462,11 +464,22 @@ bool node_has_version(const struct node *node,
 	return node->version && !strcmp(node->version, version->token);
 }
 
+/* No time of its last change: somebody has set it, or kept it. */
+static bool time_is_set(const struct store_info *info)
+{
+	int64_t mtime = info->attributes.mtime.tv_sec;
+	int64_t ctime = info->ctime.tv_sec;
+
+	return (info->attributes.mask & STORE_ATTR_MTIME) &&
+	       (mtime > ctime || ctime - mtime > SAME_TIME_S);
+}
+
 static void node_refresh_times(struct node *node, const struct store_info *info)
 {
 	const struct store_attributes *a = &info->attributes;
 	struct timespec mtime = node_time_to(node->mtime);
 
+	node->dated = node->type == STORE_TYPE_FOLDER && time_is_set(info);
 	if ((node->flags & NODE_TOUCHED) && (a->mask & STORE_ATTR_MTIME) &&
 	    timespec_compare(a->mtime, mtime) < 0)
 		return;

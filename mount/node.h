@@ -69,6 +69,7 @@ struct node {
 	uint8_t type;  /* enum store_type */
 	uint8_t flags; /* enum node_flags */
 	bool resized;  /* the kernel may know another size */
+	bool dated; /* the time of a folder was set on purpose in the store */
 	struct node_time mtime, ctime, atime;
 };
 

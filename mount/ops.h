@@ -80,8 +80,5 @@ void fs_copy_file_range(fuse_req_t request, fuse_ino_t ino_in, off_t off_in,
  */
 void op_new_attributes(struct op *op, const struct node *parent, mode_t mode,
 		       struct store_attributes *attributes);
-/* A folder's times move when names in it do and the store is not told. */
-void fs_touch_folder(struct fs *fs, struct node *folder)
-	REQUIRES(fs->tree.lock);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "mount/commit.h"
 #include "mount/file.h"
+#include "mount/foldertime.h"
 #include "mount/holders.h"
 #include "mount/ops.h"
 #include "mount/publish.h"
@@ -204,7 +205,7 @@ static int create_enter(struct op *op, struct creation *creation, bool reserved)
 	if (!code) {
 		if (!reserved) {
 			creation->node->flags |= NODE_UNPUBLISHED | NODE_LOCAL;
-			fs_touch_folder(fs, creation->parent);
+			foldertime_touch(fs, creation->parent);
 		}
 		fs_fill_entry(fs, creation->node, &creation->entry);
 	}
@@ -278,6 +279,8 @@ static int create_file(struct op *op, struct creation *creation, mode_t mode,
 	code = create_handle(op, creation, flags, reserved, handle);
 	if (code)
 		create_undo(op, creation);
+	else if (reserved)
+		foldertime_changed(op->fs, &op->context, creation->parent);
 	return code;
 }
 

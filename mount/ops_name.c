@@ -15,6 +15,7 @@
 
 #include "mount/commit.h"
 #include "mount/file.h"
+#include "mount/foldertime.h"
 #include "mount/ops.h"
 #include "mount/publish.h"
 #include "mount/relocation.h"
@@ -164,14 +165,6 @@ void op_new_attributes(struct op *op, const struct node *parent, mode_t mode,
 	lock_drop(&op->fs->tree.lock);
 }
 
-void fs_touch_folder(struct fs *fs, struct node *folder)
-{
-	(void)fs;
-	folder->mtime = folder->ctime = node_time_from(clock_now());
-	folder->flags |= NODE_TOUCHED;
-	folder->flags &= (uint8_t)~NODE_TIMES_SET;
-}
-
 struct making {
 	struct node *parent;
 	const char *name;
@@ -279,6 +272,8 @@ static void fs_make(fuse_req_t request, struct making *making,
 		code = make_in_store(&op, making, key, &attributes, &info);
 	if (!code)
 		code = enter_made(&op, making, &info, &entry);
+	if (!code)
+		foldertime_changed(op.fs, &op.context, making->parent);
 	gate_leave(&op.fs->gate, &pass);
 	if (code)
 		op_error(&op, refuse(&op, code));

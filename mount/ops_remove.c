@@ -12,6 +12,7 @@
 
 #include "mount/answer.h"
 #include "mount/commit.h"
+#include "mount/foldertime.h"
 #include "mount/ops_change.h"
 #include "mount/publish.h"
 #include "src/base/clock.h"
@@ -258,7 +259,7 @@ static void unlink_in_memory(struct fs *fs, struct node *parent,
 	if (name && name->node == victim->node)
 		tree_drop_name(&fs->tree, name);
 	if (touched)
-		fs_touch_folder(fs, parent);
+		foldertime_touch(fs, parent);
 	lock_drop(&fs->tree.lock);
 	if (victim->node)
 		victim_gone(fs, victim);
@@ -298,6 +299,8 @@ void fs_unlink(fuse_req_t request, fuse_ino_t parent, const char *name)
 			tell_folder_time(&op, folder);
 		victim_end(op.fs, &victim);
 	}
+	if (!code)
+		foldertime_changed(op.fs, &op.context, folder);
 	gate_leave(&op.fs->gate, &pass);
 	victim_release(op.fs, &victim);
 	op_error(&op, code);
@@ -378,6 +381,8 @@ void fs_rmdir(fuse_req_t request, fuse_ino_t parent, const char *name)
 		code = rmdir_in_store(&op, folder, name, &victim);
 	if (!code)
 		unlink_in_memory(op.fs, folder, name, &victim, false);
+	if (!code)
+		foldertime_changed(op.fs, &op.context, folder);
 	gate_leave(&op.fs->gate, &pass);
 	victim_release(op.fs, &victim);
 	op_error(&op, code);

@@ -15,6 +15,7 @@
 
 #include "mount/answer.h"
 #include "mount/commit.h"
+#include "mount/foldertime.h"
 #include "mount/ops_change.h"
 #include "mount/place.h"
 #include "mount/publish.h"
@@ -307,8 +308,8 @@ static int rename_unpublished(struct op *op, struct renaming *renaming)
 	if (code)
 		return code;
 	lock_take(&op->fs->tree.lock);
-	fs_touch_folder(op->fs, renaming->parent);
-	fs_touch_folder(op->fs, renaming->new_parent);
+	foldertime_touch(op->fs, renaming->parent);
+	foldertime_touch(op->fs, renaming->new_parent);
 	lock_drop(&op->fs->tree.lock);
 	if (renaming->parent != renaming->new_parent)
 		tell_folder_time(op, renaming->parent);
@@ -636,6 +637,10 @@ void fs_rename(fuse_req_t request, fuse_ino_t parent, const char *name,
 		victim_find(op.fs, renaming->new_parent, new_name,
 			    &renaming->target);
 		code = rename_run(&op, renaming);
+	}
+	if (!code) {
+		foldertime_changed(op.fs, &op.context, renaming->parent);
+		foldertime_changed(op.fs, &op.context, renaming->new_parent);
 	}
 	victim_release(op.fs, &renaming->source);
 	victim_release(op.fs, &renaming->target);

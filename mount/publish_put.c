@@ -14,6 +14,7 @@
 
 #include "mount/answer.h"
 #include "mount/beside.h"
+#include "mount/foldertime.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
 #include "src/base/step.h"
@@ -356,33 +357,6 @@ static int attempt_put(struct attempt *attempt)
 	return code;
 }
 
-/*
- * The store moves a folder's mtime when a new file arrives.  The mount moved
- * it when the file was created; if somebody has set it since, it is set again.
- */
-static void restore_folder_time(struct attempt *attempt)
-{
-	struct tree *tree = &attempt->fs->tree;
-	struct store_attributes times = { .mask = STORE_ATTR_MTIME };
-	struct store_error error = STORE_ERROR_INIT;
-	const struct node *folder = NULL;
-	char key[STORE_KEY_MAX + 1];
-	bool wanted = false;
-
-	lock_take(&tree->lock);
-	if (attempt->file->node->names)
-		folder = attempt->file->node->names->parent;
-	if (folder && (folder->flags & NODE_TIMES_SET)) {
-		times.mtime = node_time_to(folder->mtime);
-		wanted = !node_key(tree, folder, NULL, key, NULL);
-	}
-	lock_drop(&tree->lock);
-	if (wanted &&
-	    store_set_attributes(attempt->fs->store, &attempt->context, key,
-				 &times, NULL, &error))
-		log_warn("%s: its time was not kept: %s", key, error.message);
-}
-
 /* Our own change must not turn somebody's new version into our base. */
 static int attempt_attributes(struct attempt *attempt)
 {
@@ -414,6 +388,7 @@ int attempt_request(struct attempt *attempt)
 		return attempt_attributes(attempt);
 	code = attempt_put(attempt);
 	if (!code && attempt->created)
-		restore_folder_time(attempt);
+		foldertime_published(attempt->fs, &attempt->context,
+				     attempt->file->node);
 	return code;
 }

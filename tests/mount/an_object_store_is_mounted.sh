@@ -54,6 +54,50 @@ folders_of_others() {
 	rm -r "$mnt/deep"
 }
 
+# change_names KIND DIR: in a folder that has "old" and "sub".
+change_names() {
+	case $1 in
+	create) echo new >"$2/new" ;;
+	unlink) rm "$2/old" ;;
+	mkdir) mkdir "$2/new" ;;
+	rmdir) rmdir "$2/sub" ;;
+	rename) mv "$2/old" "$2/new" ;;
+	to) mv "$mnt/from/old" "$2/new" ;;
+	beside) exec 4>"$2/new" && mv "$2/new" "$2/newer" && exec 4>&- ;;
+	gone) exec 4>"$2/new" && rm "$2/new" && exec 4>&- ;;
+	esac
+}
+
+# A time that was set stays until names change, and no longer: seen by this
+# mount and by the next one.
+folder_times() {
+	local kinds=(create unlink mkdir rmdir rename to beside gone) kind when
+	local set='1993-09-08 10:54:53.455076742' started
+
+	for kind in "${kinds[@]}" from kept; do
+		mkdir -p "$mnt/$kind/sub"
+		echo old >"$mnt/$kind/old"
+		[ "$kind" = kept ] && exec 5>"$mnt/$kind/new"
+		touch -d "$set" "$mnt/$kind"
+	done
+	exec 5>&-
+	remount
+	started=$EPOCHSECONDS
+	for kind in "${kinds[@]}"; do
+		is "$(stat -c %Y "$mnt/$kind")" "$(date -d "$set" +%s)" "$kind"
+		change_names "$kind" "$mnt/$kind"
+	done
+	for when in now remounted; do
+		for kind in "${kinds[@]}" from; do
+			[ "$(stat -c %Y "$mnt/$kind")" -ge "$started" ] ||
+				wrong "$kind, $when: the time that was set"
+		done
+		is "$(stat -c %y "$mnt/kept")" "$set +0000" "kept, $when"
+		remount
+	done
+	rm -r "${mnt:?}"/*
+}
+
 # A reader of a version that is replaced may be told so, with nothing mixed.
 pollers() {
 	"$posix/racers" poll --writes "$writes" --may-be-stale "$mnt" ||
@@ -105,7 +149,7 @@ large() {
 cases() {
 	local each
 
-	for each in folders folders_of_others pollers random large; do
+	for each in folders folders_of_others folder_times pollers random large; do
 		note "$each"
 		"$each"
 		wait_settled "$mnt"
