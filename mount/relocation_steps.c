@@ -100,15 +100,22 @@ static int check_source(struct relocation *one)
 	return STORE_OK;
 }
 
+/* A page may have nothing on it, as one with a marker only, and go on. */
 static int check_empty(struct relocation *one)
 {
+	CLEANUP_FREE char *cursor = NULL;
 	struct op *op = &one->op;
 	struct store_page page;
 	int code;
 
 	store_page_init(&page);
-	code = store_list_page(one->fs->store, &op->context, one->record.to,
-			       NULL, 1, &page, &op->error);
+	do {
+		free(cursor);
+		cursor = steal_pointer(&page.next);
+		code = store_list_page(one->fs->store, &op->context,
+				       one->record.to, cursor, 2, &page,
+				       &op->error);
+	} while (!code && !page.count && page.next);
 	if (!code && page.count)
 		code = store_error_set(&op->error, STORE_NOT_EMPTY,
 				       "%s: is not empty", one->record.to);

@@ -35,6 +35,11 @@ folders() {
 	same "$WORK/before" "$WORK/after"
 	diff -r "$SRCDIR/mount" "$mnt/moved/e/mount" || wrong "bytes differ"
 	! rmdir "$mnt/moved/e" 2>/dev/null || wrong "rmdir of a full folder"
+	mkdir "$mnt/moved/other"
+	! mv -T "$mnt/moved/other" "$mnt/moved/e" 2>/dev/null ||
+		wrong "rename over a full folder"
+	mv -T "$mnt/moved/other" "$mnt/moved/empty" ||
+		wrong "rename over an empty folder"
 	rmdir "$mnt/moved/empty" || wrong "rmdir of an empty folder"
 	rm -r "$mnt/moved" || wrong "rm -r"
 	is "$(ls -A "$mnt")" '' "left in the mount"

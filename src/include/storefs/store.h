@@ -191,7 +191,8 @@ void store_listing_close(struct store_listing *listing);
 /*
  * One page of direct children, for callers that page themselves: entries are
  * appended to `page` (initialised), whose `next` is the cursor of the next
- * call.  A missing folder is NOT_FOUND where folders are kept.
+ * call; only where it is NULL is that the end, however short a page may be.
+ * A missing folder is NOT_FOUND where folders are kept.
  */
 int store_list_page(struct store *store, struct store_context *context,
 		    const char *folder, const char *cursor, size_t limit,
