@@ -50,10 +50,17 @@ static size_t name_slot(const struct tree *tree, const struct node *parent,
 			(tree->name_room - 1));
 }
 
-static size_t identity_slot(const struct tree *tree, uint64_t store_node)
+static size_t identity_slot(const struct tree *tree, uint64_t identity)
 {
-	return (size_t)(hash_mix(store_node ^ tree->seed) &
-			(tree->identity_room - 1));
+	return (size_t)(hash_mix(identity ^ tree->seed) &
+			(tree->node_room - 1));
+}
+
+/* Nodes without an identity are found by nobody, but are in the table. */
+static size_t node_slot(const struct tree *tree, const struct node *node)
+{
+	return identity_slot(tree, node->store_node ? node->store_node
+						    : node->number);
 }
 
 /* Growing is a matter of speed: without memory the chains get longer. */
@@ -80,20 +87,20 @@ static void names_grow(struct tree *tree)
 	free(old);
 }
 
-static void identities_grow(struct tree *tree)
+static void nodes_grow(struct tree *tree)
 {
-	size_t old_room = tree->identity_room;
-	struct node **old = tree->identities;
+	size_t old_room = tree->node_room;
+	struct node **old = tree->nodes;
 	struct node **room = calloc(old_room * 2, sizeof(*room));
 
 	if (!room)
 		return;
-	tree->identities = room;
-	tree->identity_room = old_room * 2;
+	tree->nodes = room;
+	tree->node_room = old_room * 2;
 	for (size_t i = 0; i < old_room; i++) {
 		while (old[i]) {
 			struct node *node = old[i];
-			size_t slot = identity_slot(tree, node->store_node);
+			size_t slot = node_slot(tree, node);
 
 			old[i] = node->chain;
 			node->chain = room[slot];
@@ -126,31 +133,36 @@ static void name_unhash(struct tree *tree, struct name *name)
 	tree->name_count--;
 }
 
+static void node_hash(struct tree *tree, struct node *node)
+{
+	size_t slot = node_slot(tree, node);
+
+	node->chain = tree->nodes[slot];
+	tree->nodes[slot] = node;
+}
+
+static void node_unhash(struct tree *tree, struct node *node)
+{
+	struct node **link = &tree->nodes[node_slot(tree, node)];
+
+	while (*link != node)
+		link = &(*link)->chain;
+	*link = node->chain;
+}
+
 void node_set_identity(struct tree *tree, struct node *node,
 		       uint64_t store_node)
 {
 	if (node->store_node == store_node)
 		return;
-	if (node->store_node) {
-		struct node **link = &tree->identities[identity_slot(
-			tree, node->store_node)];
-
-		while (*link != node)
-			link = &(*link)->chain;
-		*link = node->chain;
-	}
+	node_unhash(tree, node);
 	node->store_node = store_node;
-	if (store_node) {
-		size_t slot = identity_slot(tree, store_node);
-
-		node->chain = tree->identities[slot];
-		tree->identities[slot] = node;
-	}
+	node_hash(tree, node);
 }
 
 static struct node *identity_find(struct tree *tree, uint64_t store_node)
 {
-	struct node *node = tree->identities[identity_slot(tree, store_node)];
+	struct node *node = tree->nodes[identity_slot(tree, store_node)];
 
 	while (node && node->store_node != store_node)
 		node = node->chain;
@@ -163,12 +175,12 @@ int tree_init(struct tree *tree, struct store_error *error)
 {
 	lock_init(&tree->lock);
 	tree->seed = random_number();
-	tree->name_room = tree->identity_room = TREE_FIRST_ROOM;
+	tree->name_room = tree->node_room = TREE_FIRST_ROOM;
 	tree->names = calloc(tree->name_room, sizeof(struct name *));
-	tree->identities = calloc(tree->identity_room, sizeof(struct node *));
+	tree->nodes = calloc(tree->node_room, sizeof(struct node *));
 	tree->lost_ns = calloc(LOST_ROOM, sizeof(*tree->lost_ns));
 	tree->root = calloc(1, sizeof(*tree->root));
-	if (!tree->names || !tree->identities || !tree->lost_ns || !tree->root)
+	if (!tree->names || !tree->nodes || !tree->lost_ns || !tree->root)
 		return store_error_set(error, STORE_NO_MEMORY,
 				       "no memory for the node table");
 	tree->root->type = STORE_TYPE_FOLDER;
@@ -189,20 +201,6 @@ static void node_free(struct node *node)
 	free(node);
 }
 
-/* Take one name off its node; the last one takes the node along. */
-static void name_release(struct name *name)
-{
-	struct node *node = name->node;
-	struct name **link = &node->names;
-
-	while (*link != name)
-		link = &(*link)->alias;
-	*link = name->alias;
-	if (!node->names)
-		node_free(node);
-	free(name);
-}
-
 /* What is still held at the end belongs to a kernel that has gone. */
 void tree_release(struct tree *tree)
 {
@@ -211,12 +209,20 @@ void tree_release(struct tree *tree)
 
 		for (struct name *name = tree->names[i]; name; name = next) {
 			next = name->chain;
-			name_release(name);
+			free(name);
+		}
+	}
+	for (size_t i = 0; tree->nodes && i < tree->node_room; i++) {
+		struct node *next;
+
+		for (struct node *node = tree->nodes[i]; node; node = next) {
+			next = node->chain;
+			node_free(node);
 		}
 	}
 	node_free(tree->root);
 	free(tree->names);
-	free(tree->identities);
+	free(tree->nodes);
 	free(tree->lost_ns);
 	lock_destroy(&tree->lock);
 }
@@ -374,7 +380,7 @@ static void node_reap(struct tree *tree, struct node *node) REQUIRES(tree->lock)
 		parent->references--;
 		node_reap(tree, parent);
 	}
-	node_set_identity(tree, node, 0);
+	node_unhash(tree, node);
 	tree->node_count--;
 	node_free(node);
 }
@@ -599,8 +605,9 @@ static struct node *node_new(struct tree *tree, const struct store_info *info)
 	/* Shown from now on, whatever the store does to the file. */
 	node->number = info->id ? info->id : own_number(tree);
 	tree->node_count++;
-	if (tree->node_count > 2 * tree->identity_room)
-		identities_grow(tree);
+	if (tree->node_count > 2 * tree->node_room)
+		nodes_grow(tree);
+	node_hash(tree, node);
 	node_refresh(tree, node, info);
 	return node;
 }

@@ -51,7 +51,7 @@ struct node_time {
 } __attribute__((packed, aligned(4)));
 
 struct node {
-	struct node *chain;  /* of the table by store node */
+	struct node *chain;  /* of the hash table */
 	struct name *names;  /* NULL: unlinked */
 	struct file *file;   /* open or dirty, else NULL; owns it */
 	char *version;	     /* token, NULL when unknown; owned */
@@ -79,8 +79,8 @@ struct tree {
 	struct node *root;
 	struct name **names; /* hash table by parent and text */
 	size_t name_count, name_room;
-	struct node **identities; /* hash table by store_node */
-	size_t node_count, identity_room;
+	struct node **nodes; /* all but the root: hash table by store_node */
+	size_t node_count, node_room;
 	uint64_t numbers; /* drawn by own_number() */
 	int64_t *lost_ns; /* by hash of a name; see tree_lost_since() */
 	/* immutable */
