@@ -154,6 +154,7 @@ void answer_inherit(struct file *file, struct file *replaced)
 		return;
 	lock_take(&file->lock);
 	file->unanswered = sent.last;
+	file->unanswered.change = 0;
 	memcpy(file->publish, sent.publish, sizeof(file->publish));
 	/* None of both has sent this number. */
 	if (file->note.generation < generation)

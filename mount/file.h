@@ -26,6 +26,8 @@ struct file_unanswered {
 	bool partial; /* bytes written since were not part of it */
 	uint64_t size;
 	struct timespec mtime;
+	/* Of the file and of its note, at that time; 0: not known. */
+	uint64_t change, generation;
 };
 
 /* What the staging journal knows of a file; see commit.h. */

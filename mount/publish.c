@@ -150,6 +150,9 @@ static int freeze_locked(struct attempt *attempt, struct file *file)
 	code = freeze_content_locked(attempt, file);
 	attempt->exact = file->note.acknowledged &&
 			 file->running_change == file->note.change;
+	attempt->again = file->unanswered.pending &&
+			 !file->unanswered.partial && file->unanswered.change &&
+			 file->unanswered.change == file->running_change;
 	if (!code && attempt->created)
 		code = freeze_xattrs(attempt);
 	if (!code)
@@ -250,6 +253,8 @@ static void take_back_locked(struct attempt *attempt, struct file *file,
 			.partial = attempt->partial,
 			.size = attempt->view.size,
 			.mtime = attempt->attributes.mtime,
+			.change = file->running_change,
+			.generation = attempt->generation,
 		};
 	if (file->staging.frozen)
 		staging_settle(&file->staging, false, &none);

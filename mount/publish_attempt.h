@@ -31,6 +31,7 @@ struct attempt {
 	uint64_t generation;	  /* that it covers */
 	bool partial;		  /* something newer stays behind */
 	bool exact;		  /* nothing newer goes with it */
+	bool again;		  /* what the put without an answer has sent */
 	uint64_t position;	  /* of a record, to be durable first */
 	uint8_t publish[STORE_PUBLISH_SIZE];
 	struct store_range *kept; /* owned */

@@ -8,6 +8,7 @@
 #include "mount/publish_attempt.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
@@ -197,6 +198,13 @@ static bool answer_was_lost(struct attempt *attempt, bool *stored)
 	enum answer answer;
 
 	memcpy(sent.publish, attempt->publish, sizeof(sent.publish));
+	/* What was kept since has another generation, and the same bytes. */
+	if (attempt->again) {
+		uint32_t generation =
+			htole32((uint32_t)attempt->unanswered.generation);
+
+		memcpy(sent.publish + STORE_PUBLISH_SIZE - 4, &generation, 4);
+	}
 	answer = answer_of(attempt->fs, &attempt->context, attempt->key, &sent,
 			   &info);
 	if (answer == ANSWER_NOT_OURS)
@@ -208,7 +216,8 @@ static bool answer_was_lost(struct attempt *attempt, bool *stored)
 	 */
 	*stored = (!left_bytes_behind(attempt, answer) &&
 		   is_as_sent(attempt, &info)) ||
-		  (answer == ANSWER_THE_LAST && attempt->exact);
+		  (answer == ANSWER_THE_LAST &&
+		   (attempt->exact || attempt->again));
 	if (*stored)
 		attempt->info = info;
 	attempt->base_exists = true;

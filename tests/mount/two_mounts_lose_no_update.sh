@@ -76,6 +76,11 @@ for each in ${STORES:-local sqlite}; do
 	run 1 "$fresh" ,conflict=rename,commit=background --conflict rename \
 		--background
 	run 1 "$fresh" ,conflict=overwrite --conflict overwrite
+	# What has arrived without an answer is not sent once more, over what
+	# the other side is about to replace.
+	for _ in 1 2 3 4 5; do
+		seed=14 ROUNDS=22 ONLY=14 run 1 "$fresh" "" "${lose[@]}"
+	done
 done
 echo "$interleavings interleavings, $conflicts conflicts were told"
 [ "$conflicts" -gt 0 ] || [ -n "${ONLY:-}" ] || wrong "never in conflict"
