@@ -33,21 +33,20 @@ static void replace_time(struct fs *fs, struct store_context *context,
 {
 	struct store_attributes times = { .mask = STORE_ATTR_MTIME };
 	struct gate_pass pass = { .nodes = { folder } };
-	struct tree *tree = &fs->tree;
 	char key[STORE_KEY_MAX + 1];
 	bool wanted;
 
 	if (gate_enter(&fs->gate, &pass, context, NULL))
 		return;
-	lock_take(&tree->lock);
+	lock_take(&fs->tree.lock);
 	wanted = folder->dated && !(folder->flags & NODE_TIMES_SET) &&
-		 !node_key(tree, folder, NULL, key, NULL);
+		 !node_key(&fs->tree, folder, NULL, key, NULL);
 	if (wanted) {
 		foldertime_touch(fs, folder);
 		folder->dated = false;
 		times.mtime = node_time_to(folder->mtime);
 	}
-	lock_drop(&tree->lock);
+	lock_drop(&fs->tree.lock);
 	if (wanted)
 		tell(fs, context, key, &times);
 	gate_leave(&fs->gate, &pass);
@@ -66,6 +65,24 @@ void foldertime_changed(struct fs *fs, struct store_context *context,
 	lock_drop(&fs->tree.lock);
 	if (dated)
 		replace_time(fs, context, folder);
+}
+
+void foldertime_left(struct fs *fs, struct store_context *context,
+		     const struct node *folder)
+{
+	struct store_attributes times = { .mask = STORE_ATTR_MTIME };
+	char key[STORE_KEY_MAX + 1];
+	bool wanted;
+
+	if (!fs_can(fs, STORE_CAP_NEAR) || !fs_can(fs, STORE_CAP_POSIX))
+		return;
+	lock_take(&fs->tree.lock);
+	times.mtime = node_time_to(folder->mtime);
+	wanted = (folder->flags & NODE_TOUCHED) &&
+		 !node_key(&fs->tree, folder, NULL, key, NULL);
+	lock_drop(&fs->tree.lock);
+	if (wanted)
+		tell(fs, context, key, &times);
 }
 
 /* It has moved with the new name, against what somebody has set. */

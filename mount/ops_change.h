@@ -47,11 +47,5 @@ bool folder_has_local(struct fs *fs, const struct node *folder);
  * them goes: what a process has seen does not vanish under it.
  */
 int keep_folder(struct op *op, struct node *folder) STORE_WARN_UNUSED;
-/*
- * A name has left the folder that the store never had, so that it does not
- * move the folder's times by itself.  Only where that costs no request
- * elsewhere; a failure is of no consequence.
- */
-void tell_folder_time(struct op *op, struct node *folder);
 
 #endif

@@ -16,7 +16,6 @@
 #include "mount/ops_change.h"
 #include "mount/publish.h"
 #include "src/base/clock.h"
-#include "src/base/log.h"
 
 bool victim_find(struct fs *fs, struct node *parent, const char *text,
 		 struct victim *victim)
@@ -172,25 +171,6 @@ int keep_folder(struct op *op, struct node *folder)
 	return STORE_OK;
 }
 
-void tell_folder_time(struct op *op, struct node *folder)
-{
-	struct store_attributes time = { .mask = STORE_ATTR_MTIME };
-	struct store_error error = STORE_ERROR_INIT;
-	char key[STORE_KEY_MAX + 1];
-	bool ahead;
-
-	if (!fs_can(op->fs, STORE_CAP_NEAR) ||
-	    !fs_can(op->fs, STORE_CAP_POSIX) || op_key(op, folder, NULL, key))
-		return;
-	lock_take(&op->fs->tree.lock);
-	ahead = folder->flags & NODE_TOUCHED;
-	time.mtime = node_time_to(folder->mtime);
-	lock_drop(&op->fs->tree.lock);
-	if (ahead && store_set_attributes(op->fs->store, &op->context, key,
-					  &time, NULL, &error))
-		log_debug("%s: %s", key, error.message);
-}
-
 /* ---- unlink ---- */
 
 /* Other names of a dirty file shall have its bytes. */
@@ -296,7 +276,7 @@ void fs_unlink(fuse_req_t request, fuse_ino_t parent, const char *name)
 		if (!code)
 			unlink_in_memory(op.fs, folder, name, &victim, !stored);
 		if (!code && !stored)
-			tell_folder_time(&op, folder);
+			foldertime_left(op.fs, &op.context, folder);
 		victim_end(op.fs, &victim);
 	}
 	if (!code)

@@ -312,7 +312,7 @@ static int rename_unpublished(struct op *op, struct renaming *renaming)
 	foldertime_touch(op->fs, renaming->new_parent);
 	lock_drop(&op->fs->tree.lock);
 	if (renaming->parent != renaming->new_parent)
-		tell_folder_time(op, renaming->parent);
+		foldertime_left(op->fs, &op->context, renaming->parent);
 	return STORE_OK;
 }
 

@@ -231,7 +231,7 @@ make_template
 end=$(damage end "$template/journal")
 # Whole words: the padding behind a frame alone is no part of it.
 step=40
-[ "$full" != 0 ] || step=$((end / 40 * 8 + 8))
+[ "$full" != 0 ] || step=$((end / 5 / 8 * 8 + 8))
 note "seed $seed, a journal of $end bytes in steps of $step"
 data_cases
 journal_cases "$step"
