@@ -244,6 +244,21 @@ file_share_reader_locked(struct file *file, struct base_reader *reader,
 	return reader;
 }
 
+/* The one that handles share, if it is of that version. */
+static struct base_reader *file_held_reader(struct file *file,
+					    const struct store_version *version)
+{
+	struct base_reader *reader = NULL;
+
+	lock_take(&file->lock);
+	if (file->reader && store_version_equal(version, &file->base)) {
+		reader = file->reader;
+		reader_hold(reader);
+	}
+	lock_drop(&file->lock);
+	return reader;
+}
+
 int file_base_reader(struct file *file, struct store_context *context,
 		     struct base_reader **reader, struct store_error *error)
 {
@@ -262,6 +277,11 @@ int file_base_reader(struct file *file, struct store_context *context,
 		return STORE_OK;
 	code = reader_open(file, context, pin.token[0] ? &pin : NULL, &made,
 			   &info, error);
+	/* Who took the name away meanwhile has opened one for the handles. */
+	if (code == STORE_NOT_FOUND || code == STORE_CHANGED)
+		*reader = file_held_reader(file, &pin);
+	if (*reader)
+		return STORE_OK;
 	if (code == STORE_NOT_FOUND)
 		return store_error_set(error, STORE_CHANGED,
 				       "the file was removed while open");

@@ -100,6 +100,16 @@ static bool file_base_moved(struct file *file, struct store_context *context,
 	return file_epoch(file, &publishing) != epoch;
 }
 
+/* Who took the name away has staged it for the handles. */
+static bool file_was_fetched(struct file *file, uint64_t offset)
+{
+	struct staging_piece piece;
+
+	file_piece(file, offset, 1, &piece);
+	staging_piece_release(&piece);
+	return piece.kind != PIECE_BASE;
+}
+
 int file_read(const struct handle *handle, struct store_context *context,
 	      void *data, const struct store_range *range, size_t *got,
 	      struct store_error *error)
@@ -122,7 +132,8 @@ int file_read(const struct handle *handle, struct store_context *context,
 				       error);
 		staging_piece_release(&piece);
 		if (code == STORE_CHANGED &&
-		    file_base_moved(file, context, epoch))
+		    (file_was_fetched(file, piece.offset) ||
+		     file_base_moved(file, context, epoch)))
 			continue;
 		if (code)
 			return code;

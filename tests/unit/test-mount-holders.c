@@ -213,6 +213,9 @@ static void run_child(int orders, int answers)
 {
 	char order;
 
+	/* All threads that a sanitizer adds have their ids by now. */
+	if (write(answers, "", 1) != 1)
+		_exit(15);
 	while (read(orders, &order, 1) == 1) {
 		obey(order);
 		if (write(answers, &order, 1) != 1)
@@ -227,6 +230,7 @@ static struct child *child_new(void)
 {
 	struct child *child = &children[child_count];
 	int orders[2], answers[2];
+	char ready;
 
 	ck_assert_int_lt(child_count, CHILDREN);
 	ck_assert_int_eq(pipe2(orders, O_CLOEXEC), 0);
@@ -245,6 +249,7 @@ static struct child *child_new(void)
 	close(answers[1]);
 	child->orders = orders[1];
 	child->answers = answers[0];
+	ck_assert_int_eq(read(child->answers, &ready, 1), 1);
 	return child;
 }
 
