@@ -411,7 +411,7 @@ int file_hold_base(struct op *op, struct file *file)
 /* Larger ones are not copied for somebody who may not come. */
 #define KEEP_SIZE_MAX (UINT64_C(1) << 20)
 /* An open comes again within this time, if it does. */
-#define MISSED_NS NS_PER_SEC
+#define MISSED_NS (10 * NS_PER_SEC)
 
 static bool file_hold(struct op *op, struct file *file)
 {

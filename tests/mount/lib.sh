@@ -164,6 +164,10 @@ staging_of() {
 	printf '%s/st-%s' "${staging_base:-$WORK}" "${1##*/}"
 }
 
+answers() {
+	is_mounted "$1" && [ -n "$(status_of "$1" pid)" ]
+}
+
 # mount_store SOURCE MOUNTPOINT [OPTION,...]: by the words in `starter`, else
 # by the caller. With DRIVER_LOG=1 in the environment the driver stays in the
 # foreground and its messages go to $WORK/driver.log.
@@ -176,7 +180,8 @@ mount_store() {
 	if [ -n "${DRIVER_LOG-}" ]; then
 		"${starter[@]}" "$STOREFS" "$1" "$2" -f -o "$options" \
 			>>"$WORK/driver.log" 2>&1 &
-		wait_until 5 is_mounted "$2" || return 1
+		# It is mounted a moment before it answers.
+		wait_until 20 answers "$2" || return 1
 	else
 		"${starter[@]}" "$STOREFS" "$1" "$2" -o "$options" ||
 			return
