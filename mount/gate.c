@@ -210,6 +210,14 @@ void gate_progress(struct gate *gate)
 	atomic_store(&gate->moved_ns, clock_monotonic_ns());
 }
 
+void gate_take_over(struct gate *gate, struct gate_pass *pass)
+{
+	lock_take(&gate->lock);
+	pass->owner = pthread_self();
+	condition_broadcast(&gate->changed);
+	lock_drop(&gate->lock);
+}
+
 void gate_leave(struct gate *gate, struct gate_pass *pass)
 {
 	if (!pass->held)

@@ -76,6 +76,8 @@ int gate_close(struct gate *gate, struct gate_pass *pass,
 void gate_reopen(struct gate *gate, struct gate_pass *pass);
 /* A rename by copies has got on. */
 void gate_progress(struct gate *gate);
+/* A pass that another thread has entered with is the caller's from now on. */
+void gate_take_over(struct gate *gate, struct gate_pass *pass);
 /* Leaving a pass that is not held is fine. */
 void gate_leave(struct gate *gate, struct gate_pass *pass);
 

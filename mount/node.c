@@ -160,6 +160,16 @@ void node_set_identity(struct tree *tree, struct node *node,
 	node_hash(tree, node);
 }
 
+static void node_set_number(struct tree *tree, struct node *node,
+			    uint64_t number)
+{
+	if (node->number == number)
+		return;
+	node_unhash(tree, node);
+	node->number = number;
+	node_hash(tree, node);
+}
+
 static struct node *identity_find(struct tree *tree, uint64_t store_node)
 {
 	struct node *node = tree->nodes[identity_slot(tree, store_node)];
@@ -518,6 +528,9 @@ void node_refresh(struct tree *tree, struct node *node,
 	node->size = device ? info->rdev : info->size;
 	node->allocated = node_blocks(info->allocated);
 	node->links = info->links ? info->links : 1;
+	/* A folder that recovery has entered without asking, and nobody saw. */
+	if (folder && info->id && !node->lookups && node != tree->root)
+		node_set_number(tree, node, info->id);
 	if (info->implicit)
 		node->flags |= NODE_IMPLICIT;
 	else

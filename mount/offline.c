@@ -17,8 +17,10 @@
 #include "mount/control.h"
 #include "mount/mountpoint.h"
 #include "mount/pending.h"
+#include "mount/relocation.h"
 #include "mount/statedir.h"
 #include "src/base/buf.h"
+#include "src/base/clock.h"
 #include "src/base/log.h"
 
 struct offline {
@@ -157,6 +159,18 @@ static int open_journal(struct fs *fs, struct store_error *error)
 	return code;
 }
 
+/* What is below their names can be stored then. */
+static void await_renames(struct fs *fs)
+{
+	struct store_context context;
+
+	store_context_init(&context, 0, NULL);
+	context.deadline_ns =
+		clock_monotonic_ns() + fs->options->drain_timeout_ns;
+	if (relocations_drain(fs, &context))
+		log_warn("renames go on with the next mount");
+}
+
 static int open_queue(struct fs *fs, struct store_error *error)
 {
 	int code;
@@ -172,7 +186,11 @@ static int open_queue(struct fs *fs, struct store_error *error)
 		code = assemble_tree(fs, error);
 	if (!code)
 		code = assemble_reading(fs, error);
-	return code ? code : assemble_queue(fs, true, error);
+	if (!code)
+		code = assemble_queue(fs, true, error);
+	if (!code)
+		await_renames(fs);
+	return code;
 }
 
 int offline_prepare(struct offline *offline, enum control_need need,

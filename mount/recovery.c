@@ -5,7 +5,7 @@
  *
  * Order: what has been read is made durable; interrupted changes of names
  * are settled by what the store has; files are restored one by one; data
- * files that only settled records name are removed.
+ * files that only settled records name are removed; renames by copies go on.
  */
 #include "config.h"
 
@@ -253,7 +253,7 @@ static int take_up_all(struct fs *fs, struct pending *pending,
 		code = commit_sync(fs, error);
 	if (!code)
 		remove_settled(fs, pending);
-	return code;
+	return code ? code : relocations_go(fs, error);
 }
 
 static void tell(struct fs *fs, const struct pending *pending)

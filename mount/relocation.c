@@ -17,6 +17,7 @@
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
+#include "src/base/step.h"
 
 /* Cancelling does not signal a condition: look this often. */
 #define LOOK_NS (20 * NS_PER_MS)
@@ -74,27 +75,6 @@ unsigned int relocations_drain(struct fs *fs, struct store_context *context)
 	while (left && !store_context_sleep(context, LOOK_NS, NULL))
 		left = relocations_count(fs);
 	return (unsigned int)left;
-}
-
-void relocations_stop(struct fs *fs)
-{
-	struct relocations *all = fs->relocations;
-
-	if (!all)
-		return;
-	lock_take(&all->lock);
-	all->stopping = true;
-	for (struct relocation *one = all->first; one; one = one->next) {
-		store_cancel_trigger(one->cancel);
-		store_cancel_trigger(one->stop);
-	}
-	while (all->threads)
-		condition_wait(&all->changed, &all->lock);
-	lock_drop(&all->lock);
-	condition_destroy(&all->changed);
-	lock_destroy(&all->lock);
-	free(all);
-	fs->relocations = NULL;
 }
 
 bool relocation_is_possible(const struct fs *fs)
@@ -306,6 +286,13 @@ static int clear_once(struct relocation *one)
 	return code ? code : relocation_sync(&one->carry, &one->op.error);
 }
 
+/* Room comes back as the store does. */
+static bool may_pass(int code)
+{
+	return store_code_retryable(code) || code == STORE_NO_SPACE ||
+	       code == STORE_NO_MEMORY;
+}
+
 /* What is passing is tried until it works, anything else a few times. */
 static bool clear_up(struct relocation *one)
 {
@@ -325,7 +312,7 @@ static bool clear_up(struct relocation *one)
 		log_warn("%s: renaming it to %s: clearing up: %s",
 			 one->record.from, one->record.to,
 			 one->op.error.message);
-		refused += !store_code_retryable(code);
+		refused += !may_pass(code);
 		if (refused == REFUSED_MAX) {
 			log_error("%s: renaming it to %s: what is left stays "
 				  "under both names",
@@ -349,21 +336,11 @@ static void unlink_locked(struct relocations *all, const struct relocation *one)
 	*link = one->next;
 }
 
-static void *relocate(void *arg)
+/* The end of its thread. */
+static void leave(struct relocation *one)
 {
-	struct relocation *one = arg;
 	struct relocations *all = one->fs->relocations;
-	int code = relocation_begin(one);
 
-	if (!code)
-		code = relocation_copy(one);
-	if (!code)
-		code = relocation_switch(one);
-	if (!code && !relocation_keep(one))
-		code = STORE_CANCELLED;
-	decide(one, code);
-	if (one->noted && (!one->switched || !code) && clear_up(one))
-		relocation_settle(one);
 	relocation_end(one);
 	lock_take(&all->lock);
 	unlink_locked(all, one);
@@ -375,18 +352,68 @@ static void *relocate(void *arg)
 	all->threads--;
 	condition_broadcast(&all->changed);
 	lock_drop(&all->lock);
+}
+
+static void *relocate(void *arg)
+{
+	struct relocation *one = arg;
+	int code = relocation_begin(one);
+
+	if (!code)
+		code = relocation_copy(one);
+	if (!code)
+		code = relocation_switch(one);
+	if (!code && !relocation_keep(one))
+		code = STORE_CANCELLED;
+	decide(one, code);
+	if (one->noted && (!one->switched || !code) && clear_up(one))
+		relocation_settle(one);
+	leave(one);
+	return NULL;
+}
+
+/* The same for what an earlier run has begun. */
+static void *go_on(void *arg)
+{
+	struct relocation *one = arg;
+	struct relocations *all = one->fs->relocations;
+
+	gate_take_over(&one->fs->gate, &one->movers);
+	gate_take_over(&one->fs->gate, &one->folders);
+	lock_take(&all->lock);
+	one->inside = true;
+	condition_broadcast(&all->changed);
+	lock_drop(&all->lock);
+	if (clear_up(one)) {
+		STEP("recovery: copies");
+		relocation_settle(one);
+	}
+	leave(one);
 	return NULL;
 }
 
 /* ---- who asks ---- */
 
+static int start_thread(struct relocation *one, void *(*run)(void *arg),
+			struct store_error *error)
+{
+	pthread_attr_t detached;
+	pthread_t thread;
+	int failed;
+
+	pthread_attr_init(&detached);
+	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+	failed = pthread_create(&thread, &detached, run, one);
+	pthread_attr_destroy(&detached);
+	return failed ? store_error_errno(error, failed, "a thread to rename")
+		      : STORE_OK;
+}
+
 static int start(struct op *op, struct relocation *one)
 {
 	struct relocations *all = op->fs->relocations;
-	pthread_attr_t detached;
-	pthread_t thread;
 	bool stopping;
-	int failed;
+	int code;
 
 	lock_take(&all->lock);
 	stopping = all->stopping;
@@ -399,17 +426,14 @@ static int start(struct op *op, struct relocation *one)
 	if (stopping)
 		return store_error_set(&op->error, STORE_CANCELLED,
 				       "the mount ends");
-	pthread_attr_init(&detached);
-	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-	failed = pthread_create(&thread, &detached, relocate, one);
-	pthread_attr_destroy(&detached);
-	if (!failed)
+	code = start_thread(one, relocate, &op->error);
+	if (!code)
 		return STORE_OK;
 	lock_take(&all->lock);
 	unlink_locked(all, one);
 	all->threads--;
 	lock_drop(&all->lock);
-	return store_error_errno(&op->error, failed, "a thread to rename");
+	return code;
 }
 
 /* True: it is not waited for any longer. */
@@ -466,4 +490,126 @@ int relocation_rename(struct op *op, const struct relocation_request *request)
 	code = wait_for(op, one);
 	relocation_put(one);
 	return code;
+}
+
+/* ---- what an earlier run has left ---- */
+
+int relocation_resume(struct fs *fs, const struct relocation_request *request,
+		      const struct record_copies *copies,
+		      struct store_error *error)
+{
+	struct relocations *all = fs->relocations;
+	struct relocation *one = relocation_new(fs, request);
+	int code;
+
+	if (!one)
+		return store_error_set(error, STORE_NO_MEMORY,
+				       "no memory to rename");
+	one->holders = 1;
+	code = relocation_take_up(one, copies);
+	if (code) {
+		if (error)
+			*error = one->op.error;
+		relocation_end(one);
+		relocation_free(one);
+		return code;
+	}
+	lock_take(&all->lock);
+	one->waits = true;
+	one->next = all->first;
+	all->first = one;
+	lock_drop(&all->lock);
+	return STORE_OK;
+}
+
+static struct relocation *find_waiting_locked(struct relocations *all)
+	REQUIRES(all->lock)
+{
+	struct relocation *one = all->first;
+
+	while (one && !one->waits)
+		one = one->next;
+	return one;
+}
+
+/* Its passes are its thread's when it returns. */
+static int go(struct relocation *one, struct store_error *error)
+{
+	struct relocations *all = one->fs->relocations;
+	int code = start_thread(one, go_on, error);
+
+	lock_take(&all->lock);
+	if (code) {
+		one->waits = true;
+		one->holders--;
+		all->threads--;
+	}
+	while (!code && !one->inside)
+		condition_wait(&all->changed, &all->lock);
+	lock_drop(&all->lock);
+	if (!code)
+		relocation_put(one);
+	return code;
+}
+
+int relocations_go(struct fs *fs, struct store_error *error)
+{
+	struct relocations *all = fs->relocations;
+	struct relocation *one;
+	int code = STORE_OK;
+
+	while (all && !code) {
+		lock_take(&all->lock);
+		one = find_waiting_locked(all);
+		if (one) {
+			one->waits = false;
+			one->holders++;
+			all->threads++;
+		}
+		lock_drop(&all->lock);
+		if (!one)
+			break;
+		code = go(one, error);
+	}
+	return code;
+}
+
+/* They were never started: the next mount does. */
+static void drop_waiting(struct relocations *all)
+{
+	struct relocation *one;
+
+	do {
+		lock_take(&all->lock);
+		one = find_waiting_locked(all);
+		if (one)
+			unlink_locked(all, one);
+		lock_drop(&all->lock);
+		if (one) {
+			relocation_end(one);
+			relocation_free(one);
+		}
+	} while (one);
+}
+
+void relocations_stop(struct fs *fs)
+{
+	struct relocations *all = fs->relocations;
+
+	if (!all)
+		return;
+	lock_take(&all->lock);
+	all->stopping = true;
+	for (struct relocation *one = all->first; one; one = one->next) {
+		store_cancel_trigger(one->cancel);
+		store_cancel_trigger(one->stop);
+	}
+	while (all->threads)
+		condition_wait(&all->changed, &all->lock);
+	lock_drop(&all->lock);
+	drop_waiting(all);
+	condition_destroy(&all->changed);
+	lock_destroy(&all->lock);
+	free(all);
+	fs->relocations = NULL;
 }

@@ -29,7 +29,8 @@
  * else that it took place, once COPIED is flushed.  (Of one file over another
  * nobody knows, while the store does not tell whether the copy arrived.)  The
  * rest follows in the background; meanwhile the name that is being emptied is
- * hidden, and nobody can make it anew.
+ * hidden, and nobody can make it anew.  So it is in a mount that has taken it
+ * up from another one, see recovery_copies.c.
  */
 #ifndef STOREFS_MOUNT_RELOCATION_H
 #define STOREFS_MOUNT_RELOCATION_H
@@ -73,11 +74,13 @@ int relocation_wait(struct op *op, const struct node *parent, const char *name)
 	STORE_WARN_UNUSED;
 
 /*
- * Undo or finish what an earlier run has left; nobody may use the mount yet.
- * Keys and bases in `pending` follow.
+ * Take up what an earlier run has left; nobody may use the mount yet.  Keys
+ * and bases in `pending` follow, what takes long waits for relocations_go().
  */
 int relocation_recover(struct fs *fs, struct pending *pending,
 		       const struct record_copies *copies,
 		       struct store_error *error) STORE_WARN_UNUSED;
+/* Once all that is pending is in its place. */
+int relocations_go(struct fs *fs, struct store_error *error) STORE_WARN_UNUSED;
 
 #endif

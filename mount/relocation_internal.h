@@ -30,10 +30,13 @@ struct relocation {
 	bool arrived;	    /* over another file, which is gone */
 	bool switched;	    /* the new names hold */
 	bool kept;	    /* and that is durable */
+	bool resumed;	    /* an earlier run has begun it */
 	/* protected by relocations.lock */
 	struct relocation *next;
 	const struct node *hidden_in;
 	const char *hidden;   /* a name in it, NULL: none */
+	bool waits;	      /* for relocations_go(): it has no thread yet */
+	bool inside;	      /* its thread has taken the passes over */
 	bool bound;	      /* who asked waits for the outcome */
 	bool refused;	      /* he was told that it did not take place */
 	bool decided;	      /* `code` is the outcome */
@@ -68,8 +71,19 @@ int relocation_clear(struct relocation *one) STORE_WARN_UNUSED;
 int relocation_undo(struct relocation *one) STORE_WARN_UNUSED;
 /* R5, before the hidden name may be used again. */
 void relocation_settle(struct relocation *one);
-/* What begin() took. */
+/* What begin() or take_up() took. */
 void relocation_end(struct relocation *one);
+
+/*
+ * Of one that an earlier run has left: passes and the hidden name, as its
+ * thread had them then.  Nobody may use the mount yet.
+ */
+int relocation_take_up(struct relocation *one,
+		       const struct record_copies *copies) STORE_WARN_UNUSED;
+/* The same, and among those that relocations_go() starts. */
+int relocation_resume(struct fs *fs, const struct relocation_request *request,
+		      const struct record_copies *copies,
+		      struct store_error *error) STORE_WARN_UNUSED;
 
 /* Of a carry alone, without a mount that runs. */
 int relocation_clear_all(struct carry *carry, bool folder,

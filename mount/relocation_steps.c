@@ -213,7 +213,6 @@ static int prepare(struct relocation *one)
 
 static void set_up_carry(struct relocation *one)
 {
-	one->record.id = random_number();
 	one->carry = (struct carry){
 		.fs = one->fs,
 		.from = one->record.from,
@@ -222,6 +221,7 @@ static void set_up_carry(struct relocation *one)
 		.cancel = one->cancel,
 		.over = one->record.over && !one->record.folder,
 		.replaced = one->target_info.version,
+		.recovers = one->resumed,
 	};
 }
 
@@ -258,11 +258,37 @@ int relocation_begin(struct relocation *one)
 		code = prepare(one);
 	if (code)
 		return code;
+	one->record.id = random_number();
 	set_up_carry(one);
 	if (!one->record.over)
 		relocation_hide(one, one->new_parent, one->new_name);
 	one->noted = true;
 	return commit_copying(one->fs, &one->record, &one->op.error);
+}
+
+int relocation_take_up(struct relocation *one,
+		       const struct record_copies *copies)
+{
+	int code;
+
+	one->record = *copies;
+	one->record.from = strdup(copies->from);
+	one->record.to = strdup(copies->to);
+	if (!one->record.from || !one->record.to)
+		return store_error_set(&one->op.error, STORE_NO_MEMORY,
+				       "no memory for a key");
+	new_context(one, one->stop);
+	code = enter_gate(one);
+	if (code)
+		return code;
+	one->resumed = one->noted = true;
+	one->switched = one->kept = copies->copied;
+	set_up_carry(one);
+	if (one->switched)
+		relocation_hide(one, one->parent, one->name);
+	else if (!one->record.over)
+		relocation_hide(one, one->new_parent, one->new_name);
+	return STORE_OK;
 }
 
 /* ---- R2 ---- */

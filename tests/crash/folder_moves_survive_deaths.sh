@@ -4,7 +4,7 @@
 # timeout: 240
 # timeout-full: 14400
 # The driver dies at every named step of a rename by copies, and before and
-# behind store calls; and again while the next one recovers. A folder, a file
+# behind store calls; and again while the next one goes on. A folder, a file
 # and a file over another one: afterwards the old name or the new one has all
 # of it and the other one nothing, pending files have what was acknowledged,
 # and no copy is left. Every step at least once; a full run takes every point.
@@ -119,6 +119,10 @@ judge() {
 		wrong_here "there is more: $(ls "$mnt")"
 }
 
+nothing_moves() {
+	[ "$(status_of "$mnt" renames)" = 0 ]
+}
+
 # back_for_good: mounts without any fault; the store has the same afterwards.
 back_for_good() {
 	weather "$lacks"
@@ -129,7 +133,8 @@ back_for_good() {
 		return
 	}
 	judge
-	is "$(status_of "$mnt" renames)" 0 "$point: renames under way"
+	wait_until 20 nothing_moves || wrong_here "a rename does not end"
+	judge
 	wait_until 10 settled "$mnt" || wrong_here "does not settle"
 	is "$(status_of "$mnt" failed_files)" 0 "$point: conflicts"
 	(cd "$mnt" && find . -type f -exec cksum {} + | sort) >"$p/shown"

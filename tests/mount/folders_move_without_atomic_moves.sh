@@ -352,9 +352,17 @@ removing_goes_on_by_itself() {
 	umount -l "$mnt"
 	"$STORECTL" pending --staging "$(staging_of "$mnt")" >"$WORK/pending" 2>&1
 	says "$WORK/pending" "old to new; removing"
+	# It does not wait for a store that hangs.
+	weather 'remove stall=1h key=old/*'
+	mount_poor "$shared,op_timeout=3"
+	is "$(ls "$mnt")" new "shown by the next mount"
+	is "$(names_in)" "new/ old/ " "stored"
+	echo other >"$mnt/other" || wrong "another name"
+	is "$(stored other)" other "another name"
+	rm "$mnt/other"
 	weather
-	mount_poor
-	is "$(names_in)" "new/ " "after the next mount"
+	wait_until 30 only_new || wrong "after the next mount: $(names_in)"
+	wait_until 10 nothing_moves || wrong "the rename does not end"
 	tree_tell "$mnt/new" >"$WORK/after"
 	same "$WORK/before" "$WORK/after"
 	unmount "$mnt"

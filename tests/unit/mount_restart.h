@@ -15,6 +15,7 @@
 
 #include "mount/commit_internal.h"
 #include "mount/recovery.h"
+#include "mount/relocation.h"
 #include "tests/unit/mount_calls.h"
 #include "tests/unit/mount_disk.h"
 #include "tests/unit/mount_fs.h"
@@ -63,6 +64,7 @@ static inline void flusher_mend(void)
 /* ---- life ---- */
 
 static enum conflict_mode restart_conflict; /* of the mounts to come */
+static bool restart_copies; /* the same: they rename by copies */
 
 static inline void restart_take_up(void)
 {
@@ -71,6 +73,8 @@ static inline void restart_take_up(void)
 	fs = &mount->fs;
 	fs->options->commit = COMMIT_BACKGROUND;
 	fs->options->conflict = restart_conflict;
+	if (restart_copies)
+		ck_assert_int_eq(relocations_start(fs, &error), STORE_OK);
 	if (recovery_run(fs, &error))
 		ck_abort_msg("%s", error.message);
 	flusher_stop();
@@ -80,6 +84,7 @@ static inline void restart_setup(void)
 {
 	mount = &restart_mounts[0];
 	restart_conflict = CONFLICT_FAIL;
+	restart_copies = false;
 	mount_fs_open(mount);
 	disk_start(mount->area.path);
 	restart_take_up();

@@ -38,22 +38,16 @@ static void others_remove(const char *key)
 
 /* ---- life ---- */
 
-static void copies_start(void)
-{
-	const uint64_t moves = STORE_CAP_ATOMIC_MOVE | STORE_CAP_MOVE_FOLDER |
-			       STORE_CAP_MOVE | STORE_CAP_EXCHANGE;
-	struct store_error error = STORE_ERROR_INIT;
-
-	/* Those of the mount before are gone already, and others look. */
-	if (fs->capabilities & moves)
-		fs->capabilities &= ~moves;
-	ck_assert_int_eq(relocations_start(fs, &error), STORE_OK);
-}
-
 static void setup(void)
 {
+	struct store_error error = STORE_ERROR_INIT;
+
 	restart_setup();
-	copies_start();
+	restart_copies = true;
+	/* Those to come are as poor. */
+	fs->capabilities &= ~(STORE_CAP_ATOMIC_MOVE | STORE_CAP_MOVE_FOLDER |
+			      STORE_CAP_MOVE | STORE_CAP_EXCHANGE);
+	ck_assert_int_eq(relocations_start(fs, &error), STORE_OK);
 }
 
 static void teardown(void)
@@ -80,11 +74,16 @@ static void take_copy(void)
 	disk_copy(DISK_KILLED, left);
 }
 
-static void copies_go_on(void)
+static void copies_take_up(void)
 {
 	relocations_stop(fs);
 	begin_again(false);
-	copies_start();
+}
+
+static void copies_go_on(void)
+{
+	copies_take_up();
+	copies_settle();
 }
 
 /* ---- clearing up twice ---- */
@@ -457,7 +456,7 @@ static void stop_and_go_on(void)
 	disk_watch(restart_path);
 	mount_faults(mount, "");
 	begin_again(false);
-	copies_start();
+	copies_settle();
 }
 
 START_TEST(no_upload_comes_between_a_rename_that_stops_and_the_next_mount)
