@@ -218,6 +218,21 @@ void gate_take_over(struct gate *gate, struct gate_pass *pass)
 	lock_drop(&gate->lock);
 }
 
+bool gate_is_occupied(struct gate *gate, const struct node *node)
+{
+	const struct gate_pass change = { .nodes = { node } };
+	bool occupied = false;
+
+	lock_take(&gate->lock);
+	lock_take(&gate->tree->lock);
+	for (const struct gate_pass *pass = gate->passes; pass && !occupied;
+	     pass = pass->next)
+		occupied = pass->open && nodes_meet(&change, pass);
+	lock_drop(&gate->tree->lock);
+	lock_drop(&gate->lock);
+	return occupied;
+}
+
 void gate_leave(struct gate *gate, struct gate_pass *pass)
 {
 	if (!pass->held)

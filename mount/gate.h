@@ -78,6 +78,8 @@ void gate_reopen(struct gate *gate, struct gate_pass *pass);
 void gate_progress(struct gate *gate);
 /* A pass that another thread has entered with is the caller's from now on. */
 void gate_take_over(struct gate *gate, struct gate_pass *pass);
+/* Does a rename by copies keep out who wants to change this node? */
+bool gate_is_occupied(struct gate *gate, const struct node *node);
 /* Leaving a pass that is not held is fine. */
 void gate_leave(struct gate *gate, struct gate_pass *pass);
 

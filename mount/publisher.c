@@ -28,6 +28,9 @@
  */
 #define BATCH_NS (100 * NS_PER_MS)
 
+/* Until one whose name is held is looked at again. */
+#define PUT_OFF_NS (100 * NS_PER_MS)
+
 /* Between two rounds of a drain, while the store may come back. */
 #define DRAIN_PAUSE_NS (50 * NS_PER_MS)
 #define DRAIN_PAUSE_MAX_NS NS_PER_SEC
@@ -348,6 +351,27 @@ static bool wants_image(struct file *file)
 	return wanted;
 }
 
+/*
+ * A rename by copies may keep its name for long.  Unless somebody waits for
+ * the file, the thread is there for others meanwhile.
+ */
+static bool put_off(struct publisher *publisher, struct file *file,
+		    bool by_time)
+{
+	bool waited_for;
+
+	if (!gate_is_occupied(&publisher->fs->gate, file->node))
+		return false;
+	lock_take(&file->lock);
+	waited_for = file->waiters || !file->dirty;
+	/* What was due by time is due again by time. */
+	if (!waited_for && !by_time)
+		publisher_retry(publisher, file,
+				clock_monotonic_ns() + PUT_OFF_NS);
+	lock_drop(&file->lock);
+	return !waited_for;
+}
+
 /* The next image of a file that is open still. */
 static void plan_image(struct publisher *publisher, struct file *file)
 {
@@ -370,7 +394,8 @@ static void *publisher_thread(void *arg)
 	bool by_time;
 
 	while ((file = queue_pop(publisher, &by_time))) {
-		if (!by_time || wants_image(file))
+		if (!put_off(publisher, file, by_time) &&
+		    (!by_time || wants_image(file)))
 			publish_attempt(file, by_time, publisher->cancel);
 		plan_image(publisher, file);
 		lock_take(&publisher->lock);

@@ -291,6 +291,35 @@ START_TEST(what_was_pending_before_follows_the_rename)
 }
 END_TEST
 
+enum { MANY = 3 * MOUNT_PUBLISHERS };
+
+/* More than there are threads to upload. */
+START_TEST(uploads_that_wait_for_a_name_keep_no_others_waiting)
+{
+	int64_t until = clock_monotonic_ns() + 20 * NS_PER_SEC;
+	char path[64];
+
+	leave_finishing();
+	for (int i = 0; i < MANY; i++) {
+		snprintf(path, sizeof(path), "top/new/%d", i);
+		ok(call_store(fs, path, "more"));
+	}
+	if (_i)
+		next_mount();
+	ok(call_store(fs, "fourth", "4"));
+	while (!memory_has_key(fs->store, "fourth")) {
+		ck_assert_int_lt(clock_monotonic_ns(), until);
+		sched_yield();
+	}
+	stored_nowhere("top/new/0");
+	store_is_back();
+	is_stored("top/new/0", "more");
+	snprintf(path, sizeof(path), "top/new/%d", MANY - 1);
+	is_stored(path, "more");
+	finished();
+}
+END_TEST
+
 struct maker {
 	pthread_t thread;
 	_Atomic bool made;
@@ -398,6 +427,9 @@ static TCase *waiting_cases(void)
 		tests,
 		uploads_below_the_old_name_wait_until_the_new_one_is_gone);
 	tcase_add_test(tests, what_was_pending_before_follows_the_rename);
+	tcase_add_loop_test(tests,
+			    uploads_that_wait_for_a_name_keep_no_others_waiting,
+			    0, 2);
 	tcase_add_test(tests, the_old_name_is_free_when_it_is_empty);
 	tcase_add_test(tests, renames_that_ran_side_by_side_do_so_again);
 	return tests;
