@@ -105,6 +105,7 @@ struct file {
 	struct file *queue_next; /* protected by the publisher's lock */
 	/* of dirty files; publisher's lock */
 	struct file *all_next, **all_link;
+	uint64_t all_number; /* higher than those listed before */
 };
 
 struct handle {

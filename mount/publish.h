@@ -2,7 +2,8 @@
 /*
  * From staged bytes to a new version in the store: the one attempt
  * (publish.c) and the threads that run attempts (publisher.c), so that a
- * waiting close() can be interrupted while its upload goes on.
+ * waiting close() can be interrupted while its upload goes on; and all of them
+ * (publish_all.c).
  *
  *	seal -> put on condition of the base -> settle -> wake the waiters
  *
@@ -57,6 +58,14 @@ void publish_each(struct fs *fs, publish_each_fn *fn, void *arg);
 /* Files with something to publish are listed; used by file.c. */
 void publisher_add(struct publisher *publisher, struct file *file);
 void publisher_remove(struct publisher *publisher, struct file *file);
+/* How many they are at this moment. */
+size_t publisher_count(struct publisher *publisher);
+/*
+ * Some of them, each with a reference, from the last one on; at first *below
+ * is UINT64_MAX, and then it is for the next call.  0: these were all.
+ */
+size_t publisher_list(struct publisher *publisher, uint64_t *below,
+		      struct file **files, size_t room);
 
 /* ---- between publisher.c and publish.c ---- */
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The publisher: queue, threads, retries; see publish.h.  Called by
- * acknowledge.c (close, fsync), ops_*.c before names change, and ending.c
- * (drain); calls publish_attempt().
+ * acknowledge.c (close, fsync) and publish_all.c; calls publish_attempt().
  *
  * `queued`, `queue_next`, `all_next`, `retry_at_ns` and `interval_at_ns` of a
  * file are protected by the publisher's lock.  A queued file has a reference.
@@ -31,10 +30,6 @@
 /* Until one whose name is held is looked at again. */
 #define PUT_OFF_NS (100 * NS_PER_MS)
 
-/* Between two rounds of a drain, while the store may come back. */
-#define DRAIN_PAUSE_NS (50 * NS_PER_MS)
-#define DRAIN_PAUSE_MAX_NS NS_PER_SEC
-
 struct file_queue {
 	struct file *head, *tail;
 };
@@ -47,7 +42,9 @@ struct publisher {
 	/* protected by `lock` */
 	struct file_queue queue; /* to be sent */
 	struct file_queue batch; /* to be queued at next_batch_ns */
-	struct file *all;	 /* dirty files */
+	struct file *all;	 /* dirty files, the last one first */
+	uint64_t all_number;	 /* of the last one */
+	size_t all_count;
 	/* None is due before this moment, CLOCK_MONOTONIC. */
 	int64_t next_retry_ns, next_interval_ns, next_batch_ns;
 	unsigned int running; /* attempts */
@@ -80,6 +77,8 @@ static void plan_image_locked(struct publisher *publisher, struct file *file)
 void publisher_add(struct publisher *publisher, struct file *file)
 {
 	lock_take(&publisher->lock);
+	file->all_number = ++publisher->all_number;
+	publisher->all_count++;
 	file->all_next = publisher->all;
 	file->all_link = &publisher->all;
 	if (file->all_next)
@@ -92,11 +91,41 @@ void publisher_add(struct publisher *publisher, struct file *file)
 void publisher_remove(struct publisher *publisher, struct file *file)
 {
 	lock_take(&publisher->lock);
+	publisher->all_count--;
 	*file->all_link = file->all_next;
 	if (file->all_next)
 		file->all_next->all_link = file->all_link;
 	file->retry_at_ns = file->interval_at_ns = 0;
 	lock_drop(&publisher->lock);
+}
+
+size_t publisher_count(struct publisher *publisher)
+{
+	size_t count;
+
+	lock_take(&publisher->lock);
+	count = publisher->all_count;
+	lock_drop(&publisher->lock);
+	return count;
+}
+
+size_t publisher_list(struct publisher *publisher, uint64_t *below,
+		      struct file **files, size_t room)
+{
+	size_t count = 0;
+
+	lock_take(&publisher->lock);
+	for (struct file *file = publisher->all; file && count < room;
+	     file = file->all_next) {
+		if (file->all_number >= *below)
+			continue;
+		file_ref(file);
+		files[count++] = file;
+	}
+	if (count)
+		*below = files[count - 1]->all_number;
+	lock_drop(&publisher->lock);
+	return count;
 }
 
 static void push_last(struct file_queue *queue, struct file *file)
@@ -611,103 +640,4 @@ int publish_take_late_error(struct file *file, struct store_error *error)
 	}
 	lock_drop(&file->lock);
 	return code;
-}
-
-/* ---- all files ---- */
-
-struct file_list {
-	struct file **files;
-	size_t count;
-};
-
-/* The dirty files at this moment, each with a reference. */
-static struct file_list list_dirty(struct publisher *publisher)
-{
-	struct file_list list = { 0 };
-	size_t count = 0;
-
-	lock_take(&publisher->lock);
-	for (struct file *file = publisher->all; file; file = file->all_next)
-		count++;
-	if (count)
-		list.files = calloc(count, sizeof(struct file *));
-	for (struct file *file = publisher->all; list.files && file;
-	     file = file->all_next) {
-		file_ref(file);
-		list.files[list.count++] = file;
-	}
-	lock_drop(&publisher->lock);
-	return list;
-}
-
-void publish_each(struct fs *fs, publish_each_fn *fn, void *arg)
-{
-	struct file_list list = list_dirty(fs->publisher);
-
-	for (size_t i = 0; i < list.count; i++) {
-		fn(arg, list.files[i]);
-		file_put(list.files[i]);
-	}
-	free(list.files);
-}
-
-struct drain {
-	const struct store_context *context;
-	unsigned int undone;
-	bool again; /* something may go better the next time */
-};
-
-static void drain_one(void *arg, struct file *file)
-{
-	struct drain *drain = arg;
-	struct store_error error = STORE_ERROR_INIT;
-	bool open, doomed, running;
-	int code;
-
-	lock_take(&file->lock);
-	open = file->writers;
-	doomed = file->doomed;
-	running = file->started > file->finished;
-	lock_drop(&file->lock);
-	if (doomed)
-		return;
-	if (open || (paused(file->fs->publisher) && !running)) {
-		drain->undone++;
-		return;
-	}
-	code = store_context_check(drain->context, &error);
-	if (!code)
-		code = publish_wait(file, drain->context, &error);
-	if (code)
-		drain->undone++;
-	if (store_code_retryable(code))
-		drain->again = true;
-}
-
-unsigned int publish_drain(struct fs *fs, const struct store_context *context)
-{
-	int64_t pause = DRAIN_PAUSE_NS;
-	struct drain drain;
-
-	do {
-		drain = (struct drain){ .context = context };
-		publish_each(fs, drain_one, &drain);
-		pause = pause < DRAIN_PAUSE_MAX_NS ? pause * 2 : pause;
-	} while (drain.again && !store_context_sleep(context, pause, NULL));
-	return drain.undone;
-}
-
-static void abandon_one(void *arg, struct file *file)
-{
-	unsigned int *count = arg;
-
-	*count += publish_abandon(file, "unmounted", true);
-}
-
-unsigned int publish_abandon_all(struct fs *fs)
-{
-	unsigned int count = 0;
-
-	publish_each(fs, abandon_one, &count);
-	return count;
 }
