@@ -145,6 +145,23 @@ back_for_good() {
 	no_leftovers
 }
 
+# die_again DOOM: a driver goes on with what is left, after it is mounted, too.
+die_again() {
+	local lives=0
+
+	doomed_start "$1" && wait_until 20 gone_or_done
+	gone "$driver" || lives=1
+	[ "$lives" = 0 ] || kill -KILL "$driver"
+	driver_end
+	detach
+	[ "$lives" = 1 ] || [ "$driver_status" -ne 137 ] ||
+		died_again=$((died_again + 1))
+}
+
+gone_or_done() {
+	gone "$driver" || nothing_moves
+}
+
 # try KIND COMMIT DOOM [DOOM]: the second one is that of the recovery.
 try() {
 	local kind_commit="$1 $2"
@@ -162,10 +179,7 @@ try() {
 		covered[${3% after=*}]=1
 	}
 	if [ -n "${4-}" ]; then
-		doomed_start "$4" && detach
-		driver_end
-		detach
-		[ "$driver_status" -ne 137 ] || died_again=$((died_again + 1))
+		die_again "$4"
 	fi
 	back_for_good
 	[ "$failures" -eq 0 ] || printf 'after %s: %s\n' "$kind_commit" "$point"
