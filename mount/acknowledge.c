@@ -181,7 +181,9 @@ static int flush_layers(struct acknowledgement *ack, struct store_error *error)
 		code = keep_layer(ack, ack->flat.layers[0], &named, error);
 	if (!code && named && STEP_WANTED("commit: flush names") &&
 	    fsync(ack->file->fs->staging_fd))
-		code = store_error_errno(error, errno, "staging directory");
+		code = store_error_errno(
+			error, errno, "%s",
+			staging_area_name(ack->file->fs->area));
 	STEP("commit: names");
 	return code;
 }

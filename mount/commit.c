@@ -496,7 +496,8 @@ void commit_rewrite(struct commit *commit, bool mending)
 		graveyard_empty(&commit->graveyard);
 		/* Or a cut of power brings back what nobody knows. */
 		if (fsync(commit->fs->staging_fd) &&
-		    store_error_errno(&error, errno, "staging directory"))
+		    store_error_errno(&error, errno, "%s",
+				      staging_area_name(commit->fs->area)))
 			log_warn("%s", error.message);
 	}
 	pending_release(&rewriting.pending);

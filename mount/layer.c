@@ -27,6 +27,7 @@ enum { INODES_KEPT = 8 };
 
 struct staging_area {
 	int dir_fd;
+	const char *path; /* for messages; borrowed, may be NULL */
 	uint64_t limit;
 	uint64_t file_limit;
 	_Atomic uint64_t bytes;
@@ -99,6 +100,16 @@ uint64_t staging_area_bytes(const struct staging_area *area)
 uint64_t staging_area_freed(const struct staging_area *area)
 {
 	return atomic_load(&area->freed);
+}
+
+void staging_area_call(struct staging_area *area, const char *path)
+{
+	area->path = path;
+}
+
+const char *staging_area_name(const struct staging_area *area)
+{
+	return area->path ? area->path : "staging directory";
 }
 
 int staging_area_fd(const struct staging_area *area)
@@ -213,6 +224,16 @@ static int layer_open_new(struct staging_layer *layer)
 	return layer_open(layer, O_CREAT | O_EXCL);
 }
 
+int layer_error(const struct staging_layer *layer, int errnum,
+		struct store_error *error)
+{
+	char name[DATA_NAME_MAX];
+
+	data_name(layer->number, name);
+	return store_error_errno(error, errnum, "%s/%s",
+				 staging_area_name(layer->area), name);
+}
+
 /* Its name never meets a file that an earlier run has left. */
 static int layer_create_file(struct staging_layer *layer,
 			     struct store_error *error)
@@ -221,7 +242,7 @@ static int layer_create_file(struct staging_layer *layer,
 		layer->number = atomic_fetch_add(&layer->area->last, 1) + 1;
 	while (layer_open_new(layer) && errno == EEXIST);
 	if (layer->fd < 0)
-		return store_error_errno(error, errno, "staging file");
+		return layer_error(layer, errno, error);
 	atomic_fetch_add(&layer->area->files, 1);
 	staging_area_unpromise(layer->area);
 	return STORE_OK;
@@ -293,10 +314,10 @@ int layer_restore(struct staging_area *area, uint64_t number, bool create,
 	layer->number = number;
 	layer->kept = layer->recorded = true;
 	if (layer_open(layer, create ? O_CREAT | O_TRUNC : 0)) {
-		int saved = errno;
+		int code = layer_error(layer, errno, error);
 
 		free(layer);
-		return store_error_errno(error, saved, "staging file");
+		return code;
 	}
 	atomic_fetch_add(&area->files, 1);
 	layer_list(layer);
@@ -425,30 +446,24 @@ static int layer_reserve(struct staging_layer *layer, struct store_error *error)
 	return code ? code : rangemap_reserve(&layer->dirty, error);
 }
 
-static int write_all(int fd, const void *data, uint64_t offset, size_t length,
-		     struct store_error *error)
+static int write_all(const struct staging_layer *layer, const void *data,
+		     uint64_t offset, size_t length, struct store_error *error)
 {
-	return fd_write_at(fd, data, length, offset)
-		       ? store_error_errno(error, errno, "staging file")
+	return fd_write_at(layer->fd, data, length, offset)
+		       ? layer_error(layer, errno, error)
 		       : STORE_OK;
 }
 
 /* Zeros to the end where the file is shorter. */
-static int read_all(int fd, void *data, uint64_t offset, size_t length,
-		    struct store_error *error)
-{
-	ssize_t got = fd_read_at(fd, data, length, offset);
-
-	if (got < 0)
-		return store_error_errno(error, errno, "staging file");
-	memset((char *)data + got, 0, length - (size_t)got);
-	return STORE_OK;
-}
-
 int layer_read(const struct staging_layer *layer, void *data, uint64_t offset,
 	       size_t length, struct store_error *error)
 {
-	return read_all(layer->fd, data, offset, length, error);
+	ssize_t got = fd_read_at(layer->fd, data, length, offset);
+
+	if (got < 0)
+		return layer_error(layer, errno, error);
+	memset((char *)data + got, 0, length - (size_t)got);
+	return STORE_OK;
 }
 
 /* The maps must be reserved, the room taken. */
@@ -474,7 +489,7 @@ int layer_write(struct staging_layer *layer, const void *data,
 		code = layer_charge(layer, lacking, error);
 	if (code)
 		return code;
-	code = write_all(layer->fd, data, range->offset, (size_t)range->length,
+	code = write_all(layer, data, range->offset, (size_t)range->length,
 			 error);
 	if (code) {
 		layer_uncharge(layer, lacking);
@@ -494,7 +509,7 @@ static int layer_cut(struct staging_layer *layer, uint64_t size,
 	if (code)
 		return code;
 	if (ftruncate(layer->fd, (off_t)size))
-		return store_error_errno(error, errno, "staging file");
+		return layer_error(layer, errno, error);
 	rangemap_remove(&layer->present, size, UINT64_MAX);
 	rangemap_remove(&layer->dirty, size, UINT64_MAX);
 	area_refund(layer->area, before - rangemap_total(&layer->present));
@@ -515,20 +530,20 @@ int layer_truncate(struct staging_layer *layer, uint64_t size,
 	return code;
 }
 
-static int punch_zeros(int fd, uint64_t offset, uint64_t length,
-		       struct store_error *error)
+static int punch_zeros(const struct staging_layer *layer, uint64_t offset,
+		       uint64_t length, struct store_error *error)
 {
 	static const char zeros[65536];
 
-	if (!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	if (!fallocate(layer->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		       (off_t)offset, (off_t)length))
 		return STORE_OK;
 	if (errno != EOPNOTSUPP && errno != ENOSYS)
-		return store_error_errno(error, errno, "staging file");
+		return layer_error(layer, errno, error);
 	while (length) {
 		size_t step =
 			length < sizeof(zeros) ? (size_t)length : sizeof(zeros);
-		int code = write_all(fd, zeros, offset, step, error);
+		int code = write_all(layer, zeros, offset, step, error);
 
 		if (code)
 			return code;
@@ -548,7 +563,7 @@ int layer_punch(struct staging_layer *layer, uint64_t offset, uint64_t end,
 		code = layer_charge(layer, lacking, error);
 	if (code)
 		return code;
-	code = punch_zeros(layer->fd, offset, end - offset, error);
+	code = punch_zeros(layer, offset, end - offset, error);
 	if (code) {
 		layer_uncharge(layer, lacking);
 		return code;
@@ -560,7 +575,8 @@ int layer_punch(struct staging_layer *layer, uint64_t offset, uint64_t end,
 /* ---- merging ---- */
 
 /* Copy [start, end) of one staging file over another's. */
-static int copy_span(int from, int to, struct span span,
+static int copy_span(const struct staging_layer *from,
+		     const struct staging_layer *to, struct span span,
 		     struct store_error *error)
 {
 	CLEANUP_FREE char *chunk = NULL;
@@ -572,7 +588,7 @@ static int copy_span(int from, int to, struct span span,
 	while (span.start < span.end) {
 		uint64_t left = span.end - span.start;
 		size_t step = left < COPY_CHUNK ? (size_t)left : COPY_CHUNK;
-		int code = read_all(from, chunk, span.start, step, error);
+		int code = layer_read(from, chunk, span.start, step, error);
 
 		if (!code)
 			code = write_all(to, chunk, span.start, step, error);
@@ -592,7 +608,7 @@ static int layer_take_span(struct staging_layer *layer,
 	int code = layer_reserve(layer, error);
 
 	if (!code)
-		code = copy_span(above->fd, layer->fd, span, error);
+		code = copy_span(above, layer, span, error);
 	if (code)
 		return code;
 	atomic_fetch_add(&layer->area->bytes, lacking);

@@ -49,6 +49,9 @@ int staging_area_open(int dir_fd, uint64_t limit, struct staging_area **area,
  * use are deleted, those that the journal names are left.
  */
 void staging_area_close(struct staging_area *area);
+/* How messages call its folder; borrowed. */
+void staging_area_call(struct staging_area *area, const char *path);
+const char *staging_area_name(const struct staging_area *area);
 uint64_t staging_area_bytes(const struct staging_area *area);
 /* Counts every time that room was given back. */
 uint64_t staging_area_freed(const struct staging_area *area);
@@ -117,6 +120,9 @@ int layer_truncate(struct staging_layer *layer, uint64_t size,
 /* Zeros in [offset, end). */
 int layer_punch(struct staging_layer *layer, uint64_t offset, uint64_t end,
 		struct store_error *error) STORE_WARN_UNUSED;
+/* What a call for its file has failed with, naming it. */
+int layer_error(const struct staging_layer *layer, int errnum,
+		struct store_error *error);
 /* All of these bytes; behind the end of the file they are zeros. */
 int layer_read(const struct staging_layer *layer, void *data, uint64_t offset,
 	       size_t length, struct store_error *error) STORE_WARN_UNUSED;

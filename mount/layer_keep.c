@@ -86,10 +86,10 @@ static int keep_file(const struct staging_layer *layer,
 	/* A hole at the end: the file is as long as the record says. */
 	if (fstat(layer->fd, &found) ||
 	    ((uint64_t)found.st_size < end && ftruncate(layer->fd, (off_t)end)))
-		return store_error_errno(error, errno, "staging file");
+		return layer_error(layer, errno, error);
 	STEP("commit: before data");
 	if (STEP_WANTED("commit: flush data") && fdatasync(layer->fd))
-		return store_error_errno(error, errno, "staging file");
+		return layer_error(layer, errno, error);
 	STEP("commit: data");
 	return STORE_OK;
 }

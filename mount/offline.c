@@ -140,12 +140,21 @@ struct fs *offline_fs(struct offline *offline)
 	return &offline->fs;
 }
 
+static int open_area(struct fs *fs, struct store_error *error)
+{
+	int code = staging_area_open(fs->staging_fd, 0, &fs->area, error);
+
+	if (!code)
+		staging_area_call(fs->area, fs->staging_path);
+	return code;
+}
+
 /* For the end of a record the journal is enough. */
 static int open_journal(struct fs *fs, struct store_error *error)
 {
 	struct pending pending;
 	struct journal *journal = NULL;
-	int code = staging_area_open(fs->staging_fd, 0, &fs->area, error);
+	int code = open_area(fs, error);
 
 	if (!code)
 		code = pending_load(fs->staging_fd, 0, &pending, &journal,
@@ -181,7 +190,7 @@ static int open_queue(struct fs *fs, struct store_error *error)
 	if (fs->area)
 		return store_error_set(error, STORE_NOT_SUPPORTED,
 				       "one command at a time");
-	code = staging_area_open(fs->staging_fd, 0, &fs->area, error);
+	code = open_area(fs, error);
 	if (!code)
 		code = assemble_tree(fs, error);
 	if (!code)

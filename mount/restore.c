@@ -165,7 +165,7 @@ static int write_inline(const struct staging_layer *layer,
 		size_t length = (size_t)(span->end - span->start);
 
 		if (fd_write_at(layer->fd, data, length, span->start))
-			return store_error_errno(error, errno, "staging file");
+			return layer_error(layer, errno, error);
 		data += length;
 	}
 	return STORE_OK;

@@ -146,6 +146,7 @@ static int open_staging(struct session *session, const char *identity,
 					 error);
 	if (code)
 		return code;
+	staging_area_call(fs->area, session->staging.path);
 	staging_area_limit_files(fs->area, session->staging.file_limit);
 	fs->staging_fd = session->staging.fd;
 	fs->staging_path = session->staging.path;

@@ -8,6 +8,7 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "mount/layer_keep.h"
 #include "mount/pending.h"
@@ -222,6 +223,27 @@ START_TEST(files_of_an_earlier_run_are_not_touched)
 }
 END_TEST
 
+/* No file can be opened: what fails is named. */
+START_TEST(what_fails_is_named)
+{
+	struct rlimit limit, none;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 0;
+	staging_area_begin_at(folder.area, 41);
+	begin(0);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	ck_assert_int_ne(staging_write(&staging, "x", 0, 1, &error), STORE_OK);
+	ck_assert(!strncmp(error.message, "staging directory/data-42: ", 27));
+	staging_area_call(folder.area, "/some/where");
+	ck_assert_int_ne(staging_write(&staging, "x", 0, 1, &error), STORE_OK);
+	ck_assert_msg(!strncmp(error.message, "/some/where/data-43: ", 21),
+		      "%s", error.message);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+END_TEST
+
 START_TEST(numbers_go_on_where_an_earlier_run_ended)
 {
 	staging_area_begin_at(folder.area, 41);
@@ -252,6 +274,7 @@ int main(void)
 	tcase_add_test(tests, closing_the_area_deletes_what_nobody_closed);
 #endif
 	tcase_add_test(tests, files_of_an_earlier_run_are_not_touched);
+	tcase_add_test(tests, what_fails_is_named);
 	tcase_add_test(tests, numbers_go_on_where_an_earlier_run_ended);
 	return unit_run("mount layer", tests);
 }
