@@ -109,7 +109,10 @@ static int give_name(int dir_fd, struct store_error *error)
 	uint64_t last;
 
 	journal_bad_count(dir_fd, &last);
-	snprintf(name, sizeof(name), "%s%" PRIu64, prefix, last + 1);
+	/* Also where somebody has used up the numbers. */
+	do
+		snprintf(name, sizeof(name), "%s%" PRIu64, prefix, ++last);
+	while (!last || !faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW));
 	STEP("journal: quarantine flushed");
 	if (renameat(dir_fd, unfinished, dir_fd, name))
 		return store_error_errno(error, errno, "%s", name);

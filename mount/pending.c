@@ -163,13 +163,26 @@ struct data_files {
 	unsigned int kept_frames;
 };
 
+/*
+ * New names go on behind the last one.  One that is too far out is not of a
+ * mount that has counted: it is kept where it is, and not counted.
+ */
+static void count_name(struct data_files *files, uint64_t number)
+{
+	if (number > RECORD_ID_LAST_MAX)
+		log_warn("data-%" PRIu64 " in the staging directory is of no "
+			 "mount; it is left alone",
+			 number);
+	else if (number > files->last)
+		files->last = number;
+}
+
 static int sort_data_file(const struct replay *replay, uint64_t number,
 			  struct data_files *files, struct store_error *error)
 {
-	if (number > files->last)
-		files->last = number;
 	switch (replay_owner_of(replay, number)) {
 	case REPLAY_NOBODY:
+		count_name(files, number);
 		return list_add(&files->orphans, number, error);
 	case REPLAY_SETTLED:
 		return list_add(&files->settled, number, error);
@@ -226,6 +239,23 @@ static int find_data_files(int dir_fd, const struct replay *replay,
 }
 
 /* ---- load ---- */
+
+int pending_check_numbers(const struct pending *pending,
+			  struct store_error *error)
+{
+	bool id = pending->last_id > RECORD_ID_LAST_MAX;
+
+	if (!id && pending->last_layer <= RECORD_ID_LAST_MAX)
+		return STORE_OK;
+	return store_error_set(
+		error, STORE_CORRUPT,
+		"the staging journal names %s %" PRIu64 ", which no mount has "
+		"counted up to; nothing can be numbered behind it. storectl "
+		"lists and exports what is pending there as it is; then the "
+		"directory has to be moved away",
+		id ? "file" : "data file",
+		id ? pending->last_id : pending->last_layer);
+}
 
 static int fill(struct loading *loading, struct pending *pending,
 		struct store_error *error)

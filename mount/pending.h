@@ -61,11 +61,20 @@ int pending_load(int dir_fd, unsigned int journal_flags,
 		 struct store_error *error) STORE_WARN_UNUSED;
 void pending_release(struct pending *pending);
 /*
+ * Can files and layers be numbered on?  CORRUPT when a record has numbers that
+ * nobody could have counted up to.
+ */
+int pending_check_numbers(const struct pending *pending,
+			  struct store_error *error) STORE_WARN_UNUSED;
+/*
  * Is the data file of every layer there and long enough?  Sets `code` and
  * `damaged`; part of pending_load().
  */
 void pending_measure(int dir_fd, struct pending *pending);
-/* The same, but reads every byte of every layer and compares checksums. */
+/*
+ * The same, but reads every byte of every layer and compares checksums; of a
+ * layer with holes without end it believes the length.
+ */
 void pending_verify(int dir_fd, struct pending *pending);
 
 /* `data-N` of a layer's number. */

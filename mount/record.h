@@ -65,6 +65,11 @@ enum record_type {
 
 /* Ids of files and numbers of layers: from 1 on. */
 #define RECORD_ID_MAX ((uint64_t)INT64_MAX)
+/*
+ * Where a run may still begin to count on: far more than it can use are left,
+ * and no earlier one has got there.
+ */
+#define RECORD_ID_LAST_MAX (RECORD_ID_MAX - (UINT64_C(1) << 48))
 /* Bytes of a reason. */
 #define RECORD_REASON_MAX 4095
 

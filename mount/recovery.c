@@ -282,9 +282,12 @@ int recovery_run(struct fs *fs, struct store_error *error)
 
 	if (code)
 		return code;
-	pending_verify(fs->staging_fd, &pending);
-	staging_area_begin_at(fs->area, pending.last_layer);
-	code = commit_start(fs, journal, pending.last_id, error);
+	code = pending_check_numbers(&pending, error);
+	if (!code) {
+		pending_verify(fs->staging_fd, &pending);
+		staging_area_begin_at(fs->area, pending.last_layer);
+		code = commit_start(fs, journal, pending.last_id, error);
+	}
 	if (code)
 		journal_close(journal);
 	else

@@ -450,6 +450,36 @@ START_TEST(damaged_bytes_are_kept_and_not_published)
 }
 END_TEST
 
+static void put_stray(const char *folder)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/data-%llu", folder,
+		 (unsigned long long)RECORD_ID_MAX);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+}
+
+/* The highest number there is: what is acknowledged is so all the same. */
+START_TEST(a_stray_name_ends_no_counting)
+{
+	ok(call_store(fs, "a", "before"));
+	end(_i);
+	put_stray(restart_path);
+	begin_again(true);
+	ok(call_store(fs, "b", long_text));
+	restart(DISK_KILLED, true);
+	shows("a", "before");
+	shows("b", long_text);
+	is_stored("a", "before");
+	is_stored("b", long_text);
+	ck_assert_int_eq(area_count(&mount->area, "data-9223372036854775807"),
+			 1);
+}
+END_TEST
+
 /* ---- much happens during a flush ---- */
 
 static char copied[64];
@@ -600,6 +630,7 @@ static TCase *data_cases(void)
 
 	add_ends(tests, bytes_that_could_not_be_flushed_go_to_another_file);
 	add_ends(tests, damaged_bytes_are_kept_and_not_published);
+	add_ends(tests, a_stray_name_ends_no_counting);
 	tcase_add_test(
 		tests,
 		a_stack_that_is_being_copied_is_still_what_was_acknowledged);

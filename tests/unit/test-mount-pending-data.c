@@ -56,6 +56,58 @@ START_TEST(the_highest_numbers_ever_used_are_known)
 }
 END_TEST
 
+/* Nobody counts so far: such a name must not end the counting. */
+START_TEST(a_name_out_of_reach_is_not_counted)
+{
+	put_file(3, "a");
+	write_data(60, "x", 1);
+	write_data(RECORD_ID_MAX, "x", 1);
+	write_data(RECORD_ID_LAST_MAX + 1, "x", 1);
+	load();
+	ck_assert_uint_eq(pending.last_layer, 60);
+	ck_assert_uint_eq(pending.orphan_count, 3);
+	ck_assert_int_eq(pending_check_numbers(&pending, NULL), STORE_OK);
+	write_data(RECORD_ID_LAST_MAX, "x", 1);
+	load();
+	ck_assert_uint_eq(pending.last_layer, RECORD_ID_LAST_MAX);
+	ck_assert_int_eq(pending_check_numbers(&pending, NULL), STORE_OK);
+}
+END_TEST
+
+/* All that is pending is listed, and nothing can be added. */
+static void refused(const char *what)
+{
+	load();
+	store_error_clear(&error);
+	ck_assert_uint_ge(pending.count, 1);
+	ck_assert_int_eq(pending_check_numbers(&pending, &error),
+			 STORE_CORRUPT);
+	ck_assert_msg(strstr(error.message, what), "%s", error.message);
+}
+
+START_TEST(records_with_numbers_out_of_reach_are_refused)
+{
+	put_file(3, "a");
+	put_file(RECORD_ID_LAST_MAX, "b");
+	load();
+	ck_assert_int_eq(pending_check_numbers(&pending, NULL), STORE_OK);
+	area_reopen();
+	if (_i == 0)
+		put_file(RECORD_ID_LAST_MAX + 1, "c");
+	if (_i == 1)
+		put_file(RECORD_ID_MAX, "c");
+	if (_i == 2)
+		put_done(RECORD_ID_MAX);
+	if (_i == 3) {
+		add_file(4, "c", LAYERS(RECORD_ID_MAX));
+		commit();
+	}
+	refused(_i == 0	  ? " file 9223090561878065152"
+		: _i == 3 ? " data file 9223372036854775807"
+			  : " file 9223372036854775807");
+}
+END_TEST
+
 START_TEST(data_files_are_told_apart)
 {
 	for (uint64_t number = 1; number <= 12; number++)
@@ -300,6 +352,91 @@ START_TEST(a_file_that_is_gone_or_none_is_damage)
 }
 END_TEST
 
+/* ---- holes ---- */
+
+/* data-5 with its bytes in these spans only, and a length. */
+static void write_sparse(const struct span *list, size_t count, off_t size)
+{
+	int fd = openat(area_fd, "data-5",
+			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	ck_assert_int_ge(fd, 0);
+	for (size_t i = 0; i < count; i++) {
+		size_t length = (size_t)(list[i].end - list[i].start);
+
+		ck_assert_int_eq(pwrite(fd, stored + list[i].start, length,
+					(off_t)list[i].start),
+				 (ssize_t)length);
+	}
+	ck_assert_int_eq(ftruncate(fd, size), 0);
+	close(fd);
+}
+
+static void zero_between(uint64_t start, uint64_t end)
+{
+	memset(stored + start, 0, (size_t)(end - start));
+}
+
+/* One range that is partly holes, as zeroing a range leaves it. */
+static void put_sparse(uint64_t checksum, uint64_t size)
+{
+	struct span all = { 0, size };
+
+	add(&(struct record){
+		.type = RECORD_LAYER,
+		.layer = { .file = 1,
+			   .number = 5,
+			   .size = size,
+			   .present = { .spans = &all, .count = 1 },
+			   .data_length = size,
+			   .checksum = checksum },
+	});
+	add_layer(1, 6, "inline");
+	add_file(1, "a", LAYERS(5, 6));
+	commit();
+}
+
+START_TEST(holes_count_as_zeros)
+{
+	static const struct span lists[][2] = {
+		{ { 0, 4096 }, { 40960, 45056 } },
+		{ { 8192, 12288 }, { 16384, STORED } },
+		{ { 4096, 4097 }, { 49999, STORED } },
+		{ { 0, 0 }, { 0, 0 } },
+		{ { 0, 4096 }, { 4096, STORED } },
+	};
+	const struct span *list = lists[_i];
+
+	make_bytes();
+	zero_between(0, list[0].start);
+	zero_between(list[0].end, list[1].start);
+	zero_between(list[1].end, STORED);
+	put_sparse(checksum64(stored, STORED), STORED);
+	write_sparse(list, 2, STORED);
+	check_verdict(STORE_OK, true);
+	stored[list[1].start] ^= 1;
+	write_data(5, stored, STORED);
+	check_verdict(STORE_CORRUPT, false);
+	stored[list[1].start] ^= 1;
+	write_sparse(list, 2, STORED - 1);
+	check_verdict(STORE_CORRUPT, true);
+}
+END_TEST
+
+/* Reading it would take hours; its damage is seen where it can be. */
+START_TEST(holes_without_end_keep_nobody_waiting)
+{
+	const uint64_t size = UINT64_C(1) << 43;
+
+	make_bytes();
+	put_sparse(17, size);
+	write_sparse(spans, 3, (off_t)size);
+	check_verdict(STORE_OK, true);
+	write_sparse(spans, 3, (off_t)size - 1);
+	check_verdict(STORE_CORRUPT, true);
+}
+END_TEST
+
 START_TEST(a_layer_without_bytes_needs_no_file)
 {
 	add(&(struct record){
@@ -359,6 +496,9 @@ static TCase *numbers(void)
 
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, the_highest_numbers_ever_used_are_known);
+	tcase_add_test(tests, a_name_out_of_reach_is_not_counted);
+	tcase_add_loop_test(
+		tests, records_with_numbers_out_of_reach_are_refused, 0, 4);
 	tcase_add_test(tests, data_files_are_told_apart);
 	tcase_add_test(tests, what_is_named_again_is_not_settled);
 	tcase_add_test(tests, other_names_are_no_data_files);
@@ -376,6 +516,8 @@ static TCase *bytes(void)
 	tcase_add_test(tests, every_flipped_byte_is_found);
 	tcase_add_test(tests, a_file_shorter_than_needed_is_damage);
 	tcase_add_test(tests, a_file_that_is_gone_or_none_is_damage);
+	tcase_add_loop_test(tests, holes_count_as_zeros, 0, 5);
+	tcase_add_test(tests, holes_without_end_keep_nobody_waiting);
 	tcase_add_test(tests, a_layer_without_bytes_needs_no_file);
 	tcase_add_test(tests, bytes_in_the_journal_are_checked);
 	tcase_add_test(tests, damage_of_one_file_is_not_that_of_others);
