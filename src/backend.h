@@ -32,6 +32,7 @@
 
 struct option_values;
 struct store_option;
+struct store_resume;
 struct store_url;
 
 enum store_concurrency { STORE_PARALLEL, STORE_SERIAL };
@@ -93,6 +94,11 @@ struct backend_put_request {
 	 */
 	const struct store_range *keep;
 	size_t keep_count;
+	/*
+	 * See <storefs/store.h>; NULL: what is left of a put that fails is
+	 * removed.  Without STORE_CAP_RESUME ignored.
+	 */
+	struct store_resume *resume;
 };
 
 struct backend_node_request {
@@ -226,6 +232,10 @@ struct store_backend {
 		   const struct backend_put_request *request,
 		   struct store_info *info, struct store_error *error)
 		STORE_WARN_UNUSED;
+	/* With STORE_CAP_RESUME: see store_drop_upload(). */
+	int (*drop_upload)(void *self, struct store_context *context,
+			   const char *key, const char *token,
+			   struct store_error *error) STORE_WARN_UNUSED;
 	/* Make a symlink or special node; a taken name is EXISTS. */
 	int (*make_node)(void *self, struct store_context *context,
 			 const struct backend_node_request *request,

@@ -95,6 +95,7 @@ void core_put_request(struct backend_put_request *request, const char *key,
 	request->publish = options->publish;
 	request->keep = options->ranges;
 	request->keep_count = options->range_count;
+	request->resume = options->resume;
 }
 
 static int check_found(struct call *call, const struct store_info *info,
@@ -179,6 +180,23 @@ int store_write(struct store *store, struct store_context *context,
 	}
 	if (!code && info)
 		*info = found;
+	return call_end(&call, code, error);
+}
+
+int store_drop_upload(struct store *store, struct store_context *context,
+		      const char *key, const char *token,
+		      struct store_error *error)
+{
+	struct call call;
+	int code = call_begin(&call, store, "drop an upload", context);
+
+	if (!code)
+		code = call_key(&call, key, CALL_NO_ROOT);
+	if (!code)
+		code = call_needs(&call, STORE_CAP_WRITE | STORE_CAP_RESUME);
+	if (!code)
+		code = call.ops->drop_upload(call.self, call.context, call.key,
+					     token, &call.error);
 	return call_end(&call, code, error);
 }
 

@@ -281,6 +281,7 @@ const char *store_capability_name(uint64_t bit)
 		{ STORE_CAP_PUBLISH_ID, "PUBLISH_ID" },
 		{ STORE_CAP_NEAR, "NEAR" },
 		{ STORE_CAP_MARKERS, "MARKERS" },
+		{ STORE_CAP_RESUME, "RESUME" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

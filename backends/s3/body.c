@@ -12,6 +12,7 @@
 
 #include "backends/s3/s3.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,6 +171,12 @@ static int add_sha256(struct s3_call *call, struct digest *digest,
 	return STORE_OK;
 }
 
+static void put_big_endian(uint32_t value, unsigned char raw[4])
+{
+	for (int i = 0; i < 4; i++)
+		raw[i] = (unsigned char)(value >> (24 - 8 * i));
+}
+
 static int sums_end(const struct s3 *s3, struct s3_call *call,
 		    struct sums *sums, struct store_error *error)
 {
@@ -187,17 +194,36 @@ static int sums_end(const struct s3 *s3, struct s3_call *call,
 			header_base64(call, "content-md5", raw, length);
 	}
 	if (!code && sums->want_crc) {
-		const unsigned char big_endian[] = {
-			(unsigned char)(sums->crc >> 24),
-			(unsigned char)(sums->crc >> 16),
-			(unsigned char)(sums->crc >> 8),
-			(unsigned char)sums->crc,
-		};
+		unsigned char big_endian[4];
 
+		put_big_endian(sums->crc, big_endian);
 		header_base64(call, "x-amz-checksum-crc32c", big_endian,
 			      sizeof(big_endian));
 	}
 	return code;
+}
+
+int s3_body_sums(const struct http_body *body, struct s3_sums *found,
+		 struct store_error *error)
+{
+	struct sums sums = { .want_crc = true };
+	CLEANUP_FREE char *text = NULL;
+	unsigned char raw[4];
+	int code = digest_new("md5", &sums.md5, error);
+
+	if (!code)
+		code = sums_read(&sums, body, error);
+	if (!code)
+		code = digest_finish(sums.md5, found->md5, error);
+	digest_free(sums.md5);
+	if (code)
+		return code;
+	put_big_endian(sums.crc, raw);
+	text = base64_encode(raw, sizeof(raw));
+	if (!text)
+		return store_error_set(error, STORE_NO_MEMORY, "out of memory");
+	snprintf(found->crc32c, sizeof(found->crc32c), "%s", text);
+	return STORE_OK;
 }
 
 int s3_body_attach(struct s3 *s3, struct s3_call *call,

@@ -171,7 +171,7 @@ static bool complete_refused(struct probe *probe,
 	};
 	struct s3_meta meta = { .type = STORE_TYPE_FILE };
 	struct store_memory_source source;
-	struct store_range all = { .length = 7 };
+	struct s3_part all = { .number = 1, .range.length = 7 };
 	struct store_info info;
 	unsigned int honoured = S3_KNOWN | S3_COMPLETE_ABSENT |
 				S3_COMPLETE_MATCH |
@@ -180,14 +180,14 @@ static bool complete_refused(struct probe *probe,
 
 	if (code)
 		return false;
-	code = s3_upload_part(&upload,
-			      store_memory_source_init(&source, "storefs", 7),
-			      &all, NULL);
+	code = s3_upload_parts(&upload,
+			       store_memory_source_init(&source, "storefs", 7),
+			       &all, 1, NULL);
 	if (!code)
 		code = s3_upload_complete(&upload, precondition, honoured,
 					  &info, NULL);
 	if (code)
-		s3_upload_abort(&upload);
+		(void)!s3_upload_abort(&upload, NULL);
 	s3_upload_release(&upload);
 	return code == STORE_CHANGED;
 }

@@ -71,23 +71,29 @@ static int copy_whole(struct s3 *s3, struct store_context *context,
 }
 
 static int copy_ranges(struct s3_upload *upload, const struct s3_copy *copy,
-		       uint64_t part, struct store_error *error)
+		       uint64_t size, struct store_error *error)
 {
 	const struct store_info *info = &copy->source->info;
-	struct store_range range = { .offset = 0 };
+	struct s3_part parts[HTTP_AT_ONCE];
+	unsigned int number = 0;
+	size_t count = 0;
+	int code = STORE_OK;
 
-	while (range.offset < info->size) {
-		uint64_t left = info->size - range.offset;
-		int code;
+	for (uint64_t at = 0; at < info->size && !code; at += size) {
+		uint64_t left = info->size - at;
 
-		range.length = left < part ? left : part;
-		code = s3_upload_copy(upload, copy->from, &info->version,
-				      &range, error);
-		if (code)
-			return code;
-		range.offset += range.length;
+		parts[count++] = (struct s3_part){
+			.number = ++number,
+			.range = { at, left < size ? left : size },
+			.from = copy->from,
+			.version = &info->version,
+		};
+		if (count < HTTP_AT_ONCE && left > size)
+			continue;
+		code = s3_upload_parts(upload, NULL, parts, count, error);
+		count = 0;
 	}
-	return STORE_OK;
+	return code;
 }
 
 static int copy_in_parts(struct s3 *s3, struct store_context *context,
@@ -112,7 +118,7 @@ static int copy_in_parts(struct s3 *s3, struct store_context *context,
 		code = s3_upload_complete(&upload, &copy->precondition,
 					  copy->honoured, info, error);
 	if (code)
-		s3_upload_abort(&upload);
+		(void)!s3_upload_abort(&upload, NULL);
 	s3_upload_release(&upload);
 	return code;
 }

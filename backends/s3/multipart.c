@@ -4,7 +4,10 @@
  * already.  Nothing is visible before they are completed.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
  *
- * Called by put.c, copy.c and conditions.c, in one thread each.
+ * Several parts of one upload are on their way beside each other, each read
+ * from its source as it goes out, so that none is held in memory.
+ *
+ * Called by put.c, copy.c, resume.c and conditions.c, in one thread each.
  */
 #include "config.h"
 
@@ -38,7 +41,31 @@ void s3_upload_release(struct s3_upload *upload)
 {
 	free(upload->id);
 	upload->id = NULL;
-	buf_release(&upload->parts);
+	free(upload->parts);
+	upload->parts = NULL;
+	upload->room = 0;
+}
+
+struct s3_stored *s3_upload_stored(struct s3_upload *upload,
+				   unsigned int number)
+{
+	struct s3_stored *grown;
+	size_t room = upload->room ? upload->room : 16;
+
+	if (number < 1 || number > S3_PARTS_MAX)
+		return NULL;
+	while (room < number)
+		room *= 2;
+	if (room != upload->room) {
+		grown = reallocarray(upload->parts, room, sizeof(*grown));
+		if (!grown)
+			return NULL;
+		memset(grown + upload->room, 0,
+		       (room - upload->room) * sizeof(*grown));
+		upload->parts = grown;
+		upload->room = room;
+	}
+	return &upload->parts[number - 1];
 }
 
 /* ---- answers ---- */
@@ -63,8 +90,8 @@ static int on_element(void *arg, const char *path, const char *text,
 					      "out of memory");
 }
 
-static int answer_text(const struct s3_call *call, const char *path,
-		       char **text, struct store_error *error)
+int s3_call_text(const struct s3_call *call, const char *path, char **text,
+		 struct store_error *error)
 {
 	const struct buf *body = &call->exchange.response.body;
 	struct wanted wanted = { .path = path };
@@ -102,7 +129,6 @@ int s3_upload_begin(struct s3_upload *upload, const struct s3_meta *meta,
 	struct s3_call call;
 	int code;
 
-	buf_init(&upload->parts, PARTS_TEXT_MAX);
 	s3_call_init(&call, "POST", upload->object);
 	call.idempotent = false;
 	call.body = &no_body;
@@ -113,29 +139,36 @@ int s3_upload_begin(struct s3_upload *upload, const struct s3_meta *meta,
 		code = s3_send_patiently(upload->s3, upload->context, &call,
 					 error);
 	if (!code)
-		code = answer_text(&call,
-				   "InitiateMultipartUploadResult/UploadId",
-				   &upload->id, error);
+		code = s3_call_text(&call,
+				    "InitiateMultipartUploadResult/UploadId",
+				    &upload->id, error);
 	s3_call_release(&call);
 	return code;
 }
 
-void s3_upload_abort(struct s3_upload *upload)
+int s3_upload_abort(struct s3_upload *upload, struct store_error *error)
 {
+	struct store_error own = STORE_ERROR_INIT;
 	struct store_context context;
 	struct s3_call call;
+	int code;
 
 	if (!upload->id)
-		return;
+		return STORE_OK;
 	/* Also when the caller's time is up: what stays costs money. */
 	store_context_init(&context, 10 * NS_PER_SEC, NULL);
 	s3_call_init(&call, "DELETE", upload->object);
 	s3_call_query(&call, "uploadId", upload->id);
-	if (!s3_send(upload->s3, &context, &call, NULL)) {
-		free(upload->id);
-		upload->id = NULL;
-	}
+	code = s3_send(upload->s3, &context, &call, &own);
 	s3_call_release(&call);
+	if (code && code != STORE_NOT_FOUND) {
+		if (error)
+			*error = own;
+		return code;
+	}
+	free(upload->id);
+	upload->id = NULL;
+	return STORE_OK;
 }
 
 /* RGW leaves the ETag out. */
@@ -145,8 +178,8 @@ static int complete_version(struct s3_upload *upload,
 {
 	CLEANUP_FREE char *etag = NULL;
 	struct s3_object found;
-	int code = answer_text(call, "CompleteMultipartUploadResult/ETag",
-			       &etag, error);
+	int code = s3_call_text(call, "CompleteMultipartUploadResult/ETag",
+				&etag, error);
 
 	if (!code)
 		code = s3_version_of_etag(etag, &info->version, error);
@@ -169,19 +202,39 @@ static bool is_uncertain(const struct s3_call *call)
 		call->error.detail != 409);
 }
 
+static void list_parts(const struct s3_upload *upload, struct buf *text)
+{
+	buf_add_text(text, "<CompleteMultipartUpload>");
+	for (size_t i = 0; i < upload->count; i++) {
+		const struct s3_stored *part = &upload->parts[i];
+
+		buf_addf(text,
+			 "<Part><PartNumber>%zu</PartNumber>"
+			 "<ETag>&quot;%s&quot;</ETag>",
+			 i + 1, part->etag);
+		if (part->crc32c[0])
+			buf_addf(text, "<ChecksumCRC32C>%s</ChecksumCRC32C>",
+				 part->crc32c);
+		if (part->sha256[0])
+			buf_addf(text, "<ChecksumSHA256>%s</ChecksumSHA256>",
+				 part->sha256);
+		buf_add_text(text, "</Part>");
+	}
+	buf_add_text(text, "</CompleteMultipartUpload>");
+}
+
 int s3_upload_complete(struct s3_upload *upload,
 		       const struct store_precondition *precondition,
 		       unsigned int honoured, struct store_info *info,
 		       struct store_error *error)
 {
-	CLEANUP_BUF struct buf text = BUF_INIT(PARTS_TEXT_MAX + 128);
+	CLEANUP_BUF struct buf text = BUF_INIT(PARTS_TEXT_MAX);
 	struct s3_text_body body;
 	struct s3_call call;
 	int code;
 
-	buf_addf(&text, "<CompleteMultipartUpload>%s</CompleteMultipartUpload>",
-		 buf_text(&upload->parts));
-	code = buf_error(&upload->parts, "the list of parts", error);
+	list_parts(upload, &text);
+	code = buf_error(&text, "the list of parts", error);
 	if (code)
 		return code;
 	s3_call_init(&call, "POST", upload->object);
@@ -204,96 +257,133 @@ int s3_upload_complete(struct s3_upload *upload,
 
 /* ---- parts ---- */
 
-static void begin_part(const struct s3_upload *upload, struct s3_call *call)
-{
-	char number[16];
+/* One on its way. */
+struct sending {
+	struct s3_call call;
+	struct s3_body body;
+	const struct s3_part *part;
+};
 
-	s3_call_init(call, "PUT", upload->object);
-	snprintf(number, sizeof(number), "%u", upload->count + 1);
-	if (upload->copies)
-		call->checksum = S3_CHECKSUM_MD5;
-	s3_call_query(call, "partNumber", number);
-	s3_call_query(call, "uploadId", upload->id);
-	s3_call_customer_key(upload->s3, call, "x-amz-");
+static void note_text(char *to, size_t room, const char *text)
+{
+	/* Longer than any checksum: it is of no use. */
+	if (text && strlen(text) < room)
+		memcpy(to, text, strlen(text) + 1);
 }
 
-static void note_checksum(struct s3_upload *upload, const struct s3_call *call,
-			  const char *header, const char *element)
-{
-	const char *value = s3_call_answer(call, header);
-
-	if (value)
-		buf_addf(&upload->parts, "<%s>%s</%s>", element, value,
-			 element);
-}
-
-static int note_part(struct s3_upload *upload, const struct s3_call *call,
+static int note_part(struct s3_upload *upload, const struct sending *sending,
 		     const char *etag, struct store_error *error)
 {
+	struct s3_stored *stored =
+		s3_upload_stored(upload, sending->part->number);
 	struct store_version version;
 	int code = s3_version_of_etag(etag, &version, error);
 
 	if (!code && !version.token[0])
 		code = store_error_set(error, STORE_CORRUPT,
 				       "a part without an ETag");
+	if (!code && !stored)
+		code = store_error_set(error, STORE_NO_MEMORY, "out of memory");
 	if (code)
 		return code;
-	upload->count++;
-	buf_addf(&upload->parts,
-		 "<Part><PartNumber>%u</PartNumber><ETag>&quot;%s&quot;</ETag>",
-		 upload->count, version.token);
-	note_checksum(upload, call, "x-amz-checksum-crc32c", "ChecksumCRC32C");
-	note_checksum(upload, call, "x-amz-checksum-sha256", "ChecksumSHA256");
-	buf_add_text(&upload->parts, "</Part>");
+	if (upload->count < sending->part->number)
+		upload->count = sending->part->number;
+	*stored = (struct s3_stored){
+		.there = true,
+		.size = sending->part->range.length,
+	};
+	note_text(stored->etag, sizeof(stored->etag), version.token);
+	note_text(stored->crc32c, sizeof(stored->crc32c),
+		  s3_call_answer(&sending->call, "x-amz-checksum-crc32c"));
+	note_text(stored->sha256, sizeof(stored->sha256),
+		  s3_call_answer(&sending->call, "x-amz-checksum-sha256"));
 	return STORE_OK;
 }
 
-int s3_upload_part(struct s3_upload *upload, struct store_source *source,
-		   const struct store_range *range, struct store_error *error)
-{
-	struct s3_body body;
-	struct s3_call call;
-	int code;
-
-	begin_part(upload, &call);
-	s3_body_init(&body, source, range->offset, range->length);
-	code = s3_body_attach(upload->s3, &call, &body.body, error);
-	if (!code)
-		code = s3_send_patiently(upload->s3, upload->context, &call,
-					 error);
-	if (!code)
-		code = note_part(upload, &call, s3_call_answer(&call, "etag"),
-				 error);
-	s3_call_release(&call);
-	return code;
-}
-
-int s3_upload_copy(struct s3_upload *upload, const char *from,
-		   const struct store_version *version,
-		   const struct store_range *range, struct store_error *error)
+/* The server takes it from an object. */
+static int prepare_copy(const struct s3_upload *upload, struct sending *sending)
 {
 	CLEANUP_BUF struct buf name = BUF_INIT(8192);
-	CLEANUP_FREE char *etag = NULL;
-	struct s3_call call;
-	int code;
+	const struct s3_part *part = sending->part;
+	struct s3_call *call = &sending->call;
 
-	begin_part(upload, &call);
-	call.body = &no_body;
+	call->body = &no_body;
 	s3_encode(&name, upload->s3->settings.bucket, false);
 	buf_add_char(&name, '/');
-	s3_encode(&name, from, true);
-	s3_call_header(&call, "x-amz-copy-source", "%s", buf_text(&name));
-	s3_call_header(&call, "x-amz-copy-source-if-match", "\"%s\"",
-		       version->token);
-	s3_call_header(&call, "x-amz-copy-source-range",
-		       "bytes=%" PRIu64 "-%" PRIu64, range->offset,
-		       range->offset + range->length - 1);
-	s3_call_customer_key(upload->s3, &call, "x-amz-copy-source-");
-	code = s3_send_patiently(upload->s3, upload->context, &call, error);
+	s3_encode(&name, part->from, true);
+	s3_call_header(call, "x-amz-copy-source", "%s", buf_text(&name));
+	s3_call_header(call, "x-amz-copy-source-if-match", "\"%s\"",
+		       part->version->token);
+	s3_call_header(call, "x-amz-copy-source-range",
+		       "bytes=%" PRIu64 "-%" PRIu64, part->range.offset,
+		       part->range.offset + part->range.length - 1);
+	s3_call_customer_key(upload->s3, call, "x-amz-copy-source-");
+	return STORE_OK;
+}
+
+static int prepare_part(const struct s3_upload *upload, struct sending *sending,
+			struct store_source *source, struct store_error *error)
+{
+	const struct s3_part *part = sending->part;
+	struct s3_call *call = &sending->call;
+	char number[16];
+
+	s3_call_init(call, "PUT", upload->object);
+	snprintf(number, sizeof(number), "%u", part->number);
+	if (upload->copies)
+		call->checksum = S3_CHECKSUM_MD5;
+	s3_call_query(call, "partNumber", number);
+	s3_call_query(call, "uploadId", upload->id);
+	s3_call_customer_key(upload->s3, call, "x-amz-");
+	if (part->from)
+		return prepare_copy(upload, sending);
+	s3_body_init(&sending->body, source, part->range.offset,
+		     part->range.length);
+	return s3_body_attach(upload->s3, call, &sending->body.body, error);
+}
+
+static int take_answer(struct s3_upload *upload, const struct sending *sending,
+		       struct store_error *error)
+{
+	CLEANUP_FREE char *etag = NULL;
+	int code;
+
+	if (!sending->part->from)
+		return note_part(upload, sending,
+				 s3_call_answer(&sending->call, "etag"), error);
+	code = s3_call_text(&sending->call, "CopyPartResult/ETag", &etag,
+			    error);
+	return code ? code : note_part(upload, sending, etag, error);
+}
+
+int s3_upload_parts(struct s3_upload *upload, struct store_source *source,
+		    const struct s3_part *parts, size_t count,
+		    struct store_error *error)
+{
+	struct store_error own = STORE_ERROR_INIT;
+	struct sending sending[HTTP_AT_ONCE];
+	struct s3_call *calls[HTTP_AT_ONCE] = { NULL };
+	size_t ready = 0;
+	int code = STORE_OK;
+
+	for (; ready < count && !code; ready++) {
+		sending[ready].part = &parts[ready];
+		calls[ready] = &sending[ready].call;
+		code = prepare_part(upload, &sending[ready], source, &own);
+		/* Summing it up took its time. */
+		store_context_progress(upload->context);
+		if (!code)
+			code = store_context_check(upload->context, &own);
+	}
 	if (!code)
-		code = answer_text(&call, "CopyPartResult/ETag", &etag, error);
-	if (!code)
-		code = note_part(upload, &call, etag, error);
-	s3_call_release(&call);
+		code = s3_send_all_patiently(upload->s3, upload->context, calls,
+					     count, &own);
+	for (size_t i = 0; i < ready; i++) {
+		if (!code)
+			code = take_answer(upload, &sending[i], &own);
+		s3_call_release(&sending[i].call);
+	}
+	if (code && error)
+		*error = own;
 	return code;
 }

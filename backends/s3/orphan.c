@@ -7,7 +7,9 @@
  * none below the root can be in use.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
  *
- * Called by open.
+ * Of one object, those nobody heard of are found by their time, too (resume.c).
+ *
+ * Called by open and resume.c.
  */
 #include "config.h"
 
@@ -25,7 +27,11 @@ enum { ANSWER_MAX = 16 << 20 };
 struct sweep {
 	struct s3 *s3;
 	struct store_context *context;
+	const char *prefix;
 	int64_t before; /* seconds since 1970 */
+	/* Or those of this object since then, without parts; NULL: not so. */
+	const char *only;
+	int64_t since;
 	/* Of the upload at hand: */
 	char *object;
 	char *id;
@@ -44,16 +50,65 @@ static int set_text(char **to, const char *text, struct store_error *error)
 		   : store_error_set(error, STORE_NO_MEMORY, "out of memory");
 }
 
+static int on_part(void *arg, const char *path, const char *text,
+		   struct store_error *error)
+{
+	bool *empty = arg;
+
+	(void)text;
+	(void)error;
+	if (strcmp(path, "ListPartsResult/Part") == 0)
+		*empty = false;
+	return STORE_OK;
+}
+
+/* Has nothing been sent for it?  Then nothing is lost with it. */
+static int is_empty(struct sweep *sweep, bool *empty, struct store_error *error)
+{
+	struct s3_call call;
+	int code;
+
+	s3_call_init(&call, "GET", sweep->object);
+	s3_call_query(&call, "uploadId", sweep->id);
+	s3_call_query(&call, "max-parts", "1");
+	s3_call_customer_key(sweep->s3, &call, "x-amz-");
+	code = s3_send(sweep->s3, sweep->context, &call, error);
+	*empty = true;
+	if (!code)
+		code = xml_parse(buf_text(&call.exchange.response.body),
+				 call.exchange.response.body.length, on_part,
+				 empty, error);
+	s3_call_release(&call);
+	return code;
+}
+
+static bool is_meant(const struct sweep *sweep)
+{
+	if (!sweep->object || !sweep->id || !sweep->begun)
+		return false;
+	return sweep->only ? strcmp(sweep->object, sweep->only) == 0 &&
+				     sweep->begun >= sweep->since
+			   : sweep->begun < sweep->before;
+}
+
 /* One that has ended meanwhile is as good as aborted. */
 static int abort_upload(struct sweep *sweep, struct store_error *error)
 {
 	struct store_error own = STORE_ERROR_INIT;
+	bool empty = true;
 	struct s3_call call;
-	int code;
+	int code = STORE_OK;
 
-	if (!sweep->object || !sweep->id || !sweep->begun ||
-	    sweep->begun >= sweep->before)
+	if (!is_meant(sweep))
 		return STORE_OK;
+	if (sweep->only)
+		code = is_empty(sweep, &empty, &own);
+	if (code == STORE_NOT_FOUND || !empty)
+		return STORE_OK;
+	if (code) {
+		*error = own;
+		return code;
+	}
 	s3_call_init(&call, "DELETE", sweep->object);
 	s3_call_query(&call, "uploadId", sweep->id);
 	code = s3_send(sweep->s3, sweep->context, &call, &own);
@@ -109,7 +164,6 @@ static int on_element(void *arg, const char *path, const char *text,
 
 static int sweep_page(struct sweep *sweep, struct store_error *error)
 {
-	const struct s3_settings *settings = &sweep->s3->settings;
 	struct s3_call call;
 	int code;
 
@@ -117,8 +171,8 @@ static int sweep_page(struct sweep *sweep, struct store_error *error)
 	call.body_max = ANSWER_MAX;
 	s3_call_query(&call, "uploads", "");
 	s3_call_query(&call, "encoding-type", "url");
-	if (*settings->root)
-		s3_call_query(&call, "prefix", settings->root);
+	if (*sweep->prefix)
+		s3_call_query(&call, "prefix", sweep->prefix);
 	if (sweep->next_object)
 		s3_call_query(&call, "key-marker", sweep->next_object);
 	if (sweep->next_id)
@@ -133,6 +187,20 @@ static int sweep_page(struct sweep *sweep, struct store_error *error)
 	return code;
 }
 
+static int sweep_all(struct sweep *sweep, struct store_error *error)
+{
+	int code;
+
+	do
+		code = sweep_page(sweep, error);
+	while (!code && sweep->truncated && sweep->next_object);
+	free(sweep->object);
+	free(sweep->id);
+	free(sweep->next_object);
+	free(sweep->next_id);
+	return code;
+}
+
 int s3_abort_stale(struct s3 *s3, struct store_context *context,
 		   struct store_error *error)
 {
@@ -140,16 +208,23 @@ int s3_abort_stale(struct s3 *s3, struct store_context *context,
 	struct sweep sweep = {
 		.s3 = s3,
 		.context = context,
+		.prefix = s3->settings.root,
 		.before = clock_now().tv_sec + atomic_load(&s3->skew) - age,
 	};
-	int code;
 
-	do
-		code = sweep_page(&sweep, error);
-	while (!code && sweep.truncated && sweep.next_object);
-	free(sweep.object);
-	free(sweep.id);
-	free(sweep.next_object);
-	free(sweep.next_id);
-	return code;
+	return sweep_all(&sweep, error);
+}
+
+int s3_abort_empty(struct s3 *s3, struct store_context *context,
+		   const char *object, int64_t since, struct store_error *error)
+{
+	struct sweep sweep = {
+		.s3 = s3,
+		.context = context,
+		.prefix = object,
+		.only = object,
+		.since = since,
+	};
+
+	return sweep_all(&sweep, error);
 }

@@ -185,31 +185,52 @@ static int put_whole(struct put *put, struct store_info *info,
 	return code;
 }
 
+/* The part that begins at `at`. */
+static void plan_part(struct put *put, const struct s3_upload *upload,
+		      uint64_t at, struct s3_part *part)
+{
+	uint64_t left = put->source->size - at;
+	uint64_t size = upload->part_size;
+	struct s3_piece piece = {
+		.range = { at, left < size ? left : size },
+	};
+
+	if (put->source == &put->mixed.source)
+		s3_mixed_piece(&put->mixed, at, size, &piece);
+	*part = (struct s3_part){
+		.range = piece.range,
+		.from = piece.kept ? put->object : NULL,
+		.version = put->mixed.version,
+	};
+}
+
+/* Several at once, but for those the server has already. */
 static int send_parts(struct put *put, struct s3_upload *upload,
 		      struct store_error *error)
 {
-	uint64_t part = s3_part_size(put->s3, put->source->size);
+	struct s3_part parts[HTTP_AT_ONCE];
+	unsigned int number = 0;
+	size_t count = 0;
 	uint64_t at = 0;
 
 	while (at < put->source->size) {
-		uint64_t left = put->source->size - at;
-		struct s3_piece piece = {
-			.range = { at, left < part ? left : part },
-		};
+		struct s3_part *part = &parts[count];
+		bool has;
 		int code;
 
-		if (put->source == &put->mixed.source)
-			s3_mixed_piece(&put->mixed, at, part, &piece);
-		if (piece.kept)
-			code = s3_upload_copy(upload, put->object,
-					      put->mixed.version, &piece.range,
-					      error);
-		else
-			code = s3_upload_part(upload, put->source, &piece.range,
-					      error);
+		plan_part(put, upload, at, part);
+		part->number = ++number;
+		at += part->range.length;
+		code = s3_upload_has(upload, put->source, part, &has, error);
+		count += !has;
+		if (!code && (count == HTTP_AT_ONCE ||
+			      (count && at == put->source->size))) {
+			code = s3_upload_parts(upload, put->source, parts,
+					       count, error);
+			count = 0;
+		}
 		if (code)
 			return code;
-		at += piece.range.length;
 	}
 	return STORE_OK;
 }
@@ -295,19 +316,28 @@ static int complete(struct put *put, struct s3_upload *upload,
 	return code;
 }
 
-static int put_in_parts(struct put *put, struct store_info *info,
-			struct store_error *error)
+static int begin_parts(struct put *put, struct s3_upload *upload,
+		       struct store_info *info, struct store_error *error)
 {
-	struct s3_upload upload = {
-		.s3 = put->s3,
-		.context = put->context,
-		.object = put->object,
-		.copies = put->source == &put->mixed.source,
+	const struct s3_plan plan = {
+		.size = put->source->size,
+		.precondition = &put->request->precondition,
+		.keep = put->request->keep,
+		.keep_count = upload->copies ? put->request->keep_count : 0,
 	};
-	int code = s3_upload_begin(&upload, &put->meta, info, error);
 
-	if (!code)
-		code = send_parts(put, &upload, error);
+	if (upload->resume)
+		return s3_upload_resume(upload, &put->meta, &plan, info, error);
+	upload->part_size = s3_part_size(put->s3, plan.size);
+	return s3_upload_begin(upload, &put->meta, info, error);
+}
+
+/* All but the beginning. */
+static int finish_parts(struct put *put, struct s3_upload *upload,
+			struct store_info *info, struct store_error *error)
+{
+	int code = send_parts(put, upload, error);
+
 	/* What took long to send is looked at once more. */
 	if (!code && is_conditional(put) &&
 	    !(put->honoured &
@@ -318,10 +348,31 @@ static int put_in_parts(struct put *put, struct store_info *info,
 					       put->has_old ? &put->old : NULL,
 					       error);
 	}
-	if (!code)
-		code = complete(put, &upload, info, error);
-	if (code)
-		s3_upload_abort(&upload);
+	return code ? code : complete(put, upload, info, error);
+}
+
+static int put_in_parts(struct put *put, struct store_info *info,
+			struct store_error *error)
+{
+	struct s3_upload upload = {
+		.s3 = put->s3,
+		.context = put->context,
+		.object = put->object,
+		.copies = put->source == &put->mixed.source,
+		.resume = put->request->resume,
+	};
+	int code = begin_parts(put, &upload, info, error);
+	bool arrived = !code && upload.gone && has_arrived(put, info);
+
+	if (!code && upload.gone && !arrived)
+		code = begin_parts(put, &upload, info, error);
+	if (!code && !arrived)
+		code = finish_parts(put, &upload, info, error);
+	/* What can go on is left to the caller. */
+	if (code && !upload.resume)
+		(void)!s3_upload_abort(&upload, NULL);
+	if (!code && upload.resume)
+		upload.resume->token[0] = '\0';
 	s3_upload_release(&upload);
 	return code;
 }

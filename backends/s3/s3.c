@@ -151,7 +151,7 @@ const struct store_backend s3_backend = {
 			STORE_CAP_LAZY_READ | STORE_CAP_WRITE_RESULT |
 			STORE_CAP_CONDITIONAL | STORE_CAP_COMPOSE |
 			STORE_CAP_MARKERS | STORE_CAP_POSIX |
-			STORE_CAP_PUBLISH_ID,
+			STORE_CAP_PUBLISH_ID | STORE_CAP_RESUME,
 	.concurrency = STORE_PARALLEL,
 	.lists_recursively = true,
 	.from_url = s3_from_url,
@@ -166,6 +166,7 @@ const struct store_backend s3_backend = {
 	.read = s3_read,
 	.close_reader = s3_close_reader,
 	.put = s3_put,
+	.drop_upload = s3_drop_upload,
 	.remove = s3_remove,
 	.remove_many = s3_remove_many,
 	.make_dir = s3_make_dir,

@@ -15,6 +15,7 @@
 #include "src/base/cleanup.h"
 #include "src/base/crypto.h"
 #include "src/base/sync.h"
+#include <storefs/store.h>
 
 /* https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 #define S3_PART_MIN (UINT64_C(5) << 20)
@@ -150,6 +151,13 @@ void s3_send_all(struct s3 *s3, struct store_context *context,
 int s3_send_patiently(struct s3 *s3, struct store_context *context,
 		      struct s3_call *call, struct store_error *error)
 	STORE_WARN_UNUSED;
+/*
+ * The same for several (at most HTTP_AT_ONCE) beside each other: the first
+ * failure, after all have ended.
+ */
+int s3_send_all_patiently(struct s3 *s3, struct store_context *context,
+			  struct s3_call *const calls[], size_t count,
+			  struct store_error *error) STORE_WARN_UNUSED;
 const char *s3_call_answer(const struct s3_call *call, const char *header);
 int s3_call_status(const struct s3_call *call);
 
@@ -286,11 +294,28 @@ int s3_body_attach(struct s3 *s3, struct s3_call *call,
 		   const struct http_body *body, struct store_error *error)
 	STORE_WARN_UNUSED;
 
+/* What a server may tell of such a body: MD5 in hex, and CRC32C in base64. */
+struct s3_sums {
+	char md5[DIGEST_HEX_MAX];
+	char crc32c[16];
+};
+int s3_body_sums(const struct http_body *body, struct s3_sums *sums,
+		 struct store_error *error) STORE_WARN_UNUSED;
+
 /* The kind of checksum for this call: never AUTO. */
 enum s3_checksum s3_checksum_of(const struct s3 *s3,
 				const struct s3_call *call);
 
 /* ---- parts (multipart.c) ---- */
+
+/* What the server has of one part. */
+struct s3_stored {
+	bool there;
+	uint64_t size;
+	char etag[STORE_VERSION_MAX];
+	char crc32c[16]; /* base64, "": not told */
+	char sha256[64];
+};
 
 struct s3_upload {
 	struct s3 *s3;
@@ -302,32 +327,74 @@ struct s3_upload {
 	 */
 	bool copies;
 	char *id;
-	struct buf parts; /* XML of the parts so far */
-	unsigned int count;
+	/* Parts by number - 1; owned. */
+	struct s3_stored *parts;
+	size_t room;
+	unsigned int count; /* of those that make up the file, so far */
 	/* The completion may have been heard although no answer came. */
 	bool uncertain;
+	/* Of one that goes on after the call (resume.c); NULL: it does not. */
+	struct store_resume *resume;
+	uint64_t part_size;
+	/* What the token led to has ended, perhaps by being completed. */
+	bool gone;
+};
+/* One part to be sent, or to be copied from an object in a version. */
+struct s3_part {
+	unsigned int number; /* from 1 */
+	struct store_range range;
+	const char *from; /* NULL: sent */
+	const struct store_version *version;
 };
 /* Begin with the headers of `meta`; fills info as s3_meta_add(). */
 int s3_upload_begin(struct s3_upload *upload, const struct s3_meta *meta,
 		    struct store_info *info, struct store_error *error)
 	STORE_WARN_UNUSED;
-int s3_upload_part(struct s3_upload *upload, struct store_source *source,
-		   const struct store_range *range, struct store_error *error)
-	STORE_WARN_UNUSED;
-/* A part that is a range of an object, in the version of `etag`. */
-int s3_upload_copy(struct s3_upload *upload, const char *from,
-		   const struct store_version *version,
-		   const struct store_range *range, struct store_error *error)
-	STORE_WARN_UNUSED;
+/* Up to HTTP_AT_ONCE beside each other; the ranges are those of `source`. */
+int s3_upload_parts(struct s3_upload *upload, struct store_source *source,
+		    const struct s3_part *parts, size_t count,
+		    struct store_error *error) STORE_WARN_UNUSED;
+/* Room for what is known of a part; NULL: no memory, or no such part. */
+struct s3_stored *s3_upload_stored(struct s3_upload *upload,
+				   unsigned int number);
+/* The text of one element of an answer, by its path; malloc'd. */
+int s3_call_text(const struct s3_call *call, const char *path, char **text,
+		 struct store_error *error) STORE_WARN_UNUSED;
 /* Fills info->version. */
 int s3_upload_complete(struct s3_upload *upload,
 		       const struct store_precondition *precondition,
 		       unsigned int honoured, struct store_info *info,
 		       struct store_error *error) STORE_WARN_UNUSED;
-void s3_upload_abort(struct s3_upload *upload);
+/* One that is not there is as good as aborted. */
+int s3_upload_abort(struct s3_upload *upload, struct store_error *error)
+	STORE_WARN_UNUSED;
 void s3_upload_release(struct s3_upload *upload);
 /* Size of each part so that no more than S3_PARTS_MAX are needed. */
 uint64_t s3_part_size(const struct s3 *s3, uint64_t size);
+
+/* ---- uploads that go on after an interruption (resume.c) ---- */
+
+/*
+ * As s3_upload_begin(), but with upload->resume: what its token leads to goes
+ * on if it is of this request, with upload->parts as the server has them; else
+ * it is aborted, and another begun; or it is `gone`, and the next call begins.
+ * `plan`: what the parts are made of besides the headers.
+ */
+struct s3_plan {
+	uint64_t size;
+	const struct store_precondition *precondition;
+	const struct store_range *keep;
+	size_t keep_count;
+};
+int s3_upload_resume(struct s3_upload *upload, const struct s3_meta *meta,
+		     const struct s3_plan *plan, struct store_info *info,
+		     struct store_error *error) STORE_WARN_UNUSED;
+/* Has the server this part already, with these bytes? */
+int s3_upload_has(struct s3_upload *upload, struct store_source *source,
+		  const struct s3_part *part, bool *has,
+		  struct store_error *error) STORE_WARN_UNUSED;
+int s3_drop_upload(void *self, struct store_context *context, const char *key,
+		   const char *token, struct store_error *error);
 
 /* Copy an object with new headers, in one request or in parts (copy.c). */
 struct s3_copy {
@@ -342,6 +409,13 @@ int s3_copy_object(struct s3 *s3, struct store_context *context,
 		   const struct s3_copy *copy, struct store_info *info,
 		   struct store_error *error) STORE_WARN_UNUSED;
 
+/*
+ * Abort uploads of this object that were begun at `since` (seconds since 1970,
+ * the server's clock) or later and have no part (orphan.c).
+ */
+int s3_abort_empty(struct s3 *s3, struct store_context *context,
+		   const char *object, int64_t since, struct store_error *error)
+	STORE_WARN_UNUSED;
 /* Abort uploads that are too old to be in use (orphan.c). */
 int s3_abort_stale(struct s3 *s3, struct store_context *context,
 		   struct store_error *error) STORE_WARN_UNUSED;

@@ -307,6 +307,19 @@ static int layer_put(void *self, struct store_context *context,
 	return LAYER_RUN(layer, &call, put_once(layer, &call, request, info));
 }
 
+static int layer_drop_upload(void *self, struct store_context *context,
+			     const char *key, const char *token,
+			     struct store_error *error)
+{
+	struct layer *layer = self;
+	struct layer_call call =
+		LAYER_CALL(LAYER_DROP_UPLOAD, key, context, error);
+
+	return LAYER_RUN(
+		layer, &call,
+		LAYER_NEXT(layer, drop_upload, context, key, token, error));
+}
+
 static int layer_upload_begin(void *self, struct store_context *context,
 			      const struct backend_put_request *request,
 			      void **upload, struct store_error *error)
@@ -466,37 +479,23 @@ static int layer_remove_many(void *self, struct store_context *context,
 				    removals, error));
 }
 
-static int layer_remove_dir(void *self, struct store_context *context,
-			    const char *key, struct store_error *error)
-{
-	struct layer *layer = self;
-	struct layer_call call =
-		LAYER_CALL(LAYER_REMOVE_DIR, key, context, error);
+/* A slot that takes a key and nothing else. */
+#define LAYER_OF_KEY(slot, op)                                              \
+	static int layer_##slot(void *self, struct store_context *context,  \
+				const char *key, struct store_error *error) \
+	{                                                                   \
+		struct layer *layer = self;                                 \
+		struct layer_call call =                                    \
+			LAYER_CALL((op), key, context, error);              \
+                                                                            \
+		return LAYER_RUN(                                           \
+			layer, &call,                                       \
+			LAYER_NEXT(layer, slot, context, key, error));      \
+	}
 
-	return LAYER_RUN(layer, &call,
-			 LAYER_NEXT(layer, remove_dir, context, key, error));
-}
-
-static int layer_sync(void *self, struct store_context *context,
-		      const char *key, struct store_error *error)
-{
-	struct layer *layer = self;
-	struct layer_call call = LAYER_CALL(LAYER_SYNC, key, context, error);
-
-	return LAYER_RUN(layer, &call,
-			 LAYER_NEXT(layer, sync, context, key, error));
-}
-
-static int layer_remove_tree(void *self, struct store_context *context,
-			     const char *key, struct store_error *error)
-{
-	struct layer *layer = self;
-	struct layer_call call =
-		LAYER_CALL(LAYER_REMOVE_TREE, key, context, error);
-
-	return LAYER_RUN(layer, &call,
-			 LAYER_NEXT(layer, remove_tree, context, key, error));
-}
+LAYER_OF_KEY(remove_dir, LAYER_REMOVE_DIR)
+LAYER_OF_KEY(remove_tree, LAYER_REMOVE_TREE)
+LAYER_OF_KEY(sync, LAYER_SYNC)
 
 static int layer_move(void *self, struct store_context *context,
 		      const struct backend_move_request *request,
@@ -653,6 +652,7 @@ static const struct store_backend layer_all = {
 	.close_reader = layer_close_reader,
 	.reader_data = layer_reader_data,
 	.put = layer_put,
+	.drop_upload = layer_drop_upload,
 	.make_node = layer_make_node,
 	.link = layer_link,
 	.remove = layer_remove,

@@ -220,6 +220,20 @@ static int prefix_put(void *self, struct store_context *context,
 	return PREFIX_NEXT(prefix, put, context, &inner, info, error);
 }
 
+static int prefix_drop_upload(void *self, struct store_context *context,
+			      const char *key, const char *token,
+			      struct store_error *error)
+{
+	struct prefix *prefix = self;
+	struct below below;
+	int code = go_below(prefix, key, &below, error);
+
+	if (code)
+		return code;
+	return PREFIX_NEXT(prefix, drop_upload, context, below.key, token,
+			   error);
+}
+
 static int prefix_upload_begin(void *self, struct store_context *context,
 			       const struct backend_put_request *request,
 			       void **upload, struct store_error *error)
@@ -577,6 +591,7 @@ static const struct store_backend prefix_all = {
 	.close_reader = prefix_close_reader,
 	.reader_data = prefix_reader_data,
 	.put = prefix_put,
+	.drop_upload = prefix_drop_upload,
 	.make_node = prefix_make_node,
 	.link = prefix_link,
 	.remove = prefix_remove,

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "src/base/cleanup.h"
+
 static char s3_url[1024];
 
 /* URL of a folder of the bucket, with further options. */
@@ -360,7 +362,7 @@ static int read_or_die(struct store_source *source, uint64_t offset, void *data,
 {
 	(void)source;
 	(void)error;
-	/* The first part has been read twice, to be summed and to be sent. */
+	/* The upload is there; the next part is read to be summed. */
 	if (offset >= 6 * MIB)
 		_exit(0);
 	memset(data, 'x', length);
@@ -414,6 +416,207 @@ START_TEST(a_source_that_fails_leaves_no_upload)
 }
 END_TEST
 
+/* ---- F5: puts that go on ---- */
+
+/* Parts of 5 MiB; a source that fails from `until` on, and counts. */
+struct broken_source {
+	struct store_source source;
+	const unsigned char *data;
+	uint64_t until;
+	uint64_t read;
+};
+
+static int broken_read(struct store_source *source, uint64_t offset, void *data,
+		       size_t length, struct store_error *error)
+{
+	struct broken_source *broken = (struct broken_source *)(void *)source;
+
+	if (offset + length > broken->until)
+		return store_error_set(error, STORE_UNAVAILABLE, "broken off");
+	memcpy(data, broken->data + offset, length);
+	broken->read += length;
+	return STORE_OK;
+}
+
+/* Whether an upload was begun when it was noted for the first time. */
+struct noting {
+	struct store_resume resume; /* first */
+	int notes;
+	int begun_at; /* the note after which it was there, 0: none yet */
+	int fail_at;  /* the note that fails */
+};
+
+static int note_token(struct store_resume *resume, struct store_error *error)
+{
+	struct noting *noting = (struct noting *)(void *)resume;
+
+	ck_assert(resume->token[0]);
+	noting->notes++;
+	if (!noting->begun_at && uploads_open())
+		noting->begun_at = noting->notes;
+	if (noting->notes == noting->fail_at)
+		return store_error_set(error, STORE_NO_SPACE, "no room");
+	return STORE_OK;
+}
+
+static int put_until(struct store *store, const unsigned char *data,
+		     uint64_t until, struct noting *noting, uint64_t *read)
+{
+	struct broken_source broken = {
+		.source = { .size = BIG, .read = broken_read },
+		.data = data,
+		.until = until,
+	};
+	struct store_attributes times = {
+		.mask = STORE_ATTR_MTIME,
+		.mtime = { 1700000000, 5 },
+	};
+	struct store_write_options options = {
+		.precondition.condition = STORE_IF_ANY,
+		.attributes = &times,
+		.resume = &noting->resume,
+	};
+	int code;
+
+	noting->resume.note = note_token;
+	code = store_write(store, NULL, "d/r", &broken.source, &options, NULL,
+			   &conf_error);
+	if (read)
+		*read = broken.read;
+	return code;
+}
+
+/* The first four parts go together; the last one is broken. */
+START_TEST(a_put_that_was_broken_off_goes_on)
+{
+	struct store *store = open_with("&single_max=5M&part_size=5M"
+					"&retry_max_attempts=1");
+	CLEANUP_FREE unsigned char *data = big_bytes(11);
+	struct noting noting = { .notes = 0 };
+	struct store_info info;
+	char *token;
+
+	CONF_FAILS(STORE_UNAVAILABLE,
+		   put_until(store, data, BIG - 1, &noting, NULL));
+	ck_assert_int_eq(noting.notes, 2);
+	ck_assert_int_eq(noting.begun_at, 2);
+	ck_assert_int_eq(uploads_open(), 1);
+	conf_expect_gone("d/r");
+	token = strdup(noting.resume.token);
+	/* By another process, with other settings. */
+	store_close(store);
+	store = open_with("&single_max=5M&part_size=7M");
+	CONF_OK(put_until(store, data, BIG, &noting, NULL));
+	ck_assert_int_eq(noting.notes, 2);
+	ck_assert_str_eq(noting.resume.token, "");
+	conf_expect_bytes("d/r", data, BIG);
+	ck_assert_int_eq(uploads_open(), 0);
+	CONF_OK(conf_stat("d/r", &info));
+	ck_assert_ptr_nonnull(strstr(info.version.token, "-5"));
+	ck_assert_int_eq(info.attributes.mtime.tv_sec, 1700000000);
+	/* What has ended is as good as removed. */
+	CONF_OK(store_drop_upload(store, NULL, "d/r", token, &conf_error));
+	conf_expect_bytes("d/r", data, BIG);
+	free(token);
+	store_close(store);
+}
+END_TEST
+
+START_TEST(parts_with_other_bytes_are_sent_again)
+{
+	struct store *store = open_with("&single_max=5M&part_size=5M"
+					"&retry_max_attempts=1");
+	CLEANUP_FREE unsigned char *data = big_bytes(12);
+	struct noting noting = { .notes = 0 };
+
+	CONF_FAILS(STORE_UNAVAILABLE,
+		   put_until(store, data, BIG - 1, &noting, NULL));
+	data[6 * MIB] ^= 1;
+	CONF_OK(put_until(store, data, BIG, &noting, NULL));
+	conf_expect_bytes("d/r", data, BIG);
+	ck_assert_int_eq(uploads_open(), 0);
+	store_close(store);
+}
+END_TEST
+
+START_TEST(an_upload_of_another_put_is_removed)
+{
+	static const uint8_t id[STORE_PUBLISH_SIZE] = { 1 };
+	struct store *store = open_with("&single_max=5M&part_size=5M"
+					"&retry_max_attempts=1");
+	CLEANUP_FREE unsigned char *data = big_bytes(13);
+	struct noting noting = { .notes = 0 };
+	struct store_write_options options = {
+		.precondition.condition = STORE_IF_ANY,
+		.publish = id,
+		.resume = &noting.resume,
+	};
+
+	CONF_FAILS(STORE_UNAVAILABLE,
+		   put_until(store, data, BIG - 1, &noting, NULL));
+	put_to(store, "d/r", data, BIG, &options, NULL);
+	ck_assert_str_eq(noting.resume.token, "");
+	ck_assert_int_eq(uploads_open(), 0);
+	conf_expect_bytes("d/r", data, BIG);
+	store_close(store);
+}
+END_TEST
+
+START_TEST(what_will_not_go_on_is_removed_by_its_token)
+{
+	struct store *store = open_with("&single_max=5M&part_size=5M"
+					"&retry_max_attempts=1");
+	CLEANUP_FREE unsigned char *data = big_bytes(14);
+	struct noting noting = { .notes = 0 };
+
+	CONF_FAILS(STORE_UNAVAILABLE,
+		   put_until(store, data, BIG - 1, &noting, NULL));
+	for (int i = 0; i < 2; i++) {
+		CONF_OK(store_drop_upload(store, NULL, "d/r",
+					  noting.resume.token, &conf_error));
+		ck_assert_int_eq(uploads_open(), 0);
+	}
+	/* And a put that still has it begins anew. */
+	CONF_OK(put_until(store, data, BIG, &noting, NULL));
+	conf_expect_bytes("d/r", data, BIG);
+	CONF_FAILS(STORE_INVALID,
+		   store_drop_upload(store, NULL, "d/r", "?", &conf_error));
+	store_close(store);
+}
+END_TEST
+
+/* The note before the beginning, and the one that has its name. */
+START_TEST(what_could_not_be_noted_is_found)
+{
+	struct store *store = open_with("&single_max=5M&part_size=5M"
+					"&retry_max_attempts=1");
+	CLEANUP_FREE unsigned char *data = big_bytes(15);
+	struct noting noting = { .fail_at = 1 };
+	char before[STORE_TOKEN_MAX + 1];
+
+	CONF_FAILS(STORE_NO_SPACE, put_until(store, data, BIG, &noting, NULL));
+	ck_assert_int_eq(uploads_open(), 0);
+	memcpy(before, noting.resume.token, sizeof(before));
+	noting = (struct noting){ .fail_at = 2 };
+	CONF_FAILS(STORE_NO_SPACE, put_until(store, data, BIG, &noting, NULL));
+	ck_assert_int_eq(uploads_open(), 1);
+	CONF_OK(store_drop_upload(store, NULL, "d/other", before, &conf_error));
+	ck_assert_int_eq(uploads_open(), 1);
+	CONF_OK(store_drop_upload(store, NULL, "d/r", before, &conf_error));
+	ck_assert_int_eq(uploads_open(), 0);
+	/* One that has parts is somebody's: time alone is no proof. */
+	noting = (struct noting){ .notes = 0 };
+	CONF_FAILS(STORE_UNAVAILABLE,
+		   put_until(store, data, BIG - 1, &noting, NULL));
+	CONF_OK(store_drop_upload(store, NULL, "d/r", before, &conf_error));
+	ck_assert_int_eq(uploads_open(), 1);
+	CONF_OK(store_drop_upload(store, NULL, "d/r", noting.resume.token,
+				  &conf_error));
+	ck_assert_int_eq(uploads_open(), 0);
+	store_close(store);
+}
+END_TEST
+
 /* It was killed before it could remove its object. */
 START_TEST(what_a_probe_has_left_is_not_shown)
 {
@@ -434,6 +637,12 @@ static void s3_extra(void)
 	conf_add("B5", 0, versions_are_demanded_with_every_kind_of_condition);
 	conf_add("F5", 0, an_upload_of_the_dead_is_aborted_when_it_is_old);
 	conf_add("F5", 0, a_source_that_fails_leaves_no_upload);
+	conf_add("F5", STORE_CAP_RESUME, a_put_that_was_broken_off_goes_on);
+	conf_add("F5", STORE_CAP_RESUME, parts_with_other_bytes_are_sent_again);
+	conf_add("F5", STORE_CAP_RESUME, an_upload_of_another_put_is_removed);
+	conf_add("F5", STORE_CAP_RESUME,
+		 what_will_not_go_on_is_removed_by_its_token);
+	conf_add("F5", STORE_CAP_RESUME, what_could_not_be_noted_is_found);
 	conf_add("B5", 0, a_put_that_had_arrived_is_settled_by_its_id);
 }
 
@@ -446,7 +655,8 @@ const struct conf_backend conf_backend = {
 			STORE_CAP_USER_METADATA | STORE_CAP_SEEKABLE_READ |
 			STORE_CAP_LAZY_READ | STORE_CAP_WRITE_RESULT |
 			STORE_CAP_COMPOSE | STORE_CAP_MARKERS |
-			STORE_CAP_POSIX | STORE_CAP_PUBLISH_ID,
+			STORE_CAP_POSIX | STORE_CAP_PUBLISH_ID |
+			STORE_CAP_RESUME,
 	/* Servers differ in what they make of conditions. */
 	.optional = STORE_CAP_CONDITIONAL,
 	.persistent = true,

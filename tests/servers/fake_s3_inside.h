@@ -17,6 +17,7 @@ enum {
 	FAKE_PAGE_MAX = 1000,
 	FAKE_PART_MIN = 5 << 20,
 	FAKE_PARTS_MAX = 10000,
+	FAKE_PARTS_PAGE = 2,
 	FAKE_BODY_MAX = 512 << 20,
 	FAKE_RULES_MAX = 32,
 	FAKE_KEYS_MAX = 8,
@@ -51,6 +52,7 @@ struct fake_part {
 	unsigned char md5[16];
 	char etag[40];
 	char crc32c[16];
+	char sha256[64];
 	struct fake_blob *blob;
 };
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Uploads in parts: CreateMultipartUpload, UploadPart, UploadPartCopy,
- * CompleteMultipartUpload, AbortMultipartUpload, ListMultipartUploads.
+ * CompleteMultipartUpload, AbortMultipartUpload, ListMultipartUploads,
+ * ListParts.
  * Called by fake_s3.c with the lock held.
  */
 #include "config.h"
@@ -156,6 +157,7 @@ static void put_part(struct fake_request *request, struct fake_upload *upload)
 	memcpy(part->md5, request->md5, 16);
 	fake_hex(part->md5, 16, part->etag);
 	memcpy(part->crc32c, request->crc32c_text, sizeof(part->crc32c));
+	memcpy(part->sha256, request->sha256_text, sizeof(part->sha256));
 	fake_add_header(request, "ETag: \"%s\"", part->etag);
 	if (part->crc32c[0])
 		fake_add_header(request, "x-amz-checksum-crc32c: %s",
@@ -328,6 +330,58 @@ static void complete(struct fake_request *request, struct fake_bucket *bucket,
 
 /* ---- unfinished ones ---- */
 
+static unsigned long query_number(const struct fake_request *request,
+				  const char *name, unsigned long otherwise)
+{
+	const char *text = fake_query(request, name);
+
+	return text ? strtoul(text, NULL, 10) : otherwise;
+}
+
+static void list_part(struct buf *text, const struct fake_part *part)
+{
+	buf_addf(text,
+		 "<Part><PartNumber>%u</PartNumber><ETag>&quot;%s&quot;</ETag>"
+		 "<Size>%zu</Size>",
+		 part->number, part->etag, part->blob->size);
+	if (part->crc32c[0])
+		buf_addf(text, "<ChecksumCRC32C>%s</ChecksumCRC32C>",
+			 part->crc32c);
+	if (part->sha256[0])
+		buf_addf(text, "<ChecksumSHA256>%s</ChecksumSHA256>",
+			 part->sha256);
+	buf_add_text(text, "</Part>");
+}
+
+/* Pages are short, so that who reads them has to go on. */
+static void list_parts(struct fake_request *request,
+		       const struct fake_upload *upload)
+{
+	unsigned long most =
+		query_number(request, "max-parts", FAKE_PARTS_PAGE);
+	size_t at = query_number(request, "part-number-marker", 0);
+	CLEANUP_BUF struct buf text = BUF_INIT(1 << 20);
+	unsigned int last = 0;
+
+	if (most > FAKE_PARTS_PAGE)
+		most = FAKE_PARTS_PAGE;
+	buf_addf(&text, "<ListPartsResult><UploadId>%s</UploadId>", upload->id);
+	for (; at < upload->room && most; at++) {
+		if (!upload->parts[at].number)
+			continue;
+		list_part(&text, &upload->parts[at]);
+		last = upload->parts[at].number;
+		most--;
+	}
+	while (at < upload->room && !upload->parts[at].number)
+		at++;
+	buf_addf(&text,
+		 "<NextPartNumberMarker>%u</NextPartNumberMarker>"
+		 "<IsTruncated>%s</IsTruncated></ListPartsResult>",
+		 last, at < upload->room ? "true" : "false");
+	fake_answer_xml(request, &text);
+}
+
 static void list_uploads(struct fake_request *request)
 {
 	const char *prefix = fake_query(request, "prefix");
@@ -372,6 +426,8 @@ static void run(struct fake_request *request, struct fake_bucket *bucket,
 	} else if (strcmp(method, "DELETE") == 0) {
 		upload_free(request->fake, upload);
 		fake_answer(request, 204, NULL, 0);
+	} else if (strcmp(method, "GET") == 0) {
+		list_parts(request, upload);
 	} else {
 		fake_fail(request, 501, "NotImplemented", "not of an upload");
 	}

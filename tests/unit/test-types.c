@@ -208,10 +208,10 @@ END_TEST
 
 START_TEST(every_bit_has_a_name_and_no_other)
 {
-	for (int bit = 0; bit <= 29; bit++)
+	for (int bit = 0; bit <= 30; bit++)
 		ck_assert_ptr_nonnull(
 			store_capability_name(UINT64_C(1) << bit));
-	ck_assert_ptr_null(store_capability_name(UINT64_C(1) << 30));
+	ck_assert_ptr_null(store_capability_name(UINT64_C(1) << 31));
 	ck_assert_ptr_null(store_capability_name(0));
 	ck_assert_ptr_null(store_capability_name(3));
 	ck_assert_str_eq(store_type_name(STORE_TYPE_FOLDER), "folder");

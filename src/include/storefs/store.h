@@ -238,6 +238,25 @@ int store_read_all(struct store *store, struct store_context *context,
 
 /* ---- writing ---- */
 
+/* Bytes of a token, at most. */
+#define STORE_TOKEN_MAX 2047
+/*
+ * A put that goes on after an interruption, by another call or another process
+ * (STORE_CAP_RESUME; elsewhere nothing of it is used, and the token stays "").
+ *
+ * `token` is printable text without a meaning here.  A put that sends a file
+ * in parts sets it and calls `note` before it acts on it: after such a call
+ * the store may have something that only the token leads to.  A put that fails
+ * leaves it as it is then; given to the next put of that key, what the store
+ * has of these very bytes is not sent again.  "": the store has nothing.  One
+ * that is not given to another put goes to store_drop_upload().
+ */
+struct store_resume {
+	char token[STORE_TOKEN_MAX + 1];
+	/* When it fails, so does the put. */
+	int (*note)(struct store_resume *resume, struct store_error *error);
+};
+
 struct store_write_options {
 	/* STORE_IF_ABSENT unless told otherwise: {STORE_IF_ANY} overwrites. */
 	struct store_precondition precondition;
@@ -257,6 +276,7 @@ struct store_write_options {
 	/* Ranges kept from the old version, see STORE_CAP_COMPOSE. */
 	const struct store_range *ranges;
 	size_t range_count;
+	struct store_resume *resume; /* NULL: the put ends with the call */
 };
 
 /*
@@ -268,6 +288,14 @@ int store_write(struct store *store, struct store_context *context,
 		const struct store_write_options *options,
 		struct store_info *info, struct store_error *error)
 	STORE_WARN_UNUSED;
+/*
+ * Remove what a put to `key` has left in the store that will not go on: parts
+ * that no reader sees.  One that has ended is none: STORE_OK.  INVALID for
+ * what is no token of this store.
+ */
+int store_drop_upload(struct store *store, struct store_context *context,
+		      const char *key, const char *token,
+		      struct store_error *error) STORE_WARN_UNUSED;
 /*
  * Stream bytes of unknown length: open, write, then commit or discard.
  * Preconditions that fail at once fail in open already; nothing is visible

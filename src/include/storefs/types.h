@@ -284,6 +284,7 @@ enum store_capability {
 	 * below them; nothing keeps `a` and `a/b` from both being files.
 	 */
 	STORE_CAP_MARKERS = 1 << 29,
+	STORE_CAP_RESUME = 1 << 30, /* puts go on after an interruption */
 };
 
 /* "ATOMIC_WRITE" and friends, for one bit; NULL for an unknown one. */
