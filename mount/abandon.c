@@ -11,6 +11,7 @@
 
 #include "mount/commit.h"
 #include "mount/publish.h"
+#include "mount/uploads.h"
 #include "src/base/log.h"
 
 /* Back to what the store has, or to nothing. */
@@ -54,6 +55,8 @@ static void forget_locked(struct file *file, bool kept) REQUIRES(file->lock)
 {
 	if (kept) {
 		file->note = (struct file_note){ 0 };
+		upload_leave(file->upload);
+		file->upload = NULL;
 		staging_leave(&file->staging);
 	}
 	file->attributes = 0;

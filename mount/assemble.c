@@ -17,6 +17,7 @@
 #include "mount/publish.h"
 #include "mount/recovery.h"
 #include "mount/relocation.h"
+#include "mount/uploads.h"
 
 enum { PUBLISH_THREADS = 32, PREFETCH_THREADS = 32 };
 
@@ -86,6 +87,8 @@ int assemble_queue(struct fs *fs, bool paused, struct store_error *error)
 		publisher_pause(fs->publisher, paused);
 	if (!code)
 		code = relocations_start(fs, error);
+	if (!code)
+		code = uploads_start(fs, error);
 	return code ? code : recovery_run(fs, error);
 }
 
@@ -100,6 +103,7 @@ void assemble_stop(struct fs *fs)
 		publisher_free(fs->publisher);
 		fs->publisher = NULL;
 	}
+	uploads_stop(fs);
 	commit_stop(fs->commit);
 	file_kept_release(fs);
 	events_stop(fs);

@@ -431,6 +431,22 @@ static int rewrite_copies(const struct pending *pending,
 	return code;
 }
 
+static int rewrite_uploads(const struct pending *pending,
+			   struct journal *journal, struct store_error *error)
+{
+	int code = STORE_OK;
+
+	for (size_t i = 0; i < pending->upload_count && !code; i++) {
+		struct record record = {
+			.type = RECORD_UPLOAD,
+			.upload = pending->uploads[i],
+		};
+
+		code = rewrite_record(journal, &record, error);
+	}
+	return code;
+}
+
 /*
  * What a failed flush has lost was given a position all the same, and the new
  * file would call it durable.
@@ -463,6 +479,8 @@ static int rewrite_all(void *arg, struct journal *journal,
 	if (code)
 		return code;
 	code = rewrite_copies(pending, journal, error);
+	if (!code)
+		code = rewrite_uploads(pending, journal, error);
 	if (!code)
 		code = rewrite_settled(rewriting, journal, error);
 	return code ? code : rewrite_live(pending, journal, error);

@@ -201,6 +201,16 @@ int commit_copied(struct fs *fs, const struct record_copies *copies,
 int commit_copies_settled(struct fs *fs, uint64_t id, struct store_error *error)
 	STORE_WARN_UNUSED;
 
+/*
+ * An upload that outlives its put, with what its token leads to (uploads.h):
+ * durable when it returns.  *id is that of its record, 0 before the first.
+ */
+int commit_upload(struct fs *fs, uint64_t *id,
+		  const struct record_upload *upload, struct store_error *error)
+	STORE_WARN_UNUSED;
+/* The store has nothing of it any more; without a flush. */
+void commit_upload_ended(struct fs *fs, uint64_t id);
+
 /* For status. */
 uint64_t commit_flushes(const struct fs *fs);
 uint64_t commit_journal_size(const struct fs *fs);

@@ -20,6 +20,7 @@
 
 #include "mount/commit.h"
 #include "mount/publish.h"
+#include "mount/uploads.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
 
@@ -142,6 +143,7 @@ static void file_free(struct file *file)
 	lock_take(&file->lock);
 	file_drop_xattrs_locked(file);
 	file_drop_replaced_locked(file);
+	upload_leave(file->upload);
 	lock_drop(&file->lock);
 	condition_destroy(&file->changed);
 	lock_destroy(&file->lock);
@@ -323,6 +325,8 @@ void file_clean_locked(struct file *file)
 		return;
 	file->dirty = false;
 	commit_done_locked(file);
+	upload_drop(file->upload);
+	file->upload = NULL;
 	file->created = false;
 	file->reserved = false;
 	file->replacing = false;

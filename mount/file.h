@@ -77,6 +77,8 @@ struct file {
 	uint32_t attributes;   /* STORE_ATTR_* set here, not in the store */
 	struct file_xattr *xattrs; /* of a created or unlinked file */
 	struct file_unanswered unanswered;
+	/* What a put has left in the store, NULL: nothing; owned. */
+	struct upload *upload;
 	/*
 	 * Names the puts of this file until one is confirmed: random, but for
 	 * the last four bytes, which tell the generation.

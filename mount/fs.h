@@ -40,6 +40,7 @@ struct events;
 struct prefetcher;
 struct publisher;
 struct relocations;
+struct uploads;
 
 /* Files replaced lately that a process may be about to open. */
 enum { FS_KEPT_FILES = 32 };
@@ -76,6 +77,7 @@ struct fs {
 	struct commit *commit;	       /* writer of the journal, NULL: none */
 	/* Renames by copies; NULL: there are none. */
 	struct relocations *relocations;
+	struct uploads *uploads;  /* NULL: the store has no use for them */
 	struct events *events;	  /* NULL: nobody can follow them */
 	const char *staging_path; /* its name; borrowed */
 	char *control_path;	  /* of the control socket, NULL: none */

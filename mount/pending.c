@@ -320,6 +320,11 @@ void pending_release(struct pending *pending)
 		free(pending->copies[i].from);
 		free(pending->copies[i].to);
 	}
+	for (size_t i = 0; i < pending->upload_count; i++) {
+		free(pending->uploads[i].key);
+		free(pending->uploads[i].token);
+	}
+	free(pending->uploads);
 	free(pending->copies);
 	free(pending->files);
 	free(pending->layers);

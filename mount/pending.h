@@ -32,6 +32,9 @@ struct pending {
 	/* COPYING or COPIED that nothing settled, in the same order. */
 	struct record_copies *copies;
 	size_t copies_count;
+	/* UPLOAD that did not end. */
+	struct record_upload *uploads;
+	size_t upload_count;
 	/* Numbers of data files that no record ever named, ascending. */
 	uint64_t *orphans;
 	size_t orphan_count;

@@ -21,6 +21,7 @@
 #include "mount/commit.h"
 #include "mount/events.h"
 #include "mount/publish_attempt.h"
+#include "mount/uploads.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
@@ -146,6 +147,7 @@ static int freeze_locked(struct attempt *attempt, struct file *file)
 	commit_name_put_locked(file);
 	memcpy(attempt->publish, file->publish, sizeof(attempt->publish));
 	attempt->generation = file->note.generation;
+	attempt->record = file->note.id;
 	attempt->position = commit_put_position_locked(file);
 	code = freeze_content_locked(attempt, file);
 	attempt->exact = file->note.acknowledged &&
@@ -155,8 +157,10 @@ static int freeze_locked(struct attempt *attempt, struct file *file)
 			 file->unanswered.change == file->running_change;
 	if (!code && attempt->created)
 		code = freeze_xattrs(attempt);
-	if (!code)
+	if (!code) {
 		file->attributes = 0;
+		attempt->upload = steal_pointer(&file->upload);
+	}
 	return code;
 }
 
@@ -506,12 +510,24 @@ static void attempt_hold_base(struct attempt *attempt)
 					  &attempt->info.version);
 }
 
+/* What the store has of it stays for the next attempt. */
+static void attempt_leave_upload(struct attempt *attempt, int code)
+{
+	struct file *file = attempt->file;
+
+	attempt->upload = upload_put_ended(attempt->upload, code);
+	lock_take(&file->lock);
+	file->upload = steal_pointer(&attempt->upload);
+	lock_drop(&file->lock);
+}
+
 static int attempt_send(struct attempt *attempt)
 {
 	int code = attempt_sync(attempt);
 
 	if (!code)
 		code = attempt_request(attempt);
+	attempt_leave_upload(attempt, code);
 	if (!code && !attempt->beside)
 		attempt_hold_base(attempt);
 	return code;

@@ -39,6 +39,8 @@ struct attempt {
 	struct store_xattr *xattrs; /* owned; the values are the file's */
 	size_t xattr_count;
 	struct file_unanswered unanswered;
+	uint64_t record;	/* id of the file's, 0: it has none */
+	struct upload *upload;	/* the file's, while this attempt lasts */
 	struct prefetch *ahead; /* of the base, NULL: nothing is */
 	/* the outcome */
 	bool current; /* attributes went to the version that is the base */

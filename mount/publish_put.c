@@ -16,6 +16,7 @@
 #include "mount/answer.h"
 #include "mount/beside.h"
 #include "mount/foldertime.h"
+#include "mount/uploads.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
 #include "src/base/step.h"
@@ -133,11 +134,20 @@ static int put_content(struct attempt *attempt)
 		.xattrs = attempt->xattrs,
 		.xattr_count = attempt->xattr_count,
 	};
+	int code;
 
+	attempt->upload = upload_for(attempt->fs, attempt->upload, attempt->key,
+				     attempt->record, attempt->view.size);
+	if (attempt->upload)
+		options.resume = &attempt->upload->resume;
 	atomic_fetch_add(&attempt->fs->counters.publishes, 1);
-	return store_write(attempt->fs->store, &attempt->context, attempt->key,
+	code = store_write(attempt->fs->store, &attempt->context, attempt->key,
 			   &source.source, &options, &attempt->info,
 			   &attempt->error);
+	/* What has met another version may go on over that one. */
+	if (!code)
+		attempt->upload = upload_put_ended(attempt->upload, code);
+	return code;
 }
 
 /* Memory comes last: whoever has it waits for nobody but the store. */

@@ -25,6 +25,8 @@ static const char *const type_names[] = {
 	[RECORD_COPYING] = "COPYING",
 	[RECORD_COPIED] = "COPIED",
 	[RECORD_COPIES_SETTLED] = "COPIES_SETTLED",
+	[RECORD_UPLOAD] = "UPLOAD",
+	[RECORD_UPLOAD_ENDED] = "UPLOAD_ENDED",
 };
 
 const char *record_type_name(enum record_type type)
@@ -71,8 +73,13 @@ void record_release(struct record *record)
 		free(record->copies.from);
 		free(record->copies.to);
 		break;
+	case RECORD_UPLOAD:
+		free(record->upload.key);
+		free(record->upload.token);
+		break;
 	case RECORD_DONE:
 	case RECORD_COPIES_SETTLED:
+	case RECORD_UPLOAD_ENDED:
 		break;
 	}
 	*record = (struct record){ .type = RECORD_DONE };
@@ -288,6 +295,18 @@ static int check_copies(const struct record_copies *copies,
 	return check_names(copies->from, copies->to, error);
 }
 
+static int check_upload(const struct record_upload *upload,
+			struct store_error *error)
+{
+	if (!id_is_valid(upload->id))
+		return refuse(error, "id: out of range");
+	if (upload->file && !id_is_valid(upload->file))
+		return refuse(error, "file: out of range");
+	if (!*upload->token || strlen(upload->token) > RECORD_TOKEN_MAX)
+		return refuse(error, "token: length");
+	return check_key(upload->key, "key", error);
+}
+
 static int check_value(const struct record *record, struct store_error *error)
 {
 	switch (record->type) {
@@ -295,7 +314,10 @@ static int check_value(const struct record *record, struct store_error *error)
 		return check_layer(&record->layer, error);
 	case RECORD_FILE:
 		return check_file(&record->file, error);
+	case RECORD_UPLOAD:
+		return check_upload(&record->upload, error);
 	case RECORD_DONE:
+	case RECORD_UPLOAD_ENDED:
 		if (!id_is_valid(record->id))
 			return refuse(error, "id: out of range");
 		return STORE_OK;

@@ -18,6 +18,9 @@
  *	COPIED	the copies are complete (keys below `from` are below `to`
  *		now); what stands at `from` may be removed
  *	COPIES_SETTLED they are, or were given up: the id is of no use
+ *	UPLOAD	what an upload that outlives its call has left in the store,
+ *		as its token tells; replaces the record of the same id
+ *	UPLOAD_ENDED it is the file now, or was removed
  *
  * Form, integers little-endian: u16 type, u16 reserved (0), u32 length of
  * the body, body.  Texts are u32 length and bytes.  Reading refuses what is
@@ -43,6 +46,12 @@
  *	REMOVING text key
  *	COPYING, COPIED u64 id; u32 flags; text from, to
  *	COPIES_SETTLED u64 id
+ *	UPLOAD	u64 id, file (0: of none that is noted); text key, token
+ *	UPLOAD_ENDED u64 id
+ *
+ * The records of uploads stand in frames of their own: a driver that is older
+ * than they are leaves out a frame with one (and keeps it aside), and nothing
+ * else is to go with it.
  */
 #ifndef STOREFS_MOUNT_RECORD_H
 #define STOREFS_MOUNT_RECORD_H
@@ -61,6 +70,8 @@ enum record_type {
 	RECORD_COPYING = 7,
 	RECORD_COPIED = 8,
 	RECORD_COPIES_SETTLED = 9,
+	RECORD_UPLOAD = 10,
+	RECORD_UPLOAD_ENDED = 11,
 };
 
 /* Ids of files and numbers of layers: from 1 on. */
@@ -72,6 +83,8 @@ enum record_type {
 #define RECORD_ID_LAST_MAX (RECORD_ID_MAX - (UINT64_C(1) << 48))
 /* Bytes of a reason. */
 #define RECORD_REASON_MAX 4095
+/* Bytes of a token: STORE_TOKEN_MAX, and as much again for what may come. */
+#define RECORD_TOKEN_MAX 4095
 
 /* The flags of the form. */
 enum record_layer_flags { RECORD_LAYER_INLINE = 1 << 0 };
@@ -171,6 +184,13 @@ struct record_copies {
 	char *to;    /* owned */
 };
 
+struct record_upload {
+	uint64_t id;   /* unique among those of files, too */
+	uint64_t file; /* whose bytes it sends, 0: nothing is noted of it */
+	char *key;     /* owned; that it was begun for */
+	char *token;   /* owned; see struct store_resume */
+};
+
 struct record {
 	enum record_type type;
 	union {
@@ -178,7 +198,8 @@ struct record {
 		struct record_file file;
 		struct record_move move;
 		struct record_copies copies;
-		uint64_t id; /* DONE, COPIES_SETTLED */
+		struct record_upload upload;
+		uint64_t id; /* DONE, COPIES_SETTLED, UPLOAD_ENDED */
 	};
 };
 

@@ -340,6 +340,14 @@ static void get_copies(struct cursor *cursor, struct record *record)
 	copies->to = get_text(cursor, "to");
 }
 
+static void get_upload(struct cursor *cursor, struct record_upload *upload)
+{
+	upload->id = get_u64(cursor, "id");
+	upload->file = get_u64(cursor, "file");
+	upload->key = get_text(cursor, "key");
+	upload->token = get_text(cursor, "token");
+}
+
 static void get_body(struct cursor *cursor, struct record *record)
 {
 	switch (record->type) {
@@ -351,11 +359,15 @@ static void get_body(struct cursor *cursor, struct record *record)
 		break;
 	case RECORD_DONE:
 	case RECORD_COPIES_SETTLED:
+	case RECORD_UPLOAD_ENDED:
 		record->id = get_u64(cursor, "id");
 		break;
 	case RECORD_COPYING:
 	case RECORD_COPIED:
 		get_copies(cursor, record);
+		break;
+	case RECORD_UPLOAD:
+		get_upload(cursor, &record->upload);
 		break;
 	case RECORD_MOVING:
 	case RECORD_MOVED:

@@ -170,7 +170,14 @@ static void put_body(struct buf *frame, const struct record *record)
 		return;
 	case RECORD_DONE:
 	case RECORD_COPIES_SETTLED:
+	case RECORD_UPLOAD_ENDED:
 		put_u64(frame, record->id);
+		return;
+	case RECORD_UPLOAD:
+		put_u64(frame, record->upload.id);
+		put_u64(frame, record->upload.file);
+		put_text(frame, record->upload.key);
+		put_text(frame, record->upload.token);
 		return;
 	case RECORD_COPYING:
 	case RECORD_COPIED:

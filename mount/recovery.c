@@ -22,6 +22,7 @@
 #include "mount/relocation.h"
 #include "mount/replay.h"
 #include "mount/restore.h"
+#include "mount/uploads.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
@@ -242,6 +243,9 @@ static int take_up_all(struct fs *fs, struct pending *pending,
 	int code = commit_sync(fs, error);
 
 	if (!code)
+		code = uploads_found(fs, pending->uploads,
+				     pending->upload_count, error);
+	if (!code)
 		code = settle_names(fs, pending, error);
 	STEP("recovery: names");
 	for (size_t i = 0; i < pending->count && !code; i++) {
@@ -251,9 +255,11 @@ static int take_up_all(struct fs *fs, struct pending *pending,
 	}
 	if (!code)
 		code = commit_sync(fs, error);
-	if (!code)
-		remove_settled(fs, pending);
-	return code ? code : relocations_go(fs, error);
+	if (code)
+		return code;
+	remove_settled(fs, pending);
+	uploads_claimed(fs);
+	return relocations_go(fs, error);
 }
 
 static void tell(struct fs *fs, const struct pending *pending)

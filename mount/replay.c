@@ -75,6 +75,12 @@ static void copies_release(struct record_copies *copies)
 	free(copies->to);
 }
 
+static void upload_release(struct record_upload *upload)
+{
+	free(upload->key);
+	free(upload->token);
+}
+
 void replay_release(struct replay *replay)
 {
 	for (size_t i = 0; i < replay->files.room; i++) {
@@ -98,6 +104,9 @@ void replay_release(struct replay *replay)
 	for (size_t i = 0; i < replay->copies_count; i++)
 		copies_release(&replay->copies[i]);
 	free(replay->copies);
+	for (size_t i = 0; i < replay->upload_count; i++)
+		upload_release(&replay->uploads[i]);
+	free(replay->uploads);
 	idmap_release(&replay->files);
 	idmap_release(&replay->layers);
 	replay_init(replay);
@@ -376,6 +385,41 @@ static int apply_copies(struct replay *replay, struct record_copies *copies,
 	return code;
 }
 
+static void drop_upload(struct replay *replay, uint64_t id)
+{
+	size_t at = 0;
+
+	while (at < replay->upload_count && replay->uploads[at].id != id)
+		at++;
+	if (at == replay->upload_count)
+		return;
+	upload_release(&replay->uploads[at]);
+	replay->uploads[at] = replay->uploads[--replay->upload_count];
+}
+
+/* Its key stays: in the store nobody renames what is not there yet. */
+static int apply_upload(struct replay *replay, struct record_upload *upload,
+			struct store_error *error)
+{
+	struct record_upload *grown;
+
+	drop_upload(replay, upload->id);
+	if (upload->id > replay->last_id)
+		replay->last_id = upload->id;
+	if (replay->upload_count == replay->upload_room) {
+		size_t room = replay->upload_room ? replay->upload_room * 2 : 4;
+
+		grown = reallocarray(replay->uploads, room, sizeof(*grown));
+		if (!grown)
+			return no_memory(error);
+		replay->uploads = grown;
+		replay->upload_room = room;
+	}
+	replay->uploads[replay->upload_count++] = *upload;
+	*upload = (struct record_upload){ .id = upload->id };
+	return STORE_OK;
+}
+
 /* What was never acknowledged has no name in the store to lose. */
 static void mark_removing(struct keymap_node *node)
 {
@@ -424,6 +468,11 @@ static int apply(struct replay *replay, struct record *record,
 		return apply_copies(replay, &record->copies, error);
 	case RECORD_COPIES_SETTLED:
 		drop_copies(replay, record->id);
+		return STORE_OK;
+	case RECORD_UPLOAD:
+		return apply_upload(replay, &record->upload, error);
+	case RECORD_UPLOAD_ENDED:
+		drop_upload(replay, record->id);
 		return STORE_OK;
 	}
 	return STORE_OK;
@@ -586,6 +635,10 @@ int replay_finish(struct replay *replay, struct pending *pending,
 	pending->copies_count = replay->copies_count;
 	replay->copies = NULL;
 	replay->copies_count = 0;
+	pending->uploads = replay->uploads;
+	pending->upload_count = replay->upload_count;
+	replay->uploads = NULL;
+	replay->upload_count = 0;
 	if (replay->last_id > pending->last_id)
 		pending->last_id = replay->last_id;
 	if (replay->last_layer > pending->last_layer)

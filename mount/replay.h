@@ -18,6 +18,8 @@ struct replay {
 	size_t move_count, move_room;
 	struct record_copies *copies; /* owned: not settled */
 	size_t copies_count, copies_room;
+	struct record_upload *uploads; /* owned: not ended */
+	size_t upload_count, upload_room;
 	size_t live; /* files that are not settled */
 	uint64_t last_id, last_layer;
 };

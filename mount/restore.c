@@ -15,6 +15,7 @@
 
 #include "mount/commit.h"
 #include "mount/publish.h"
+#include "mount/uploads.h"
 #include "src/base/clock.h"
 #include "src/base/fdio.h"
 #include "src/base/log.h"
@@ -299,6 +300,9 @@ static int restore_locked(struct restoring *restoring, struct file *file,
 				record->reason ? record->reason
 					       : "an earlier run failed");
 	}
+	if (record->state == RECORD_PENDING)
+		file->upload =
+			uploads_claim(restoring->fs, record->id, record->key);
 	restore_node_locked(restoring, file);
 	return STORE_OK;
 }

@@ -195,6 +195,25 @@ static inline void put_copies(enum record_type type, uint64_t id,
 	commit();
 }
 
+static inline void put_upload(uint64_t id, uint64_t file, const char *key,
+			      const char *token)
+{
+	add(&(struct record){
+		.type = RECORD_UPLOAD,
+		.upload = { .id = id,
+			    .file = file,
+			    .key = TEXT(key),
+			    .token = TEXT(token) },
+	});
+	commit();
+}
+
+static inline void put_upload_ended(uint64_t id)
+{
+	add(&(struct record){ .type = RECORD_UPLOAD_ENDED, .id = id });
+	commit();
+}
+
 static inline void put_copies_settled(uint64_t id)
 {
 	add(&(struct record){ .type = RECORD_COPIES_SETTLED, .id = id });

@@ -31,6 +31,7 @@ static inline void teardown(void)
 
 static char key[] = "folder/name";
 static char other[] = "elsewhere";
+static char upload_token[] = "1 5242880 1700000000.000000001 0f2e u.1";
 static char reason[] = "the store has another version";
 static char name_a[] = "user.a", name_b[] = "user.\xff\x01";
 static char value_a[] = "value\0with a zero";
@@ -142,7 +143,20 @@ static inline struct record some_copies(enum record_type type)
 	};
 }
 
-enum { SAMPLES = 11 };
+static inline struct record some_upload(void)
+{
+	return (struct record){
+		.type = RECORD_UPLOAD,
+		.upload = {
+			.id = 31,
+			.file = RECORD_ID_MAX,
+			.key = key,
+			.token = upload_token,
+		},
+	};
+}
+
+enum { SAMPLES = 13 };
 
 static inline struct record sample(int index)
 {
@@ -168,6 +182,11 @@ static inline struct record sample(int index)
 	case 9:
 		return (struct record){ .type = RECORD_COPIES_SETTLED,
 					.id = UINT64_MAX };
+	case 10:
+		return some_upload();
+	case 11:
+		return (struct record){ .type = RECORD_UPLOAD_ENDED,
+					.id = RECORD_ID_MAX };
 	default:
 		return (struct record){ .type = RECORD_DONE, .id = 77 };
 	}
@@ -283,6 +302,15 @@ static inline void check_copies(const struct record_copies *got,
 	ck_assert_str_eq(got->to, want->to);
 }
 
+static inline void check_upload(const struct record_upload *got,
+				const struct record_upload *want)
+{
+	ck_assert_uint_eq(got->id, want->id);
+	ck_assert_uint_eq(got->file, want->file);
+	ck_assert_str_eq(got->key, want->key);
+	ck_assert_str_eq(got->token, want->token);
+}
+
 static inline void check_record(const struct record *got,
 				const struct record *want)
 {
@@ -293,7 +321,10 @@ static inline void check_record(const struct record *got,
 		check_file(&got->file, &want->file);
 	else if (want->type == RECORD_COPYING || want->type == RECORD_COPIED)
 		check_copies(&got->copies, &want->copies);
+	else if (want->type == RECORD_UPLOAD)
+		check_upload(&got->upload, &want->upload);
 	else if (want->type == RECORD_DONE ||
+		 want->type == RECORD_UPLOAD_ENDED ||
 		 want->type == RECORD_COPIES_SETTLED)
 		ck_assert_uint_eq(got->id, want->id);
 	else

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mount/pending.h"
 #include "tests/unit/mount_restart.h"
 #include "tests/unit/unit.h"
 
@@ -63,6 +64,31 @@ START_TEST(a_rewrite_keeps_what_is_pending_beside_what_is_stored)
 	is_stored("b", long_text);
 	is_stored("c", "short");
 	is_stored("d", "after");
+}
+END_TEST
+
+START_TEST(a_rewrite_keeps_uploads_that_did_not_end)
+{
+	char key[] = "b", token[] = "token";
+	struct record_upload upload = { .file = 3, .key = key, .token = token };
+	struct store_error error = STORE_ERROR_INIT;
+	struct pending pending;
+	uint64_t one = 0, two = 0;
+
+	ck_assert_int_eq(commit_upload(fs, &one, &upload, &error), STORE_OK);
+	ck_assert_int_eq(commit_upload(fs, &two, &upload, &error), STORE_OK);
+	ck_assert_uint_ne(one, two);
+	commit_upload_ended(fs, one);
+	commit_rewrite(fs->commit, false);
+	ck_assert_int_eq(pending_load(fs->staging_fd, JOURNAL_READ_ONLY,
+				      &pending, NULL, &error),
+			 STORE_OK);
+	ck_assert_uint_eq(pending.upload_count, 1);
+	ck_assert_uint_eq(pending.uploads[0].id, two);
+	ck_assert_uint_eq(pending.uploads[0].file, 3);
+	ck_assert_str_eq(pending.uploads[0].key, "b");
+	ck_assert_str_eq(pending.uploads[0].token, "token");
+	pending_release(&pending);
 }
 END_TEST
 
@@ -419,6 +445,7 @@ static TCase *rewrite_cases(void)
 	tcase_add_loop_test(
 		tests, a_rewrite_keeps_what_is_pending_beside_what_is_stored, 0,
 		DISK_ENDS);
+	tcase_add_test(tests, a_rewrite_keeps_uploads_that_did_not_end);
 	return tests;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The staging directory of format 1 in tests/fixtures: every later version
- * reads it, field by field, and none of its bytes is taken for another.
+ * The staging directories of format 1 in tests/fixtures: every later version
+ * reads them, field by field, and none of their bytes is taken for another.
  */
 #include "config.h"
 
@@ -20,20 +20,30 @@
 static int fixture_fd;
 static struct pending pending;
 
-static void setup(void)
+static void open_fixture(const char *name)
 {
 	const char *top = getenv("SRCDIR");
 	struct store_error error;
 	char path[4096];
 
-	snprintf(path, sizeof(path), "%s/tests/fixtures/staging-1",
-		 top ? top : ".");
+	snprintf(path, sizeof(path), "%s/tests/fixtures/%s", top ? top : ".",
+		 name);
 	fixture_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fixture_fd < 0)
 		ck_abort_msg("%s cannot be opened", path);
 	if (pending_load(fixture_fd, JOURNAL_READ_ONLY, &pending, NULL, &error))
 		ck_abort_msg("%s", error.message);
 	pending_verify(fixture_fd, &pending);
+}
+
+static void setup(void)
+{
+	open_fixture("staging-1");
+}
+
+static void setup_uploads(void)
+{
+	open_fixture("staging-1-uploads");
 }
 
 static void teardown(void)
@@ -290,9 +300,49 @@ START_TEST(nothing_else_is_read)
 }
 END_TEST
 
+static void check_upload(uint64_t id, uint64_t file, const char *key,
+			 const char *token)
+{
+	const struct record_upload *upload = NULL;
+
+	for (size_t i = 0; i < pending.upload_count; i++)
+		if (pending.uploads[i].id == id)
+			upload = &pending.uploads[i];
+	ck_assert_ptr_nonnull(upload);
+	ck_assert_uint_eq(upload->file, file);
+	ck_assert_str_eq(upload->key, key);
+	ck_assert_str_eq(upload->token, token);
+}
+
+START_TEST(uploads_are_read_back)
+{
+	check_file(2, "large/whole", RECORD_PENDING, STORE_OK);
+	check_whole(2, 2, 4000, true);
+	ck_assert_uint_eq(pending.count, 1);
+	ck_assert_uint_eq(pending.upload_count, 2);
+	check_upload(3, 2, "large/whole",
+		     "1 5242880 1700000300.000000001 0a u");
+	check_upload(4, 0, "large/before it was renamed", "any \xc3\xa4");
+	ck_assert_uint_eq(pending.last_id, 5);
+	ck_assert_uint_eq(pending.bad_records, 0);
+	ck_assert_uint_eq(pending.findings.bad_bytes, 0);
+	ck_assert_uint_eq(pending.findings.frames, 6);
+}
+END_TEST
+
+static TCase *uploads_case(void)
+{
+	TCase *tests = tcase_create("uploads of format 1");
+
+	tcase_add_checked_fixture(tests, setup_uploads, teardown);
+	tcase_add_test(tests, uploads_are_read_back);
+	return tests;
+}
+
 int main(void)
 {
 	TCase *tests = tcase_create("format 1");
+	TCase *cases[] = { tests, uploads_case(), NULL };
 
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, a_small_new_file_is_read_back);
@@ -302,5 +352,5 @@ int main(void)
 	tcase_add_test(tests, an_unfinished_file_is_read_back);
 	tcase_add_test(tests, moves_and_removals_are_read_back);
 	tcase_add_test(tests, nothing_else_is_read);
-	return unit_run("mount fixture", tests);
+	return unit_run_cases("mount fixture", cases);
 }

@@ -446,6 +446,36 @@ START_TEST(copying_alone_rewrites_nothing_and_copied_does)
 }
 END_TEST
 
+/* Whatever becomes of the file, and of its name. */
+START_TEST(uploads_are_pending_until_they_end)
+{
+	put_file(1, "a");
+	put_upload(11, 1, "a", "before");
+	put_upload(12, 0, "b", "other");
+	put_upload(13, 1, "c", "third");
+	put_upload(11, 1, "a", "begun");
+	put_upload_ended(12);
+	put_upload_ended(12);
+	put_upload_ended(99);
+	put_moved("a", "z", true);
+	put_done(1);
+	load();
+	ck_assert_uint_eq(pending.count, 0);
+	ck_assert_uint_eq(pending.upload_count, 2);
+	ck_assert_uint_eq(pending.last_id, 13);
+	for (size_t i = 0; i < 2; i++) {
+		bool first = pending.uploads[i].id == 11;
+
+		ck_assert_uint_eq(pending.uploads[i].id, first ? 11 : 13);
+		ck_assert_uint_eq(pending.uploads[i].file, 1);
+		ck_assert_str_eq(pending.uploads[i].key, first ? "a" : "c");
+		ck_assert_str_eq(pending.uploads[i].token,
+				 first ? "begun" : "third");
+	}
+	ck_assert_uint_ne(pending.uploads[0].id, pending.uploads[1].id);
+}
+END_TEST
+
 START_TEST(removing_marks_the_files_of_just_that_key)
 {
 	put_file(1, "a");
@@ -620,6 +650,7 @@ static TCase *names(void)
 		a_name_that_a_move_makes_too_long_fails_and_keeps_its_bytes);
 	tcase_add_test(tests, copying_that_is_not_settled_is_told_in_order);
 	tcase_add_test(tests, copying_alone_rewrites_nothing_and_copied_does);
+	tcase_add_test(tests, uploads_are_pending_until_they_end);
 	tcase_add_test(tests, removing_marks_the_files_of_just_that_key);
 	tcase_add_test(tests, removing_marks_the_file_that_it_names);
 	tcase_add_test(tests, a_later_record_or_done_settles_removing);

@@ -122,7 +122,7 @@ START_TEST(unknown_types_are_refused)
 					 &code, &error));
 		ck_assert_int_eq(code, STORE_CORRUPT);
 		ck_assert_uint_eq(at, 0);
-		if (type >= RECORD_LAYER && type <= RECORD_COPIES_SETTLED)
+		if (type >= RECORD_LAYER && type <= RECORD_UPLOAD_ENDED)
 			continue;
 		ck_assert_ptr_nonnull(strstr(error.message, "type: unknown"));
 	}
@@ -187,6 +187,29 @@ START_TEST(unknown_states_and_codes_are_refused)
 }
 END_TEST
 
+START_TEST(uploads_without_a_number_or_a_token_are_refused)
+{
+	static char long_token[RECORD_TOKEN_MAX + 2];
+	struct record ended = { .type = RECORD_UPLOAD_ENDED };
+	struct record upload = some_upload();
+
+	check_refused(&ended, "UPLOAD_ENDED: id");
+	upload.upload.id = RECORD_ID_MAX + 1;
+	check_refused(&upload, "UPLOAD: id");
+	upload = some_upload();
+	upload.upload.file = RECORD_ID_MAX + 1;
+	check_refused(&upload, "UPLOAD: file");
+	upload.upload.file = 0;
+	ck_assert_int_eq(record_check(&upload, &error), STORE_OK);
+	upload.upload.token = long_token;
+	check_refused(&upload, "UPLOAD: token");
+	memset(long_token, 't', RECORD_TOKEN_MAX + 1);
+	check_refused(&upload, "UPLOAD: token");
+	long_token[RECORD_TOKEN_MAX] = '\0';
+	ck_assert_int_eq(record_check(&upload, &error), STORE_OK);
+}
+END_TEST
+
 START_TEST(attributes_out_of_range_are_refused)
 {
 	struct record record = full_file();
@@ -214,6 +237,7 @@ START_TEST(keys_that_no_store_takes_are_refused)
 		"./a", "a/.", "a/..", "../a", "a/./b", "a/../b",
 	};
 	static const char *const fields[] = { "from", "from", "key" };
+	struct record upload = some_upload();
 	char room[300];
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -244,6 +268,8 @@ START_TEST(keys_that_no_store_takes_are_refused)
 			copies.copies.to = room;
 			check_refused(&copies, "to");
 		}
+		upload.upload.key = room;
+		check_refused(&upload, "key");
 	}
 }
 END_TEST
@@ -392,6 +418,7 @@ int main(void)
 	tcase_add_test(tests, a_zero_in_a_text_is_refused);
 	tcase_add_test(tests, numbers_out_of_range_are_refused);
 	tcase_add_test(tests, unknown_states_and_codes_are_refused);
+	tcase_add_test(tests, uploads_without_a_number_or_a_token_are_refused);
 	tcase_add_test(tests, attributes_out_of_range_are_refused);
 	tcase_add_test(tests, keys_that_no_store_takes_are_refused);
 	tcase_add_test(tests, keys_that_are_too_long_are_refused);
