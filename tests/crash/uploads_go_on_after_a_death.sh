@@ -1,0 +1,275 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 240
+# Large files on their way to S3 in parts while the driver dies, a request
+# fails, or the file is removed or replaced: what the store has is not sent
+# again, the object is what was written, and no upload is left behind. On a
+# strict server and on a Ceph gateway, with a proxy before it that stalls
+# requests and keeps a record of them.
+# shellcheck source=tests/mount/lib.sh
+. "$SRCDIR/tests/mount/lib.sh"
+# shellcheck source=tests/servers/fake_s3.sh
+. "$SRCDIR/tests/servers/fake_s3.sh"
+# shellcheck source=tests/servers/proxy.sh
+. "$SRCDIR/tests/servers/proxy.sh"
+need_root
+
+parts=9 at_once=4
+RANDOM=$((seed % 32768))
+echo "seed $seed"
+mnt=$WORK/mnt
+mkdir -p "$mnt"
+
+# ---- the server ----
+
+# server_start fake|rgw: sets bucket, its URL, and the options of a store that
+# lead there through the proxy.
+server_start() {
+	local port
+
+	server=$1
+	if [ "$server" = fake ]; then
+		fake_s3_start "$WORK/s3" || fail "no server"
+		port=$fake_s3_port
+		s3_curl PUT "http://127.0.0.1:$port/mount" || fail "no bucket"
+	else
+		s3_start
+		port=${RGW_URL##*:}
+		port=${port%%/*}
+		unset AWS_ENDPOINT_URL
+	fi
+	proxy=$WORK/proxy-$server
+	proxy_start "$proxy" http "$port" || fail "no proxy"
+	bucket=http://127.0.0.1:$port/mount
+	options=endpoint_url=http://127.0.0.1:$proxy_port
+	options="$options&conditions=yes&single_max=5M&part_size=5M"
+}
+
+# uploads: unfinished ones in the bucket.
+uploads() {
+	s3_curl GET "$bucket?uploads=" | grep -o '<UploadId>' | wc -l
+}
+
+no_uploads() {
+	[ "$(uploads)" = 0 ]
+}
+
+# parts_sent [STATUS]: numbers of the parts that were sent, as a sorted list,
+# or of those that were answered so.
+parts_sent() {
+	proxy "$proxy" requests verb=PUT 'target=*partNumber=*' |
+		awk -v status="${1-}" 'status == "" || $3 == status {
+			sub(/.*partNumber=/, "", $2)
+			sub(/&.*/, "", $2)
+			print $2
+		}' | sort -n | tr '\n' ' '
+}
+
+parts_stored() {
+	[ "$(parts_sent 200 | wc -w)" = "$1" ]
+}
+
+# stall PART
+stall() {
+	proxy "$proxy" forget
+	proxy "$proxy" fault stall-request verb=PUT \
+		"target=*partNumber=$1&*" at=1000 count=0
+}
+
+# ---- the driver ----
+
+answers() {
+	gone "$driver" || [ "$(status_of "$mnt" pid)" = "$driver" ]
+}
+
+driver_start() {
+	mounted=("$mnt")
+	"$STOREFS" "s3://mount?$options" "$mnt" -f \
+		-o "staging_dir=$WORK/staging,commit=$1,$shared" \
+		>>"$WORK/driver.log" 2>&1 &
+	driver=$!
+	drivers=("$driver")
+	wait_until 20 answers || fail "no mount"
+}
+
+driver_kill() {
+	kill -KILL "$driver"
+	wait "$driver" 2>/dev/null
+}
+
+# stored FILE NAME: in the end the store has it, and no unfinished upload.
+stored() {
+	wait_until 60 settled "$mnt" || wrong "$round: does not settle"
+	"$STORECTL" cat "s3://mount/$2?$options" >"$WORK/copy" || wrong "$round: no $2"
+	cmp "$1" "$WORK/copy" || wrong "$round: $2 has other bytes"
+	left_clean
+}
+
+left_clean() {
+	wait_until 30 no_uploads || wrong "$round: an upload is left"
+}
+
+# ---- what happens ----
+
+# The driver dies while a part is on its way.
+dies_between_parts() {
+	local part=$((RANDOM % parts + 1)) last answered wanted
+
+	round="$server: killed at part $part"
+	last=$(((part + at_once - 1) / at_once * at_once))
+	[ "$last" -lt "$parts" ] || last=$parts
+	answered=$((last - 1))
+	# Not sent yet: that one, and those behind the ones that go beside it.
+	wanted="$part $(seq -s ' ' $((last + 1)) "$parts") "
+	wanted=${wanted//  / }
+	driver_start background
+	stall "$part"
+	cp "$WORK/large" "$mnt/large" || wrong "$round: cp"
+	wait_until 60 parts_stored "$answered" ||
+		wrong "$round: stored $(parts_sent 200)"
+	driver_kill
+	proxy "$proxy" clear
+	proxy "$proxy" forget
+	driver_start background
+	stored "$WORK/large" large
+	is "$(parts_sent)" "$wanted" "$round: parts sent after it"
+	is "$(proxy_count "$proxy" verb=POST 'target=*uploads*')" 0 \
+		"$round: uploads begun after it"
+	unmount "$mnt"
+}
+
+# It dies when all has been sent, and nobody heard that it is complete.
+dies_without_an_answer() {
+	round="$server: killed without the answer to the last request"
+	driver_start background
+	proxy "$proxy" forget
+	proxy "$proxy" fault stall-answer verb=POST 'target=*uploadId=*' \
+		count=0
+	cp "$WORK/other" "$mnt/large" || wrong "$round: cp"
+	wait_until 60 completed || wrong "$round: not completed"
+	driver_kill
+	proxy "$proxy" clear
+	proxy "$proxy" forget
+	driver_start background
+	stored "$WORK/other" large
+	is "$(parts_sent)" "" "$round: parts sent after it"
+	unmount "$mnt"
+}
+
+completed() {
+	[ "$(proxy_count "$proxy" verb=POST 'target=*uploadId=*')" != 0 ] &&
+		no_uploads
+}
+
+# It dies without having heard what its upload is called.
+dies_at_the_beginning() {
+	round="$server: killed without the name of the upload"
+	driver_start background
+	proxy "$proxy" forget
+	proxy "$proxy" fault stall-answer verb=POST 'target=*uploads*' count=0
+	cp "$WORK/large" "$mnt/new" || wrong "$round: cp"
+	wait_until 30 some_uploads || wrong "$round: none is begun"
+	driver_kill
+	proxy "$proxy" clear
+	driver_start background
+	stored "$WORK/large" new
+	unmount "$mnt"
+}
+
+some_uploads() {
+	! no_uploads
+}
+
+# What was never acknowledged is nobody's.
+dies_before_the_close() {
+	local program
+
+	round="$server: killed before close() returned"
+	driver_start close
+	stall 6
+	cp "$WORK/large" "$mnt/unfinished" 2>/dev/null &
+	program=$!
+	wait_until 60 parts_stored 7 || wrong "$round: $(parts_sent 200)"
+	driver_kill
+	wait "$program"
+	proxy "$proxy" clear
+	driver_start close
+	left_clean
+	[ ! -e "$mnt/unfinished" ] || wrong "$round: it is there"
+	unmount "$mnt"
+}
+
+# Refused requests end an attempt, not the upload.
+goes_on_after_a_failure() {
+	round="$server: a part is refused for a while"
+	driver_start background
+	proxy "$proxy" forget
+	proxy "$proxy" fault answer verb=PUT 'target=*partNumber=6&*' \
+		status=503 count=0
+	cp "$WORK/large" "$mnt/refused" || wrong "$round: cp"
+	wait_until 60 failed_once || wrong "$round: does not fail"
+	proxy "$proxy" clear
+	stored "$WORK/large" refused
+	is "$(parts_sent 200)" "$(seq -s ' ' "$parts") " "$round: parts stored"
+	unmount "$mnt"
+}
+
+failed_once() {
+	grep -q "publish failed" "$WORK/driver.log"
+}
+
+# Who removes or replaces the file removes its upload.
+goes_with_its_file() {
+	round="$server: removed on its way"
+	driver_start background
+	stall 2
+	cp "$WORK/large" "$mnt/removed" || wrong "$round: cp"
+	wait_until 60 parts_stored 3 || wrong "$round: $(parts_sent 200)"
+	rm "$mnt/removed" || wrong "$round: rm"
+	left_clean
+
+	round="$server: replaced on its way"
+	cp "$WORK/large" "$mnt/replaced" || wrong "$round: cp"
+	wait_until 60 some_uploads || wrong "$round: none is begun"
+	cp "$WORK/other" "$mnt/aside" || wrong "$round: cp aside"
+	mv "$mnt/aside" "$mnt/replaced" || wrong "$round: mv"
+	proxy "$proxy" clear
+	stored "$WORK/other" replaced
+	unmount "$mnt"
+}
+
+# The store refuses to remove it, and then the driver dies.
+is_removed_later() {
+	round="$server: removed by the next run"
+	driver_start background
+	stall 2
+	cp "$WORK/large" "$mnt/gone" || wrong "$round: cp"
+	wait_until 60 parts_stored 3 || wrong "$round: $(parts_sent 200)"
+	proxy "$proxy" fault answer verb=DELETE 'target=*uploadId=*' \
+		status=503 count=0
+	rm "$mnt/gone" || wrong "$round: rm"
+	sync "$mnt"
+	driver_kill
+	is "$(uploads)" 1 "$round: uploads before"
+	proxy "$proxy" clear
+	driver_start background
+	left_clean
+	[ ! -e "$mnt/gone" ] || wrong "$round: it is there"
+	unmount "$mnt"
+}
+
+head -c $(((parts - 1) * 5242880 + 12345)) /dev/urandom >"$WORK/large"
+head -c $((2 * 5242880 + 7)) /dev/urandom >"$WORK/other"
+for each in fake rgw; do
+	server_start "$each"
+	rm -rf "$WORK/staging"
+	: >"$WORK/driver.log"
+	dies_between_parts
+	dies_without_an_answer
+	dies_at_the_beginning
+	dies_before_the_close
+	goes_on_after_a_failure
+	goes_with_its_file
+	is_removed_later
+done
+finish
