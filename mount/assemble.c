@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "mount/commit.h"
+#include "mount/diskcache.h"
 #include "mount/events.h"
 #include "mount/file.h"
 #include "mount/prefetch.h"
@@ -18,6 +19,8 @@
 #include "mount/recovery.h"
 #include "mount/relocation.h"
 #include "mount/uploads.h"
+#include "src/base/cleanup.h"
+#include "src/base/log.h"
 
 enum { PUBLISH_THREADS = 32, PREFETCH_THREADS = 32 };
 
@@ -62,6 +65,27 @@ int assemble_tree(struct fs *fs, struct store_error *error)
 	node_refresh(&fs->tree, fs->tree.root, &info);
 	lock_drop(&fs->tree.lock);
 	return STORE_OK;
+}
+
+void assemble_cache(struct fs *fs)
+{
+	CLEANUP_FREE char *identity = store_identity(fs->store);
+	struct diskcache_request request = {
+		.path = fs->options->cache_dir,
+		.identity = identity,
+		.size = fs->options->cache_size,
+		.percent = fs->options->cache_percent,
+	};
+	struct store_error error = STORE_ERROR_INIT;
+
+	if (!fs->options->cache_dir)
+		return;
+	if (!fs->blocks)
+		log_warn("%s is on this machine: nothing of it is kept in the "
+			 "cache directory",
+			 fs->source);
+	else if (identity && diskcache_open(&request, &fs->disk, &error))
+		log_warn("no cache on disk: %s", error.message);
 }
 
 int assemble_reading(struct fs *fs, struct store_error *error)
@@ -109,6 +133,8 @@ void assemble_stop(struct fs *fs)
 	events_stop(fs);
 	prefetcher_free(fs->prefetcher);
 	blockcache_free(fs->blocks);
+	diskcache_close(fs->disk);
+	fs->disk = NULL;
 	fs->prefetcher = NULL;
 	fs->blocks = NULL;
 }

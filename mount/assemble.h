@@ -17,6 +17,8 @@ int assemble_tree(struct fs *fs, struct store_error *error) STORE_WARN_UNUSED;
 /* Once the store is open: its cache and its reading ahead, if it is not near. */
 int assemble_reading(struct fs *fs, struct store_error *error)
 	STORE_WARN_UNUSED;
+/* After that: cache_dir=; without it the mount works, and says so. */
+void assemble_cache(struct fs *fs);
 /*
  * After staging directory and tree: publisher, journal, and what an earlier
  * run has left.  `paused`: no upload is begun.

@@ -12,6 +12,7 @@
 
 #include "mount/commit.h"
 #include "mount/control_call.h"
+#include "mount/diskcache.h"
 #include "mount/events.h"
 #include "mount/inventory.h"
 #include "mount/publish.h"
@@ -85,6 +86,22 @@ static void tell_memory(const struct fs *fs, struct line *line)
 	line_number(line, "memory_evicted", stats.evicted);
 }
 
+static void tell_cache(const struct fs *fs, struct line *line)
+{
+	struct diskcache_stats stats;
+
+	diskcache_stats(fs->disk, &stats);
+	line_bytes(line, "cache_dir", fs->options->cache_dir);
+	line_number(line, "cache_limit", stats.limit);
+	line_number(line, "cache_used", stats.used);
+	line_number(line, "cache_blocks", stats.blocks);
+	line_number(line, "cache_found", stats.found);
+	line_number(line, "cache_written", stats.written);
+	line_number(line, "cache_evicted", stats.evicted);
+	line_number(line, "cache_damaged", stats.damaged);
+	line_number(line, "cache_failed", stats.failed);
+}
+
 static void tell_place(const struct fs *fs, struct line *line)
 {
 	line_number(line, "version", 1);
@@ -120,6 +137,8 @@ static void tell_mount(struct fs *fs, struct line *line)
 	line_number(line, "nodes", count_nodes(fs));
 	if (fs->blocks)
 		tell_memory(fs, line);
+	if (fs->disk)
+		tell_cache(fs, line);
 	line_json(line, "counters", tell_counters(fs));
 	line_json(line, "errors", errors);
 }

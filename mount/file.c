@@ -202,7 +202,7 @@ static int reader_open(struct file *file, struct store_context *context,
 	gate_leave(&file->fs->gate, &pass);
 	if (code)
 		return code;
-	*reader = reader_new(file->fs, opened, number, info);
+	*reader = reader_new(file->fs, opened, key, number, info);
 	if (!*reader)
 		return store_error_set(error, STORE_NO_MEMORY,
 				       "%s: no memory for a reader", key);
@@ -225,7 +225,7 @@ struct base_reader *file_open_version(struct file *file,
 	lock_take(&tree->lock);
 	number = file->node->number;
 	lock_drop(&tree->lock);
-	return reader_new(file->fs, opened, number, &info);
+	return reader_new(file->fs, opened, key, number, &info);
 }
 
 /* Keep a reader for others if it is of the present base. */

@@ -36,6 +36,7 @@
 
 struct fuse_session;
 struct commit;
+struct diskcache;
 struct events;
 struct prefetcher;
 struct publisher;
@@ -74,6 +75,7 @@ struct fs {
 	struct publisher *publisher;
 	struct blockcache *blocks;     /* NULL: the store is near */
 	struct prefetcher *prefetcher; /* the same */
+	struct diskcache *disk;	       /* NULL: nothing is kept on the disk */
 	struct commit *commit;	       /* writer of the journal, NULL: none */
 	/* Renames by copies; NULL: there are none. */
 	struct relocations *relocations;

@@ -104,8 +104,6 @@ static int run_mount(struct cli *cli)
 		code = source_prepare(cli->source, &cli->words, &source,
 				      &error);
 	if (!code)
-		code = mount_words_check(&cli->words, &error);
-	if (!code)
 		code = mountpoint_prepare(cli->mountpoint, look_only,
 					  &mountpoint, &error);
 	if (code)

@@ -94,8 +94,6 @@ static int open_source(struct offline *offline, struct cli *cli,
 	code = source_prepare(cli->source, &cli->words, &offline->source,
 			      error);
 	if (!code)
-		code = mount_words_check(&cli->words, error);
-	if (!code)
 		code = assemble_store(&offline->fs, &offline->source, error);
 	if (code)
 		return code;

@@ -39,8 +39,8 @@ const struct store_option mount_option_table[] = {
 	  .help = "Where blocks that were read are kept" },
 	{ .name = "cache_size",
 	  .type = OPTION_SHARE,
-	  .fallback = "0",
-	  .help = "Most bytes in the cache directory" },
+	  .fallback = "10%",
+	  .help = "Most bytes in the cache directory, 0 for no limit" },
 	{ .name = "memory",
 	  .type = OPTION_SIZE,
 	  .fallback = "256M",
@@ -242,34 +242,6 @@ int mount_words_parse(struct mount_words *words, const char *text,
 	return option_split(text, set_word, words, error);
 }
 
-int mount_words_check(const struct mount_words *words,
-		      struct store_error *error)
-{
-	static const struct {
-		const char *name;
-		int choice; /* the one that is missing, -1: any value */
-	} missing[] = {
-		{ "cache_dir", -1 },
-		{ "cache_size", -1 },
-	};
-
-	for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {
-		const char *name = missing[i].name;
-		const char *source = option_source(words->values, name);
-
-		if (!source || !strcmp(source, "default") ||
-		    (missing[i].choice >= 0 &&
-		     option_choice(words->values, name) != missing[i].choice))
-			continue;
-		return store_error_set(error, STORE_NOT_SUPPORTED,
-				       "%s: option %s=%s is not available in "
-				       "this version",
-				       source, name,
-				       option_text(words->values, name));
-	}
-	return STORE_OK;
-}
-
 static bool copy_text(const struct option_values *values, const char *name,
 		      char **out)
 {
@@ -293,6 +265,7 @@ static void fill_numbers(struct mount_options *options,
 	options->staging_size = (uint64_t)option_number(values, "staging_size");
 	options->staging_percent = option_is_percent(values, "staging_size");
 	options->cache_size = (uint64_t)option_number(values, "cache_size");
+	options->cache_percent = option_is_percent(values, "cache_size");
 	options->memory = (uint64_t)option_number(values, "memory");
 	options->umask = (mode_t)option_number(values, "umask");
 	options->file_mode = (mode_t)option_number(values, "file_mode");

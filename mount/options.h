@@ -39,7 +39,8 @@ struct mount_options {
 	int64_t negative_timeout_ns;
 	uint64_t staging_size; /* bytes or percent, 0: no limit */
 	bool staging_percent;
-	uint64_t cache_size;
+	uint64_t cache_size; /* bytes or percent, 0: no limit */
+	bool cache_percent;
 	uint64_t memory;
 	char *config;	   /* owned, NULL: the usual places */
 	char *staging_dir; /* owned, NULL: the default place */
@@ -69,12 +70,6 @@ int mount_words_parse(struct mount_words *words, const char *text,
 int mount_words_set(struct mount_words *words, const char *name,
 		    const char *value, const char *source,
 		    struct store_error *error) STORE_WARN_UNUSED;
-/*
- * Refuse what this version cannot do yet, rather than do something else
- * quietly: NOT_SUPPORTED names the option.
- */
-int mount_words_check(const struct mount_words *words,
-		      struct store_error *error) STORE_WARN_UNUSED;
 /* Typed options; NULL when out of memory. */
 struct mount_options *mount_options_new(const struct mount_words *words);
 void mount_options_free(struct mount_options *options);

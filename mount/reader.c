@@ -9,6 +9,38 @@
 
 #include <stdlib.h>
 
+/* What is on the disk from there, what is not from the store. */
+static int read_through(struct base_reader *reader,
+			struct store_context *context, uint64_t offset,
+			char *data, size_t length, size_t *got,
+			struct store_error *error)
+{
+	size_t done = 0, asked, count;
+
+	while (done < length) {
+		struct store_range range = { offset + done, length - done };
+		int code;
+
+		count = diskcache_read(reader->disk, reader->disk_id, &range,
+				       data + done, &asked);
+		done += count;
+		if (count)
+			continue;
+		code = store_read_at(reader->reader, context, range.offset,
+				     data + done, asked, &count, error);
+		if (code)
+			return code;
+		done += count;
+		if (count != asked)
+			break;
+		range.length = count;
+		diskcache_write(reader->disk, reader->disk_id, &range,
+				data + done - count);
+	}
+	*got = done;
+	return STORE_OK;
+}
+
 static int source_read(struct block_source *source,
 		       struct store_context *context, uint64_t offset,
 		       void *data, size_t length, size_t *got,
@@ -16,6 +48,9 @@ static int source_read(struct block_source *source,
 {
 	struct base_reader *reader = (struct base_reader *)source;
 
+	if (reader->disk)
+		return read_through(reader, context, offset, data, length, got,
+				    error);
 	return store_read_at(reader->reader, context, offset, data, length, got,
 			     error);
 }
@@ -31,7 +66,8 @@ static void source_drop(struct block_source *source)
 }
 
 struct base_reader *reader_new(struct fs *fs, struct store_reader *opened,
-			       uint64_t number, const struct store_info *info)
+			       const char *key, uint64_t number,
+			       const struct store_info *info)
 {
 	struct base_reader *reader = calloc(1, sizeof(*reader));
 
@@ -49,6 +85,9 @@ struct base_reader *reader_new(struct fs *fs, struct store_reader *opened,
 	if (fs->blocks && info->version.token[0])
 		reader->object =
 			blockcache_get(fs->blocks, number, &info->version);
+	if (reader->object && fs->disk &&
+	    !diskcache_id(fs->disk, key, &info->version, reader->disk_id, NULL))
+		reader->disk = fs->disk;
 	return reader;
 }
 

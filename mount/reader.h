@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+#include "mount/diskcache.h"
 #include "mount/fs.h"
 #include "mount/prefetch.h"
 
@@ -17,15 +18,18 @@ struct base_reader {
 	_Atomic unsigned int references;
 	struct store_reader *reader;
 	struct block_object *object; /* NULL: nothing is cached */
+	struct diskcache *disk;	     /* NULL: not on the disk */
+	unsigned char disk_id[DISKBLOCK_ID];
 	uint64_t size;
 };
 
 /*
- * Takes over `opened`, whose node has this number and which found `info`; one
- * reference.  NULL: no memory, and `opened` is closed.
+ * Takes over `opened`, a reader of `key`, whose node has this number and which
+ * found `info`; one reference.  NULL: no memory, and `opened` is closed.
  */
 struct base_reader *reader_new(struct fs *fs, struct store_reader *opened,
-			       uint64_t number, const struct store_info *info);
+			       const char *key, uint64_t number,
+			       const struct store_info *info);
 void reader_hold(struct base_reader *reader);
 void reader_put(struct base_reader *reader);
 /*

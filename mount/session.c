@@ -239,6 +239,8 @@ static int build_up(struct session *session, const struct source *source,
 	if (!code)
 		code = assemble_reading(fs, error);
 	if (!code)
+		assemble_cache(fs);
+	if (!code)
 		code = ending_start(fs, &session->ending, error);
 	if (!code)
 		code = mount_session(session, error);

@@ -27,6 +27,7 @@ static const struct status_number status_numbers[] = {
 	{ "staged_bytes", "bytes staged" },
 	{ "nodes", "names the kernel holds" },
 	{ "memory_used", "bytes of memory= in use" },
+	{ "cache_used", "bytes in the cache directory" },
 	{ NULL, NULL },
 };
 

@@ -56,15 +56,6 @@ refused 32 "file" "fiel://$backing" "$mnt"
 expect 0 "$STOREFS" --help
 says "$WORK/out" op_timeout
 expect 0 "$STOREFS" --version
-
-note "what this version cannot do"
-# not_yet OPTION: refused by name, with its value and where it was given.
-not_yet() {
-	refused 32 "-o: option $1 is not available in this version" \
-		"$url" "$mnt" -o "$staging,$1"
-}
-not_yet "cache_dir=$WORK/cache"
-not_yet cache_size=1073741824
 refused 1 "conflict" "$url" "$mnt" -o conflict=sometimes
 refused 1 "fail|rename|overwrite" "$url" "$mnt" -o conflict=sometimes
 

@@ -257,36 +257,6 @@ START_TEST(generic_words_take_no_value)
 }
 END_TEST
 
-/* ---- what is missing yet ---- */
-
-START_TEST(what_cannot_be_done_is_refused_not_ignored)
-{
-	static const char *const missing[] = {
-		"cache_dir=/c",
-		"cache_size=1G",
-	};
-
-	ck_assert_int_eq(mount_words_check(&words, &error), STORE_OK);
-	take("commit=close,conflict=overwrite,umask=022,memory=64M");
-	ck_assert_int_eq(mount_words_check(&words, &error), STORE_OK);
-	take("commit=background,conflict=rename,publish_interval=1");
-	ck_assert_int_eq(mount_words_check(&words, &error), STORE_OK);
-	for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {
-		char name[32];
-
-		teardown();
-		setup();
-		take(missing[i]);
-		ck_assert_msg(mount_words_check(&words, &error) ==
-				      STORE_NOT_SUPPORTED,
-			      "%s", missing[i]);
-		snprintf(name, sizeof(name), "%.*s",
-			 (int)strcspn(missing[i], "="), missing[i]);
-		ck_assert_ptr_nonnull(strstr(error.message, name));
-	}
-}
-END_TEST
-
 /* ---- the configuration ---- */
 
 static char config[] = "/tmp/storefs-options.XXXXXX";
@@ -406,7 +376,6 @@ int main(void)
 	tcase_add_test(tests, generic_words_say_nothing);
 	tcase_add_test(tests, words_of_the_kernel_are_passed_on);
 	tcase_add_test(tests, generic_words_take_no_value);
-	tcase_add_test(tests, what_cannot_be_done_is_refused_not_ignored);
 	tcase_add_test(tests, the_command_line_stands_over_the_configuration);
 	tcase_add_test(tests,
 		       a_wrong_word_in_the_configuration_names_its_place);
