@@ -14,6 +14,7 @@
 #include "mount/diskcache.h"
 #include "mount/events.h"
 #include "mount/file.h"
+#include "mount/missing.h"
 #include "mount/prefetch.h"
 #include "mount/publish.h"
 #include "mount/recovery.h"
@@ -55,6 +56,8 @@ int assemble_tree(struct fs *fs, struct store_error *error)
 	if (code)
 		return code;
 	gate_init(&fs->gate, &fs->tree);
+	if (fs->options->negative_timeout_ns)
+		fs->missing = missing_new();
 	store_context_init(&context, fs->options->op_timeout_ns, NULL);
 	code = store_ping(fs->store, &context, error);
 	if (!code)
@@ -145,6 +148,8 @@ void assemble_release(struct fs *fs)
 		gate_release(&fs->gate);
 		tree_release(&fs->tree);
 	}
+	missing_free(fs->missing);
+	fs->missing = NULL;
 	staging_area_close(fs->area);
 	fs->area = NULL;
 	store_close(fs->store);

@@ -66,6 +66,7 @@ static const struct control_command commands[] = {
 	{ "pause", CONTROL_MOUNT, control_pause },
 	{ "resume", CONTROL_MOUNT, control_resume },
 	{ "events", CONTROL_MOUNT, control_events },
+	{ "refresh", CONTROL_MOUNT, control_refresh },
 	{ .name = NULL },
 };
 

@@ -15,6 +15,8 @@
  *			ever, without one drain_timeout), "key": it and below
  *			only, "progress": lines meanwhile
  *	pause, resume	no uploads are begun
+ *	refresh		"key": what is known of it and of what is below is asked
+ *			of the store again; "names": of so many
  *	events		lines of events.h until somebody hangs up
  *
  * A command is {"command":NAME,...}; texts of any bytes may be given, and

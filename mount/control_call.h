@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Commands of the control socket, as control.c calls them: one function
- * each, in control_status.c, control_queue.c and control_drain.c.
+ * each, in control_status.c, control_queue.c, control_drain.c and control_refresh.c.
  *
  * A command sends its lines with control_send(); a code it returns becomes
  * the answer {"error":TEXT,"code":NAME}.
@@ -50,6 +50,6 @@ int control_send_bytes(struct control_call *call, const void *data,
 
 control_fn control_status, control_events, control_pause, control_resume;
 control_fn control_pending, control_export, control_discard, control_retry;
-control_fn control_drain;
+control_fn control_drain, control_refresh;
 
 #endif

@@ -456,6 +456,7 @@ static bool file_is_sure(struct op *op, struct file *file, bool reads)
 	lock_drop(&fs->tree.lock);
 	sure = file->dirty || unlinked ||
 	       (checked && (!reads || file->reader) && file->base.token[0] &&
+		checked > atomic_load(&fs->refreshed_ns) &&
 		op->started_ns - checked < fs->options->attr_timeout_ns);
 	lock_drop(&file->lock);
 	return sure;

@@ -16,6 +16,7 @@
  *	6 struct fs_running.lock	requests that are being answered
  *	7 struct folders.lock	names that the store has not flushed
  *	7 struct events.lock	who follows what happens
+ *	7 struct missing.lock	names the kernel believes missing
  *	7 struct prefetcher.lock	who reads ahead
  *	7 struct blockcache.lock	bytes that were read
  * None is held across a store call, a FUSE reply or a notification, but for
@@ -38,6 +39,7 @@ struct fuse_session;
 struct commit;
 struct diskcache;
 struct events;
+struct missing;
 struct prefetcher;
 struct publisher;
 struct relocations;
@@ -81,6 +83,7 @@ struct fs {
 	struct relocations *relocations;
 	struct uploads *uploads;  /* NULL: the store has no use for them */
 	struct events *events;	  /* NULL: nobody can follow them */
+	struct missing *missing;  /* names, NULL: they are not believed */
 	const char *staging_path; /* its name; borrowed */
 	char *control_path;	  /* of the control socket, NULL: none */
 	char *source;		  /* as shown to people, masked */
@@ -96,6 +99,8 @@ struct fs {
 	unsigned int kept_next;
 	/* When an open last found that its file had gone, CLOCK_MONOTONIC. */
 	_Atomic int64_t missed_open_ns;
+	/* What was learned before is asked for again, CLOCK_MONOTONIC. */
+	_Atomic int64_t refreshed_ns;
 	_Atomic bool paused; /* by publisher_pause() */
 	/* with locks of their own */
 	struct tree tree;

@@ -290,8 +290,11 @@ static bool full_entry(struct listing *listing,
 /* A page read long ago says nothing about attributes now. */
 static bool page_is_old(const struct listing *listing)
 {
-	return clock_monotonic_ns() - listing->dir->asked_ns >
-	       listing->op->fs->options->attr_timeout_ns;
+	const struct fs *fs = listing->op->fs;
+	int64_t asked_ns = listing->dir->asked_ns;
+
+	return asked_ns < atomic_load(&fs->refreshed_ns) ||
+	       clock_monotonic_ns() - asked_ns > fs->options->attr_timeout_ns;
 }
 
 static bool add_stored(struct listing *listing,

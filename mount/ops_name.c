@@ -16,6 +16,7 @@
 #include "mount/commit.h"
 #include "mount/file.h"
 #include "mount/foldertime.h"
+#include "mount/missing.h"
 #include "mount/ops.h"
 #include "mount/publish.h"
 #include "mount/relocation.h"
@@ -109,6 +110,7 @@ void fs_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 		entry.entry_timeout =
 			(double)op.fs->options->negative_timeout_ns /
 			(double)NS_PER_SEC;
+		missing_note(op.fs->missing, parent, name);
 		op_entry(&op, &entry);
 	} else if (code) {
 		op_error(&op, code);

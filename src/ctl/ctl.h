@@ -72,6 +72,8 @@ extern const struct ctl_command command_resume;
 extern const struct ctl_command command_discard;
 extern const struct ctl_command command_export;
 extern const struct ctl_command command_umount;
+extern const struct ctl_command command_refresh;
+extern const struct ctl_command command_warm;
 
 /* The context of the next call: its stall clock starts now. */
 struct store_context *ctl_context(struct ctl *ctl);
