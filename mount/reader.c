@@ -85,7 +85,8 @@ struct base_reader *reader_new(struct fs *fs, struct store_reader *opened,
 	if (fs->blocks && info->version.token[0])
 		reader->object =
 			blockcache_get(fs->blocks, number, &info->version);
-	if (reader->object && fs->disk &&
+	/* What a weak version names may have changed between two mounts. */
+	if (reader->object && fs->disk && !info->version.weak &&
 	    !diskcache_id(fs->disk, key, &info->version, reader->disk_id, NULL))
 		reader->disk = fs->disk;
 	return reader;

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# timeout: 90
+# timeout: 150
 # With cache_dir= what was read is on the local disk for the next mount, within
 # cache_size=. Whatever has become of the directory meanwhile, readers get the
 # store's bytes, and the trouble is told. Requests are counted.
@@ -78,6 +78,7 @@ note 'damage'
 [ "$(blocks | wc -l)" -ge 12 ] || wrong "$(blocks | wc -l) blocks are few"
 blocks | sort >list
 damaged=0
+lost=0
 while read -r file; do
 	bytes=$(stat -c %s "$file")
 	case $((damaged % 4)) in
@@ -88,12 +89,14 @@ while read -r file; do
 	3) head -c "$bytes" /dev/zero >"$file" ;;
 	esac
 	damaged=$((damaged + 1))
+	lost=$((lost + bytes))
 done < <(sed -n '1~4p' list)
 # One in place of another, and what nobody has written.
 cp "$(sed -n 2p list)" swap
 size_of_third=$(stat -c %s "$(sed -n 3p list)")
 head -c "$size_of_third" swap >"$(sed -n 3p list)"
 damaged=$((damaged + 1))
+lost=$((lost + size_of_third))
 mkdir "$cache/zz"
 : >"$cache/zz/readme"
 : >"$cache/tmp-7"
@@ -104,6 +107,12 @@ is "$(count cache_damaged)" "$damaged" "damaged blocks"
 told 'a damaged block goes'
 [ -e "$cache/zz/readme" ] || wrong "a file that is not ours went"
 [ ! -e "$cache/tmp-7" ] || wrong "a half-written block stays"
+unmount "$mnt"
+# The good pages of a bad block were perhaps read before the others.
+begin
+reads_all
+[ "$bytes" -le "$lost" ] || wrong "$bytes bytes of damaged blocks of $lost"
+is "$(count cache_damaged)" 0 "damaged blocks, later"
 unmount "$mnt"
 begin
 reads_all
@@ -145,6 +154,37 @@ told 'is of another format'
 reads_all
 unmount "$mnt"
 is "$(cat "$cache/storefs-cache")" 'storefs cache 9' "a newer mark"
+for mode in 'chown nobody' 'chmod 777'; do
+	cache=$WORK/${mode##* }
+	mkdir -m 700 "$cache"
+	$mode "$cache"
+	begin
+	told 'no cache on disk'
+	reads_all
+	is "$(ls "$cache")" '' "what is in a directory after $mode"
+	unmount "$mnt"
+done
+
+note 'lost while it is used'
+cache=$WORK/lost
+begin
+reads_all
+unmount "$mnt"
+begin
+rm -r "$cache"/??
+reads_all
+is "$bytes" "$all" "bytes for what is gone"
+is "$(count cache_damaged)" 0 "blocks that are gone"
+unmount "$mnt"
+begin
+reads_all
+is "$bytes" 0 "bytes once it is back"
+unmount "$mnt"
+begin
+rm -r "$cache"
+reads_all
+is "$bytes" "$all" "bytes without the directory"
+unmount "$mnt"
 
 note 'disks'
 cache=$WORK/small
