@@ -43,7 +43,8 @@ driver_start() {
 		-o "staging_dir=$WORK/staging,commit=$commit,$shared" \
 		>>"$WORK/driver.log" 2>&1 &
 	driver=$!
-	drivers=("$driver")
+	drivers=()
+	ends_here "$driver"
 	wait_until 20 answers || {
 		cat "$WORK/driver.log"
 		fail "$round: no mount"
@@ -66,7 +67,8 @@ program_start() {
 	setsid bash -c 'work' >>"$WORK/program.log" 2>&1 &
 	program=$!
 	disown
-	drivers=("$driver" "$program")
+	drivers=()
+	ends_here "$driver" "$program"
 }
 
 program_kill() {

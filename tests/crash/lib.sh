@@ -90,7 +90,8 @@ driver_start() {
 	driver_status=
 	wait_until 5 test -s "$p/pid" || fail "no driver"
 	driver=$(cat "$p/pid")
-	drivers=("$driver")
+	drivers=()
+	ends_here "$driver"
 	wait_until 20 mounted_or_gone
 	is_mounted "$mnt" && ! gone "$driver"
 }

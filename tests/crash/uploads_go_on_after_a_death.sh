@@ -88,7 +88,8 @@ driver_start() {
 		-o "staging_dir=$WORK/staging,commit=$1,$shared" \
 		>>"$WORK/driver.log" 2>&1 &
 	driver=$!
-	drivers=("$driver")
+	drivers=()
+	ends_here "$driver"
 	wait_until 20 answers || fail "no mount"
 }
 

@@ -37,7 +37,7 @@ note "nothing of the caller is held"
 "$STOREFS" "$url" "$mnt" -o "$staging" | cat
 mounted+=("$mnt")
 driver=$(status_of "$mnt" pid)
-drivers+=("$driver")
+ends_here "$driver"
 is "$(readlink "/proc/$driver/cwd")" / "its working directory"
 is "$(awk '{ print $6 }' "/proc/$driver/stat")" "$driver" "its session"
 unmount "$mnt"
@@ -79,7 +79,7 @@ expect 0 "$STOREFS" "$url" "$mnt" -o "$staging,_netdev,nofail,noauto,user" \
 	-o 'x-systemd.automount,x-gvfs-show,comment=a b,defaults,relatime' \
 	-o rw,users,nosuid,nodev,noatime,default_permissions
 mounted+=("$mnt")
-drivers+=("$(status_of "$mnt" pid)")
+ends_here "$(status_of "$mnt" pid)"
 grep -q " $mnt .*nosuid,nodev.*noatime" /proc/self/mountinfo ||
 	wrong "nosuid, nodev or noatime got lost"
 grep -q "fuse.storefs" /proc/self/mountinfo || wrong "not of our type"
@@ -101,7 +101,7 @@ kill -KILL "$driver"
 wait_until 10 gone "$driver"
 ls "$mnt" 2>/dev/null && wrong "a mount without a driver answers"
 expect 0 "$STOREFS" "$url" "$mnt" -o "staging_dir=$(staging_of "$mnt")"
-drivers+=("$(status_of "$mnt" pid)")
+ends_here "$(status_of "$mnt" pid)"
 is "$(cat "$mnt/file")" there "after the death of a driver"
 is "$(grep -c " $mnt " /proc/self/mountinfo)" 1 "mounts on one another"
 unmount "$mnt"
@@ -112,7 +112,7 @@ mnt="$WORK/a, b\"c'd"
 expect 0 "$STOREFS" "file://$WORK/store, 2" "$mnt" \
 	-o "staging_dir=$WORK/s\\,t 3"
 mounted+=("$mnt")
-drivers+=("$(status_of "$mnt" pid)")
+ends_here "$(status_of "$mnt" pid)"
 echo x >"$mnt/f,"
 is "$(cat "$WORK/store, 2/f,")" x "an odd mount"
 test -e "$WORK/s,t 3/lock" || wrong "the staging directory is elsewhere"

@@ -26,7 +26,7 @@ as_user "$STOREFS" "$url?fault=$user_home/fault" "$mnt" \
 	-o commit=background,staging_volatile || fail "no mount"
 driver=$(as_user "$STORECTL" status --json "$mnt" |
 	sed -n 's/.*"pid":\([0-9]*\).*/\1/p')
-drivers+=("$driver")
+ends_here "$driver"
 as_user sh -c "printf kept >'$mnt/file'"
 expect 19 found pending
 kill -KILL "$driver"

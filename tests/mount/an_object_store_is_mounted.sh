@@ -126,7 +126,7 @@ random() {
 		--seed "$seed" --ops "$ops" --remount "$WORK/remount" \
 		--remounts 2 --without "$lacking" ||
 		wrong "random operations, seed $seed"
-	drivers+=("$(status_of "$mnt" pid)")
+	ends_here "$(status_of "$mnt" pid)"
 	find "$mnt" -mindepth 1 -delete
 	"$posix/fsx" --seed "$seed" --ops "$file_ops" --handles 3 "$mnt/f" ||
 		wrong "fsx with 3 handles, seed $seed"

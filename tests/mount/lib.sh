@@ -10,7 +10,7 @@ fileop=$BUILDDIR/tests/mount/fileop
 seed=${SEED:-1}
 full=${FULL:-0}
 mounted=() # mount points, the last one last
-drivers=() # processes to be gone at the end
+drivers=() # who is to be gone at the end: process and birth
 # Everybody's view of a mount made by root, judged by the kernel.
 shared=allow_other,default_permissions
 failures=0
@@ -112,6 +112,31 @@ gone() {
 	[[ ${line##*) } == [ZX]* ]]
 }
 
+# birth_of PID: in ticks since the machine started; nothing when it is gone.
+birth_of() {
+	local line
+
+	{ read -r line <"/proc/$1/stat"; } 2>/dev/null || return 0
+	# shellcheck disable=SC2086
+	set -- ${line##*) }
+	echo "${20}"
+}
+
+# ends_here PID...: gone when the script ends. The number of one that ended long
+# before may be somebody else's by then.
+ends_here() {
+	local pid
+
+	for pid in "$@"; do
+		drivers+=("$pid $(birth_of "$pid")")
+	done
+}
+
+# is_another PID BIRTH
+is_another() {
+	gone "$1" || [ "$(birth_of "$1")" != "${2-}" ]
+}
+
 # user_may_mount "$@": udev opens /dev/fuse to everybody. Where that has not
 # happened (containers), the script starts again with a device of its own, in
 # a mount namespace of its own.
@@ -188,7 +213,7 @@ mount_store() {
 	fi
 	driver=$(status_of "$2" pid)
 	[ -n "$driver" ] || fail "$2: no status"
-	drivers+=("$driver")
+	ends_here "$driver"
 }
 starter=()
 driver=
@@ -232,7 +257,8 @@ clean_up() {
 		done
 	done
 	for i in "${drivers[@]}"; do
-		wait_until 2 gone "$i" || kill -KILL "$i" 2>/dev/null
+		# shellcheck disable=SC2086
+		wait_until 2 is_another $i || kill -KILL "${i% *}" 2>/dev/null
 	done
 	[ "$s3_owner" != "$BASHPID" ] || "$s3_server" stop "$s3_started"
 	exit "$status"

@@ -46,7 +46,7 @@ check_mount() {
 		return
 	}
 	driver=$(status_of "$mnt" pid)
-	drivers+=("$driver")
+	ends_here "$driver"
 	is "$(cat "$mnt/file")" there "$1"
 	is "$(findmnt -n -o FSTYPE "$mnt")" fuse.storefs "$1: the type"
 	is "$(findmnt -n -o SOURCE "$mnt")" "$url" "$1: the source"
@@ -133,7 +133,7 @@ leave "mount -r"
 note "another mount namespace"
 unshare --mount sleep 1000 &
 other=$!
-drivers+=("$other")
+ends_here "$other"
 elsewhere() {
 	[ "$(readlink "/proc/$other/ns/mnt")" != \
 		"$(readlink /proc/self/ns/mnt)" ]
@@ -159,7 +159,7 @@ slow_mount() {
 	expect 0 mount -t storefs "$url?fault=$WORK/fault" "$mnt" \
 		-o "staging_dir=$WORK/st-2,drain_timeout=$1"
 	driver=$(status_of "$mnt" pid)
-	drivers+=("$driver")
+	ends_here "$driver"
 	weather 'put error=UNAVAILABLE'
 	"$fileop" open wct "$mnt/late" write "$1" try close >/dev/null
 	[ "$(cat "$backing/late" 2>/dev/null)" != "$1" ] ||

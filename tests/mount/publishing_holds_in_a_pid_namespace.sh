@@ -71,7 +71,7 @@ mounted+=("$mnt")
 unshare --pid --fork --kill-child --mount-proc --propagation unchanged \
 	"$STOREFS" "$url" "$mnt" -f -o "$shared,staging_dir=$WORK/st" \
 	2>driver.log &
-drivers+=($!)
+ends_here $!
 wait_until 10 is_mounted "$mnt" || {
 	cat driver.log
 	fail "no mount"

@@ -34,7 +34,7 @@ random() {
 		--seed "$seed" --ops "$ops" "${remounts[@]}" ||
 		wrong "random operations on $kind, seed $seed"
 	echo "$ops operations in $(($(milliseconds) - begun)) ms"
-	drivers+=("$(status_of "$mnt" pid)")
+	ends_here "$(status_of "$mnt" pid)"
 }
 
 # A name that came and went before it was stored has moved its folder's time

@@ -29,7 +29,7 @@ while True:
         told.write(text + "\n")
 EOF
 python3 manager.py "$mnt/file" told &
-drivers+=($!)
+ends_here $!
 wait_until 5 test -S "$NOTIFY_SOCKET" || fail "no manager"
 
 weather() {
@@ -52,7 +52,7 @@ start() {
 	"$STOREFS" "$url?fault=$WORK/fault" "$mnt" "$@" \
 		-o "$options,drain_timeout=$line" 2>>log &
 	driver=$!
-	drivers+=("$driver")
+	ends_here "$driver"
 	wait_until 10 told READY=1 || fail "the manager is not told"
 }
 
@@ -108,7 +108,7 @@ note "in the background the process that stays is named"
 start 20
 wait "$driver" || wrong "exit status $?"
 driver=$(status_of "$mnt" pid)
-drivers+=("$driver")
+ends_here "$driver"
 ready "$driver"
 expect 0 "$STORECTL" drain "$mnt"
 is "$(cat "$backing/two")" two "what an earlier run left"
