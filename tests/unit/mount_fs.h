@@ -111,9 +111,9 @@ static inline int door_read(void *self, struct store_context *context,
 
 static inline void door_call(void (**hook)(void))
 {
-	void (*call)(void) = *hook;
+	/* Several may come at once, of whom one finds it. */
+	void (*call)(void) = __atomic_exchange_n(hook, NULL, __ATOMIC_ACQ_REL);
 
-	*hook = NULL;
 	if (call)
 		call();
 }
@@ -179,12 +179,15 @@ static inline int door_list(void *self, struct store_context *context,
 static inline int door_sync(void *self, struct store_context *context,
 			    const char *key, struct store_error *error)
 {
-	size_t length = strlen(door.synced);
+	size_t length;
 
 	(void)self;
 	(void)context;
+	lock_take(&door.lock);
+	length = strlen(door.synced);
 	snprintf(door.synced + length, sizeof(door.synced) - length, "[%s]",
 		 key);
+	lock_drop(&door.lock);
 	return door.sync_fails ? store_error_set(error, door.sync_fails,
 						 "%s: not flushed", key)
 			       : STORE_OK;
