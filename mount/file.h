@@ -26,9 +26,13 @@ struct file_unanswered {
 	bool partial; /* bytes written since were not part of it */
 	uint64_t size;
 	struct timespec mtime;
-	/* Of the file and of its note, at that time; 0: not known. */
+	/*
+	 * Of the file and of its note, at that time.  Change 0: not known;
+	 * SENT_SEVERAL: other bytes went under this generation before.
+	 */
 	uint64_t change, generation;
 };
+#define SENT_SEVERAL UINT64_MAX
 
 /* What the staging journal knows of a file; see commit.h. */
 struct file_note {

@@ -200,7 +200,7 @@ static void settle_success_locked(struct attempt *attempt, struct file *file)
 	file->failures = 0;
 	file->force = false;
 	file->detached_error = false;
-	file->unanswered.pending = false;
+	file->unanswered = (struct file_unanswered){ .pending = false };
 	memset(file->publish, 0, sizeof(file->publish));
 	if (attempt->content || attempt->current)
 		take_result_locked(attempt, file);
@@ -244,6 +244,18 @@ static bool code_leaves_doubt(int code)
 	       code == STORE_CANCELLED || code == STORE_INTERNAL;
 }
 
+/* Which bytes has a put of this generation brought, if one has arrived? */
+static uint64_t sent_change_locked(const struct attempt *attempt,
+				   const struct file *file) REQUIRES(file->lock)
+{
+	const struct file_unanswered *before = &file->unanswered;
+
+	return before->change && before->change != file->running_change &&
+			       before->generation == attempt->generation
+		       ? SENT_SEVERAL
+		       : file->running_change;
+}
+
 /* All of it is staged as before, and may have arrived. */
 static void take_back_locked(struct attempt *attempt, struct file *file,
 			     int code) REQUIRES(file->lock)
@@ -257,7 +269,7 @@ static void take_back_locked(struct attempt *attempt, struct file *file,
 			.partial = attempt->partial,
 			.size = attempt->view.size,
 			.mtime = attempt->attributes.mtime,
-			.change = file->running_change,
+			.change = sent_change_locked(attempt, file),
 			.generation = attempt->generation,
 		};
 	if (file->staging.frozen)
@@ -299,7 +311,7 @@ static void settle_beside_locked(struct attempt *attempt, struct file *file)
 	struct staging_view none;
 
 	file->failures = 0;
-	file->unanswered.pending = false;
+	file->unanswered = (struct file_unanswered){ .pending = false };
 	memset(file->publish, 0, sizeof(file->publish));
 	file->beside = file->running_change == file->change;
 	if (file->beside && !file->handles) {

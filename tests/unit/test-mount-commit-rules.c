@@ -389,6 +389,43 @@ START_TEST(what_is_newer_than_what_has_arrived_is_sent)
 }
 END_TEST
 
+/* The next one is asked for. */
+static void retry_never(struct call_handle *handle)
+{
+	publisher_retry(fs->publisher, file_of(handle), INT64_MAX);
+}
+
+/*
+ * A retry has arrived unheard, and so has nothing of what was written since
+ * and sent under the same generation: it is not taken for that.
+ */
+START_TEST(what_was_sent_after_a_retry_that_arrived_is_sent_again)
+{
+	struct call_handle handle;
+
+	fs->options->commit = COMMIT_CLOSE;
+	memory_put(fs->store, "a", "base");
+	ok(call_open(fs, "a", O_RDWR, &handle));
+	ok(write_text(&handle, 0, "old!"));
+	mount_faults(mount, "put error=UNAVAILABLE times=1\n");
+	ck_assert_int_ne(call_fsync(&handle), 0);
+	retry_never(&handle);
+	mount_faults(mount, "put-after error=UNAVAILABLE times=1\n");
+	ck_assert_int_ne(call_fsync(&handle), 0);
+	retry_never(&handle);
+	memory_is(fs->store, "a", "old!");
+	/* It meets what has arrived, and is lost on its way over that. */
+	mount_faults(mount, "put error=UNAVAILABLE after=1 times=1\n");
+	ok(write_text(&handle, 0, "new!"));
+	ck_assert_int_ne(call_fsync(&handle), 0);
+	retry_never(&handle);
+	memory_is(fs->store, "a", "old!");
+	ok(call_fsync(&handle));
+	ok(call_close(&handle));
+	is_stored("a", "new!");
+}
+END_TEST
+
 /* As the network delivers it: on the condition it was sent with. */
 static void arrive_late(const char *key, const struct store_version *base,
 			const uint8_t *publish)
@@ -489,6 +526,8 @@ static TCase *answer_cases(void)
 			    0, 2);
 	tcase_add_loop_test(tests, what_is_newer_than_what_has_arrived_is_sent,
 			    0, 2);
+	tcase_add_test(tests,
+		       what_was_sent_after_a_retry_that_arrived_is_sent_again);
 	tcase_add_loop_test(tests, a_late_put_of_what_was_replaced_is_ours, 0,
 			    1 + DISK_ENDS);
 	return tests;
