@@ -187,7 +187,7 @@ static bool complete_refused(struct probe *probe,
 		code = s3_upload_complete(&upload, precondition, honoured,
 					  &info, NULL);
 	if (code)
-		(void)!s3_upload_abort(&upload, NULL);
+		s3_upload_abort(&upload);
 	s3_upload_release(&upload);
 	return code == STORE_CHANGED;
 }

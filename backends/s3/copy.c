@@ -118,7 +118,7 @@ static int copy_in_parts(struct s3 *s3, struct store_context *context,
 		code = s3_upload_complete(&upload, &copy->precondition,
 					  copy->honoured, info, error);
 	if (code)
-		(void)!s3_upload_abort(&upload, NULL);
+		s3_upload_abort(&upload);
 	s3_upload_release(&upload);
 	return code;
 }

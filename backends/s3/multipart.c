@@ -123,18 +123,24 @@ static void name_checksum(const struct s3_upload *upload, struct s3_call *call)
 		s3_call_header(call, "x-amz-checksum-algorithm", "SHA256");
 }
 
+int s3_upload_prepare(const struct s3_upload *upload, struct s3_call *call,
+		      const struct s3_meta *meta, struct store_info *info,
+		      struct store_error *error)
+{
+	s3_call_init(call, "POST", upload->object);
+	call->idempotent = false;
+	call->body = &no_body;
+	s3_call_query(call, "uploads", "");
+	name_checksum(upload, call);
+	return s3_meta_add(upload->s3, call, meta, info, error);
+}
+
 int s3_upload_begin(struct s3_upload *upload, const struct s3_meta *meta,
 		    struct store_info *info, struct store_error *error)
 {
 	struct s3_call call;
-	int code;
+	int code = s3_upload_prepare(upload, &call, meta, info, error);
 
-	s3_call_init(&call, "POST", upload->object);
-	call.idempotent = false;
-	call.body = &no_body;
-	s3_call_query(&call, "uploads", "");
-	name_checksum(upload, &call);
-	code = s3_meta_add(upload->s3, &call, meta, info, error);
 	if (!code)
 		code = s3_send_patiently(upload->s3, upload->context, &call,
 					 error);
@@ -146,20 +152,15 @@ int s3_upload_begin(struct s3_upload *upload, const struct s3_meta *meta,
 	return code;
 }
 
-int s3_upload_abort(struct s3_upload *upload, struct store_error *error)
+int s3_upload_drop(struct s3_upload *upload, struct store_error *error)
 {
 	struct store_error own = STORE_ERROR_INIT;
-	struct store_context context;
 	struct s3_call call;
 	int code;
 
-	if (!upload->id)
-		return STORE_OK;
-	/* Also when the caller's time is up: what stays costs money. */
-	store_context_init(&context, 10 * NS_PER_SEC, NULL);
 	s3_call_init(&call, "DELETE", upload->object);
 	s3_call_query(&call, "uploadId", upload->id);
-	code = s3_send(upload->s3, &context, &call, &own);
+	code = s3_send(upload->s3, upload->context, &call, &own);
 	s3_call_release(&call);
 	if (code && code != STORE_NOT_FOUND) {
 		if (error)
@@ -169,6 +170,19 @@ int s3_upload_abort(struct s3_upload *upload, struct store_error *error)
 	free(upload->id);
 	upload->id = NULL;
 	return STORE_OK;
+}
+
+void s3_upload_abort(struct s3_upload *upload)
+{
+	struct store_context context;
+
+	if (!upload->id)
+		return;
+	/* Also when the caller's time is up: what stays costs money. */
+	store_context_init(&context, 10 * NS_PER_SEC, NULL);
+	upload->context = &context;
+	(void)!s3_upload_drop(upload, NULL);
+	upload->context = NULL;
 }
 
 /* RGW leaves the ETag out. */

@@ -370,7 +370,7 @@ static int put_in_parts(struct put *put, struct store_info *info,
 		code = finish_parts(put, &upload, info, error);
 	/* What can go on is left to the caller. */
 	if (code && !upload.resume)
-		(void)!s3_upload_abort(&upload, NULL);
+		s3_upload_abort(&upload);
 	if (!code && upload.resume)
 		upload.resume->token[0] = '\0';
 	s3_upload_release(&upload);

@@ -104,7 +104,7 @@ static int digest_text(struct digest *digest, const char *text,
 	return digest_update(digest, text, strlen(text) + 1, error);
 }
 
-/* All headers of the new version, but for times that are those of the call. */
+/* All headers it is begun with, but for times that are those of the call. */
 static int digest_headers(struct digest *digest, const struct s3_call *call,
 			  bool has_mtime, struct store_error *error)
 {
@@ -154,11 +154,10 @@ static int describe(struct s3_upload *upload, const struct s3_meta *meta,
 {
 	struct digest *digest = NULL;
 	struct s3_call call;
-	int code = digest_new("sha256", &digest, error);
+	int code = s3_upload_prepare(upload, &call, meta, info, error);
 
-	s3_call_init(&call, "POST", upload->object);
 	if (!code)
-		code = s3_meta_add(upload->s3, &call, meta, info, error);
+		code = digest_new("sha256", &digest, error);
 	if (!code)
 		code = digest_headers(digest, &call, has_mtime(meta), error);
 	if (!code)
@@ -386,7 +385,7 @@ static int settle(struct s3_upload *upload, const char *digest,
 	if (code)
 		return code;
 	if (strcmp(token.digest, digest) != 0) {
-		code = s3_upload_abort(upload, error);
+		code = s3_upload_drop(upload, error);
 		if (!code)
 			forget(upload);
 		return code;
@@ -448,7 +447,7 @@ int s3_drop_upload(void *self, struct store_context *context, const char *key,
 		return s3_abort_empty(self, context, object, read.since, error);
 	code = take_id(&upload, &read, error);
 	if (!code)
-		code = s3_upload_abort(&upload, error);
+		code = s3_upload_drop(&upload, error);
 	s3_upload_release(&upload);
 	return code;
 }

@@ -346,7 +346,14 @@ struct s3_part {
 	const char *from; /* NULL: sent */
 	const struct store_version *version;
 };
-/* Begin with the headers of `meta`; fills info as s3_meta_add(). */
+/*
+ * The request that begins it, with all that is fixed then; fills info as
+ * s3_meta_add().  To be released, also when it fails.
+ */
+int s3_upload_prepare(const struct s3_upload *upload, struct s3_call *call,
+		      const struct s3_meta *meta, struct store_info *info,
+		      struct store_error *error) STORE_WARN_UNUSED;
+/* Begin with the headers of `meta`; fills info as s3_upload_prepare(). */
 int s3_upload_begin(struct s3_upload *upload, const struct s3_meta *meta,
 		    struct store_info *info, struct store_error *error)
 	STORE_WARN_UNUSED;
@@ -365,9 +372,11 @@ int s3_upload_complete(struct s3_upload *upload,
 		       const struct store_precondition *precondition,
 		       unsigned int honoured, struct store_info *info,
 		       struct store_error *error) STORE_WARN_UNUSED;
-/* One that is not there is as good as aborted. */
-int s3_upload_abort(struct s3_upload *upload, struct store_error *error)
+/* One that is not there is as good as removed. */
+int s3_upload_drop(struct s3_upload *upload, struct store_error *error)
 	STORE_WARN_UNUSED;
+/* The same behind a failure, in time of its own; the upload is over. */
+void s3_upload_abort(struct s3_upload *upload);
 void s3_upload_release(struct s3_upload *upload);
 /* Size of each part so that no more than S3_PARTS_MAX are needed. */
 uint64_t s3_part_size(const struct s3 *s3, uint64_t size);

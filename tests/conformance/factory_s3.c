@@ -562,6 +562,28 @@ START_TEST(an_upload_of_another_put_is_removed)
 }
 END_TEST
 
+/* A server takes no others than those that were spoken of at its begin. */
+START_TEST(an_upload_with_other_checksums_is_begun_anew)
+{
+	struct store *store = open_with("&single_max=5M&part_size=5M"
+					"&checksum=crc32c"
+					"&retry_max_attempts=1");
+	CLEANUP_FREE unsigned char *data = big_bytes(16);
+	struct noting noting = { .notes = 0 };
+
+	CONF_FAILS(STORE_UNAVAILABLE,
+		   put_until(store, data, BIG - 1, &noting, NULL));
+	ck_assert_int_eq(noting.notes, 2);
+	store_close(store);
+	store = open_with("&single_max=5M&part_size=5M&checksum=md5");
+	CONF_OK(put_until(store, data, BIG, &noting, NULL));
+	ck_assert_int_eq(noting.notes, 4);
+	conf_expect_bytes("d/r", data, BIG);
+	ck_assert_int_eq(uploads_open(), 0);
+	store_close(store);
+}
+END_TEST
+
 START_TEST(what_will_not_go_on_is_removed_by_its_token)
 {
 	struct store *store = open_with("&single_max=5M&part_size=5M"
@@ -640,6 +662,8 @@ static void s3_extra(void)
 	conf_add("F5", STORE_CAP_RESUME, a_put_that_was_broken_off_goes_on);
 	conf_add("F5", STORE_CAP_RESUME, parts_with_other_bytes_are_sent_again);
 	conf_add("F5", STORE_CAP_RESUME, an_upload_of_another_put_is_removed);
+	conf_add("F5", STORE_CAP_RESUME,
+		 an_upload_with_other_checksums_is_begun_anew);
 	conf_add("F5", STORE_CAP_RESUME,
 		 what_will_not_go_on_is_removed_by_its_token);
 	conf_add("F5", STORE_CAP_RESUME, what_could_not_be_noted_is_found);

@@ -222,6 +222,50 @@ START_TEST(a_black_hole_ends_by_the_limit)
 }
 END_TEST
 
+static int note_nothing(struct store_resume *resume, struct store_error *own)
+{
+	(void)resume;
+	(void)own;
+	return STORE_OK;
+}
+
+/* Who drops one may wait for less long than who sends it. */
+START_TEST(an_upload_is_dropped_in_the_time_of_the_call)
+{
+	struct store_resume resume = { .note = note_nothing };
+	struct store_write_options options = {
+		.precondition = any,
+		.resume = &resume,
+	};
+	struct store_memory_source source;
+	struct store_context context;
+	int64_t start;
+
+	store = place_open("bucket", "&retry_max_attempts=1&single_max=5M"
+				     "&part_size=5M");
+	proxy_told("fault reset-request verb=PUT at=1000 count=0");
+	store_context_init(&context, NS_PER_SEC, NULL);
+	ck_assert_int_eq(
+		store_write(store, &context, "k",
+			    store_memory_source_init(&source, bytes, BIG),
+			    &options, NULL, &error),
+		STORE_UNAVAILABLE);
+	proxy_told("clear");
+	proxy_told("fault hole count=0");
+	store_context_init(&context, NS_PER_SEC / 2, NULL);
+	start = clock_monotonic_ns();
+	ck_assert_int_eq(
+		store_drop_upload(store, &context, "k", resume.token, &error),
+		STORE_TIMEOUT);
+	ck_assert_int_lt(clock_monotonic_ns() - start, 5 * NS_PER_SEC);
+	proxy_told("clear");
+	ck_assert_int_eq(
+		store_drop_upload(store, NULL, "k", resume.token, &error),
+		STORE_OK);
+	expect_no_uploads();
+}
+END_TEST
+
 START_TEST(a_read_that_stalls_is_sent_again)
 {
 	open_and_put("&resend_after=200ms", SIZE);
@@ -523,6 +567,7 @@ int main(void)
 	tcase_add_test(tests, flipped_bits_of_an_answer_are_found);
 	tcase_add_test(tests, wrong_lengths_and_ranges_are_no_bytes);
 	tcase_add_test(tests, a_black_hole_ends_by_the_limit);
+	tcase_add_test(tests, an_upload_is_dropped_in_the_time_of_the_call);
 	tcase_add_test(tests, a_read_that_stalls_is_sent_again);
 	tcase_add_test(tests, a_storm_of_slow_down_passes);
 	tcase_add_test(tests,
