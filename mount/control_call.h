@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Commands of the control socket, as control.c calls them: one function
- * each, in control_status.c, control_queue.c, control_drain.c and control_refresh.c.
+ * each, in control_status.c, control_queue.c, control_drain.c and
+ * control_refresh.c.
  *
  * A command sends its lines with control_send(); a code it returns becomes
  * the answer {"error":TEXT,"code":NAME}.

@@ -52,45 +52,47 @@ static struct known *known_add(struct refresh *refresh)
 	return &refresh->list[refresh->count++];
 }
 
-/* The tree's lock is held. */
-static void note_node(void *arg, struct node *node)
+static struct known *note_node(struct refresh *refresh, struct node *node)
 {
-	struct refresh *refresh = arg;
-	const struct name *name = node->names;
+	struct known *known = known_add(refresh);
 
-	do {
-		struct known *known = known_add(refresh);
-
-		if (!known)
-			return;
-		known->ino = ino_of(refresh->fs, node);
-		known->folder = node->type == STORE_TYPE_FOLDER;
-		if (!name)
-			return;
-		known->parent = ino_of(refresh->fs, name->parent);
-		known->name = strdup(name->text);
-		refresh->failed |= !known->name;
-		name = name->alias;
-	} while (name);
+	if (!known)
+		return NULL;
+	known->ino = ino_of(refresh->fs, node);
+	known->folder = node->type == STORE_TYPE_FOLDER;
+	return known;
 }
 
-/* NULL: memory knows nothing of that name. */
-static struct node *find_locked(struct tree *tree, const char *key)
-	REQUIRES(tree->lock)
+/* The tree's lock is held. */
+static void note_name(void *arg, const struct name *name)
+{
+	struct refresh *refresh = arg;
+	struct known *known = note_node(refresh, name->node);
+
+	if (!known)
+		return;
+	known->parent = ino_of(refresh->fs, name->parent);
+	known->name = strdup(name->text);
+	refresh->failed |= !known->name;
+}
+
+/* *name: NULL for the root.  NULL: memory knows nothing of that key. */
+static struct node *find_locked(struct tree *tree, const char *key,
+				const struct name **name) REQUIRES(tree->lock)
 {
 	struct node *node = tree->root;
 
+	*name = NULL;
 	while (node && *key) {
 		char text[STORE_NAME_MAX + 1];
 		size_t length = strcspn(key, "/");
-		const struct name *name;
 
 		if (length > STORE_NAME_MAX)
 			return NULL;
 		memcpy(text, key, length);
 		text[length] = '\0';
-		name = tree_find_name(tree, node, text);
-		node = name ? name->node : NULL;
+		*name = tree_find_name(tree, node, text);
+		node = *name ? (*name)->node : NULL;
 		key += length + (key[length] == '/');
 	}
 	return node;
@@ -118,14 +120,17 @@ static int collect(struct refresh *refresh, const char *key,
 		   struct store_error *error)
 {
 	struct tree *tree = &refresh->fs->tree;
+	const struct name *name;
 	struct node *node;
 
 	lock_take(&tree->lock);
-	node = find_locked(tree, key);
-	if (node) {
-		note_node(refresh, node);
-		tree_visit_below(tree, node, note_node, refresh);
-	}
+	node = find_locked(tree, key, &name);
+	if (name)
+		note_name(refresh, name);
+	else if (node)
+		(void)note_node(refresh, node);
+	if (node)
+		tree_visit_names_below(tree, node, note_name, refresh);
 	lock_drop(&tree->lock);
 	if (refresh->failed)
 		return store_error_set(error, STORE_NO_MEMORY,

@@ -2,10 +2,10 @@
 /*
  * The times of folders when names in them change.
  *
- * Most stores move them by themselves, with the names that they have.  One that has markers only
- * (STORE_CAP_MARKERS) keeps what it was told last: memory shows the time of
- * the change, and the store is told when it has a time that was set on
- * purpose, which would come back with the next mount.
+ * Most stores move them by themselves, with the names that they have.  One
+ * that has markers only (STORE_CAP_MARKERS) keeps what it was told last: memory
+ * shows the time of the change, and the store is told when it has a time that
+ * was set on purpose, which would come back with the next mount.
  */
 #ifndef STOREFS_MOUNT_FOLDERTIME_H
 #define STOREFS_MOUNT_FOLDERTIME_H

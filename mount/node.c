@@ -655,12 +655,32 @@ bool node_update(struct tree *tree, struct node *node,
 	return node_take(tree, node, info, asked_ns);
 }
 
+void tree_visit_names_below(struct tree *tree, const struct node *folder,
+			    tree_visit_name_fn *visit, void *arg)
+{
+	for (size_t i = 0; i < tree->name_room; i++)
+		for (const struct name *name = tree->names[i]; name;
+		     name = name->chain)
+			if (node_is_below(name->parent, folder))
+				visit(arg, name);
+}
+
+struct visiting {
+	tree_visit_fn *visit;
+	void *arg;
+};
+
+static void visit_node(void *arg, const struct name *name)
+{
+	const struct visiting *visiting = arg;
+
+	visiting->visit(visiting->arg, name->node);
+}
+
 void tree_visit_below(struct tree *tree, const struct node *folder,
 		      tree_visit_fn *visit, void *arg)
 {
-	for (size_t i = 0; i < tree->name_room; i++)
-		for (struct name *name = tree->names[i]; name;
-		     name = name->chain)
-			if (node_is_below(name->parent, folder))
-				visit(arg, name->node);
+	struct visiting visiting = { visit, arg };
+
+	tree_visit_names_below(tree, folder, visit_node, &visiting);
 }

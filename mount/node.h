@@ -181,7 +181,12 @@ bool node_set_version(struct node *node, const struct store_version *version);
 bool node_has_version(const struct node *node,
 		      const struct store_version *version);
 
-/* Every node below a folder that memory knows; none may go meanwhile. */
+/* Every name below a folder that memory knows; none may go meanwhile. */
+typedef void tree_visit_name_fn(void *arg, const struct name *name);
+void tree_visit_names_below(struct tree *tree, const struct node *folder,
+			    tree_visit_name_fn *visit, void *arg)
+	REQUIRES(tree->lock);
+/* The nodes of these names: one that has several of them as often. */
 typedef void tree_visit_fn(void *arg, struct node *node);
 void tree_visit_below(struct tree *tree, const struct node *folder,
 		      tree_visit_fn *visit, void *arg) REQUIRES(tree->lock);

@@ -20,6 +20,12 @@ names_known() {
 	ls -lR "$mnt" >/dev/null
 }
 
+# names_there: how many the mount knows when all are looked up.
+names_there() {
+	find "$mnt/dir" -printf '%p %s\n' >/dev/null
+	"$STORECTL" refresh --json "$mnt/dir" | sed 's/.*"names":\([0-9]*\).*/\1/'
+}
+
 put() {
 	printf %s "$1" | "$STORECTL" cp - "$url!/$2" || wrong "storectl cp"
 }
@@ -37,7 +43,7 @@ changes() {
 }
 
 cases() {
-	local name
+	local name names
 
 	for name in dir/file dir/below/file dir/gone file; do
 		put old "$name"
@@ -67,6 +73,12 @@ cases() {
 	is "$(grep -c '"names":' out)" 2 "$kind: lines"
 	is "$(stat -c %s "$mnt/file")" 8 "$kind: a file itself"
 	is "$(cat "$mnt/file" "$mnt/later")" 'new filelater' "$kind: the root"
+	# A file of many names is many names, and no more.
+	names=$(names_there)
+	for name in 1 2 3 4 5 6 7; do
+		ln "$mnt/dir/file" "$mnt/dir/link-$name" || wrong "$kind: ln"
+	done
+	is "$(names_there)" $((names + 7)) "$kind: names"
 	# What was written here is not lost over it.
 	exec 6>"$mnt/dir/mine"
 	echo one >&6
