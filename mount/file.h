@@ -28,7 +28,7 @@ struct file_unanswered {
 	struct timespec mtime;
 	/*
 	 * Of the file and of its note, at that time.  Change 0: not known;
-	 * SENT_SEVERAL: other bytes went under this generation before.
+	 * SENT_SEVERAL: not all that went under this generation is as it is.
 	 */
 	uint64_t change, generation;
 };

@@ -405,9 +405,14 @@ static int check_writable(struct op *op, const char *name)
 	return code;
 }
 
-/* An acknowledged file takes them along after a crash as well. */
+/*
+ * What has gone without an answer lacks them.  An acknowledged file takes them
+ * along after a crash as well.
+ */
 static void pending_changed(struct file *file) NO_THREAD_SAFETY
 {
+	if (file->unanswered.change)
+		file->unanswered.change = SENT_SEVERAL;
 	if (file->note.acknowledged)
 		commit_note_attributes_locked(file);
 }

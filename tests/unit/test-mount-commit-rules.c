@@ -389,6 +389,28 @@ START_TEST(what_is_newer_than_what_has_arrived_is_sent)
 }
 END_TEST
 
+START_TEST(attributes_that_were_set_since_go_to_what_has_arrived)
+{
+	struct call_handle handle;
+	char value[64];
+
+	if (_i)
+		fs->options->commit = COMMIT_CLOSE;
+	mount_faults(mount, "put-after error=UNAVAILABLE times=1\n");
+	ok(call_create(fs, "a", &handle));
+	ok(write_text(&handle, 0, "hello"));
+	ck_assert_int_eq(call_fsync(&handle) != 0, _i);
+	wait_failed(&handle);
+	ck_assert_int_eq(stored_puts(), 1);
+	ok(call_setxattr(fs, "a", "user.one", "1"));
+	go();
+	ok(call_close(&handle));
+	is_stored("a", "hello");
+	ok(call_getxattr(fs, "a", "user.one", value, sizeof(value)));
+	ck_assert_str_eq(value, "1");
+}
+END_TEST
+
 /* The next one is asked for. */
 static void retry_never(struct call_handle *handle)
 {
@@ -526,6 +548,9 @@ static TCase *answer_cases(void)
 			    0, 2);
 	tcase_add_loop_test(tests, what_is_newer_than_what_has_arrived_is_sent,
 			    0, 2);
+	tcase_add_loop_test(
+		tests, attributes_that_were_set_since_go_to_what_has_arrived, 0,
+		2);
 	tcase_add_test(tests,
 		       what_was_sent_after_a_retry_that_arrived_is_sent_again);
 	tcase_add_loop_test(tests, a_late_put_of_what_was_replaced_is_ours, 0,
