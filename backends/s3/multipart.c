@@ -395,6 +395,8 @@ int s3_upload_parts(struct s3_upload *upload, struct store_source *source,
 	for (size_t i = 0; i < ready; i++) {
 		if (!code)
 			code = take_answer(upload, &sending[i], &own);
+		/* The server says so, not the source. */
+		upload->gone |= s3_call_status(calls[i]) == 404;
 		s3_call_release(&sending[i].call);
 	}
 	if (code && error)

@@ -266,8 +266,8 @@ static bool has_arrived(struct put *put, struct store_info *info)
 }
 
 /*
- * There is no such upload (or, with If-Match, no such file): it was completed
- * by a request whose answer is lost, or somebody aborted it.
+ * There is no such upload (or no such file, of which a version was wanted): it
+ * was completed by a request whose answer is lost, or somebody aborted it.
  */
 static int upload_is_gone(struct put *put, struct store_info *info,
 			  struct store_error *error)
@@ -338,6 +338,8 @@ static int finish_parts(struct put *put, struct s3_upload *upload,
 {
 	int code = send_parts(put, upload, error);
 
+	if (code && upload->gone)
+		return upload_is_gone(put, info, error);
 	/* What took long to send is looked at once more. */
 	if (!code && is_conditional(put) &&
 	    !(put->honoured &

@@ -336,7 +336,7 @@ struct s3_upload {
 	/* Of one that goes on after the call (resume.c); NULL: it does not. */
 	struct store_resume *resume;
 	uint64_t part_size;
-	/* What the token led to has ended, perhaps by being completed. */
+	/* It has ended, perhaps by being completed: there is no such upload. */
 	bool gone;
 };
 /* One part to be sent, or to be copied from an object in a version. */

@@ -266,6 +266,67 @@ START_TEST(an_upload_is_dropped_in_the_time_of_the_call)
 }
 END_TEST
 
+/* Somebody takes the upload for one that nobody will complete. */
+struct stolen_source {
+	struct store_source source;
+	struct store_resume *resume;
+	bool stolen;
+};
+
+static int stolen_read(struct store_source *source, uint64_t offset, void *data,
+		       size_t length, struct store_error *own)
+{
+	struct stolen_source *self = (struct stolen_source *)(void *)source;
+
+	memcpy(data, bytes + offset, length);
+	if (self->stolen)
+		return STORE_OK;
+	self->stolen = true;
+	return store_drop_upload(store, NULL, "k", self->resume->token, own);
+}
+
+START_TEST(an_upload_that_somebody_has_removed_is_no_conflict)
+{
+	struct store_resume resume = { .note = note_nothing };
+	struct store_write_options options = { .resume = &resume };
+	struct stolen_source stolen = {
+		.source = { .size = BIG, .read = stolen_read },
+		.resume = &resume,
+	};
+
+	store = place_open("bucket", "&retry_max_attempts=1&single_max=5M"
+				     "&part_size=5M");
+	ck_assert_int_eq(store_write(store, NULL, "k", &stolen.source, &options,
+				     NULL, &error),
+			 STORE_UNAVAILABLE);
+	ck_assert_int_eq(store_write(store, NULL, "k", &stolen.source, &options,
+				     NULL, &error),
+			 STORE_OK);
+	expect_stored(BIG);
+	expect_no_uploads();
+}
+END_TEST
+
+static int missing_read(struct store_source *source, uint64_t offset,
+			void *data, size_t length, struct store_error *own)
+{
+	(void)source;
+	memset(data, 0, length);
+	return offset ? store_error_set(own, STORE_NOT_FOUND, "gone") : 0;
+}
+
+START_TEST(a_source_that_is_missing_is_told_as_that)
+{
+	struct store_source source = { .size = BIG, .read = missing_read };
+
+	store = place_open("bucket", "&single_max=5M&part_size=5M");
+	ck_assert_int_eq(
+		store_write(store, NULL, "k", &source, NULL, NULL, &error),
+		STORE_NOT_FOUND);
+	expect_no_uploads();
+}
+END_TEST
+
 START_TEST(a_read_that_stalls_is_sent_again)
 {
 	open_and_put("&resend_after=200ms", SIZE);
@@ -568,6 +629,9 @@ int main(void)
 	tcase_add_test(tests, wrong_lengths_and_ranges_are_no_bytes);
 	tcase_add_test(tests, a_black_hole_ends_by_the_limit);
 	tcase_add_test(tests, an_upload_is_dropped_in_the_time_of_the_call);
+	tcase_add_test(tests,
+		       an_upload_that_somebody_has_removed_is_no_conflict);
+	tcase_add_test(tests, a_source_that_is_missing_is_told_as_that);
 	tcase_add_test(tests, a_read_that_stalls_is_sent_again);
 	tcase_add_test(tests, a_storm_of_slow_down_passes);
 	tcase_add_test(tests,
