@@ -17,6 +17,14 @@ enum { BACK_LENGTHS = 8, SKIP_LENGTHS = 1, ORDER_SEEN = 2 };
 
 enum { STEPS_SEEN = 3, STEPS_AHEAD = 8 };
 
+/*
+ * Databases read pages of that size or less; columns of a table are longer.
+ * While a round trip passes such an amount could come, and less than that many
+ * of them are no habit.
+ */
+enum { PAGE_MAX = 16 << 10, WAITED_EACH = 1 << 20, PAGES_SEEN = 16 };
+enum { SWEEP_RANGES = 2 };
+
 static bool is_in_order(const struct pattern *pattern,
 			const struct store_range *range)
 {
@@ -128,6 +136,36 @@ static size_t read_in_steps(struct pattern *pattern,
 	return count;
 }
 
+/*
+ * The whole file, when round trips have cost as much: nobody can tell whether
+ * more pages will be read, and this is at most twice what would have been
+ * best.
+ */
+static size_t read_pages(struct pattern *pattern,
+			 const struct store_range *range, uint64_t size,
+			 uint64_t limit, struct store_range *ranges)
+{
+	size_t count = 0;
+
+	if (range->length > PAGE_MAX || size > limit)
+		return 0;
+	pattern->waited += WAITED_EACH;
+	if (pattern->waited < size ||
+	    pattern->waited < PAGES_SEEN * (uint64_t)WAITED_EACH)
+		return 0;
+	while (pattern->swept < size && count < SWEEP_RANGES) {
+		uint64_t left = size - pattern->swept;
+
+		if (left > PART_MAX)
+			left = PART_MAX;
+		ranges[count++] = (struct store_range){ pattern->swept, left };
+		pattern->swept += left;
+	}
+	if (pattern->swept == size)
+		pattern->waited = pattern->swept = 0;
+	return count;
+}
+
 static void note_step(struct pattern *pattern, const struct store_range *range)
 {
 	int64_t step = (int64_t)(range->offset - pattern->last);
@@ -153,8 +191,10 @@ size_t pattern_read(struct pattern *pattern, const struct store_range *range,
 	pattern->window = 0;
 	pattern->next = range->offset + range->length;
 	pattern->ahead = pattern->next;
-	if (pattern->steps < STEPS_SEEN || range->offset >= size)
+	if (range->offset >= size)
 		return 0;
+	if (pattern->steps < STEPS_SEEN)
+		return read_pages(pattern, range, size, limit, ranges);
 	return read_in_steps(pattern, range, size, limit, ranges);
 }
 
@@ -163,4 +203,5 @@ void pattern_shrink(struct pattern *pattern)
 	if (pattern->window > PATTERN_WINDOW_MIN)
 		pattern->window /= 2;
 	pattern->grown = pattern->next;
+	pattern->waited = pattern->swept = 0;
 }

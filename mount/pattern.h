@@ -7,7 +7,9 @@
  * reader; it doubles as long as the reader consumes it.  Requests that the
  * kernel sends beside each other come in any order and still count.  In equal
  * steps: from the fourth read on, the next few steps.  Else nothing: a random
- * reader costs what it reads.
+ * reader costs what it reads; but one that fetches pages of a file here and
+ * there, each for a round trip, gets the whole file once it has waited for as
+ * long as that takes.
  */
 #ifndef STOREFS_MOUNT_PATTERN_H
 #define STOREFS_MOUNT_PATTERN_H
@@ -30,6 +32,8 @@ struct pattern {
 	int64_t step;	       /* from the one before it */
 	unsigned int steps;    /* equal ones in a row */
 	unsigned int asked;    /* steps that were asked for ahead of `last` */
+	uint64_t waited;       /* for pages: bytes that could have come */
+	uint64_t swept;	       /* bytes of the whole file asked for since */
 };
 
 enum { PATTERN_RANGES = 16 };
@@ -43,7 +47,10 @@ size_t pattern_read(struct pattern *pattern, const struct store_range *range,
 		    uint64_t size, uint64_t limit,
 		    struct store_range ranges[PATTERN_RANGES]);
 
-/* What was asked for found no room: the window is halved. */
+/*
+ * What was asked for found no room: the window is halved, and the whole file
+ * is waited for anew.
+ */
 void pattern_shrink(struct pattern *pattern);
 
 #endif

@@ -14,11 +14,13 @@
 static struct pattern pattern;
 static struct store_range asked[PATTERN_RANGES];
 static uint64_t limit;
+static uint64_t jumps;
 
 static void setup(void)
 {
 	memset(&pattern, 0, sizeof(pattern));
 	limit = 64 * MIB;
+	jumps = 0;
 }
 
 static size_t look(uint64_t offset, uint64_t length, uint64_t size)
@@ -33,6 +35,68 @@ START_TEST(random_reads_ask_for_nothing)
 	for (int i = 0; i < 1000; i++)
 		ck_assert_uint_eq(
 			look(seed_below(1 << 18) * 4096, 4096, 1024 * MIB), 0);
+}
+END_TEST
+
+/* The next one of 251 places in a file, of which no two follow one another. */
+static size_t look_elsewhere(uint64_t length, uint64_t size)
+{
+	uint64_t place = 7 * jumps * jumps % 251;
+
+	jumps++;
+	return look(place * (size / 251 / 4096) * 4096, length, size);
+}
+
+/* Pages of 4 KiB until something is asked for: how many. */
+static int pages_until_asked(uint64_t size)
+{
+	int pages = 1;
+
+	while (!look_elsewhere(4096, size) && pages < 5000)
+		pages++;
+	return pages;
+}
+
+START_TEST(who_reads_many_pages_gets_the_whole_file)
+{
+	const uint64_t size = 50 * MIB + 1;
+	uint64_t expected = 0;
+	int pages = pages_until_asked(size);
+
+	ck_assert_int_ge(pages, 51);
+	ck_assert_int_lt(pages, 60);
+	for (size_t count = 2; expected < size;
+	     count = look_elsewhere(4096, size)) {
+		for (size_t i = 0; i < count; i++) {
+			ck_assert_uint_eq(asked[i].offset, expected);
+			ck_assert_uint_le(asked[i].length, 8 * MIB);
+			expected += asked[i].length;
+		}
+	}
+	ck_assert_uint_eq(expected, size);
+	ck_assert_int_ge(pages_until_asked(size), 40);
+}
+END_TEST
+
+START_TEST(a_small_file_is_not_fetched_for_a_few_pages)
+{
+	ck_assert_int_ge(pages_until_asked(MIB), 16);
+}
+END_TEST
+
+START_TEST(what_found_no_room_is_waited_for_anew)
+{
+	pages_until_asked(32 * MIB);
+	pattern_shrink(&pattern);
+	ck_assert_int_ge(pages_until_asked(32 * MIB), 30);
+	ck_assert_uint_eq(asked[0].offset, 0);
+}
+END_TEST
+
+START_TEST(columns_of_a_table_are_no_pages)
+{
+	for (int i = 0; i < 1000; i++)
+		ck_assert_uint_eq(look_elsewhere(48 << 10, 64 * MIB), 0);
 }
 END_TEST
 
@@ -182,6 +246,10 @@ int main(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_checked_fixture(tests, setup, NULL);
 	tcase_add_test(tests, random_reads_ask_for_nothing);
+	tcase_add_test(tests, who_reads_many_pages_gets_the_whole_file);
+	tcase_add_test(tests, a_small_file_is_not_fetched_for_a_few_pages);
+	tcase_add_test(tests, what_found_no_room_is_waited_for_anew);
+	tcase_add_test(tests, columns_of_a_table_are_no_pages);
 	tcase_add_test(tests, one_read_asks_for_nothing);
 	tcase_add_test(tests, reading_in_order_asks_once_for_everything_behind);
 	tcase_add_test(tests, a_short_look_at_the_start_asks_for_little);
