@@ -67,6 +67,10 @@ place_stop() {
 place_again() {
 	place_stop
 	"start_$served" "$1" || die "$served does not start again"
+	drop_caches
+}
+
+drop_caches() {
 	[ ! -w /proc/sys/vm/drop_caches ] || {
 		sync
 		echo 3 >/proc/sys/vm/drop_caches
