@@ -410,6 +410,17 @@ int commit_keep(struct file *file, enum record_state state, const char *reason,
 	return acknowledge(&ack, &context, error);
 }
 
+int commit_close_clean(struct file *file, struct store_error *error)
+{
+	struct fs *fs = file->fs;
+	int code = publish_take_late_error(file, error);
+
+	if (code || fs->options->commit != COMMIT_BACKGROUND)
+		return code;
+	code = commit_sync_names(fs, error);
+	return code ? code : commit_sync_calls(fs, error);
+}
+
 int commit_close(struct file *file, const struct store_context *context,
 		 struct store_error *error)
 {

@@ -39,6 +39,13 @@ int commit_file(struct file *file, const struct store_context *context,
 int commit_close(struct file *file, const struct store_context *context,
 		 struct store_error *error) STORE_WARN_UNUSED;
 /*
+ * The same of a file that could be written and has nothing staged: with
+ * commit=background what earlier calls have told of names and attributes is
+ * durable all the same.
+ */
+int commit_close_clean(struct file *file, struct store_error *error)
+	STORE_WARN_UNUSED;
+/*
  * Keep what is staged in this state whatever becomes of the process: bytes
  * and record are flushed.
  */

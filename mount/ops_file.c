@@ -526,7 +526,7 @@ void fs_flush(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (dirty)
 		code = flush_dirty(&op, handle, replacing, written);
 	else if (handle->writer)
-		code = publish_take_late_error(handle->file, &op.error);
+		code = commit_close_clean(handle->file, &op.error);
 	op_error(&op, code);
 }
 

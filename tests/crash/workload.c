@@ -307,6 +307,16 @@ static void cut(struct worker *worker)
 	acknowledged(worker, &put, MANIFEST_DURABLE);
 }
 
+/* Opened for writing; there is nothing to write. */
+static void look(struct worker *worker)
+{
+	struct item *old = a_file(worker);
+	struct item item = file_item(old->name, old, (size_t)old->size);
+
+	seal(&item);
+	commit(worker, &item, 0, (struct range){ 0, 0 });
+}
+
 /* fsync() in the middle: two contents, the second without a close between. */
 static void sync_twice(struct worker *worker)
 {
@@ -503,7 +513,7 @@ static void (*const operations[])(struct worker *worker) = {
 	edit,	     change_mode,   replace,	   create,	rename_over,
 	safe_save,   save_and_move, rename_folder, cut,		sync_twice,
 	make_link,   rename_open,   create,	   unlink_open, edit,
-	remove_file, deliver,
+	remove_file, deliver,	    look,
 };
 enum { OPERATIONS = sizeof(operations) / sizeof(operations[0]) };
 

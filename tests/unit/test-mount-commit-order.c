@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include <check.h>
+#include <fcntl.h>
 
 #include "tests/unit/mount_restart.h"
 #include "tests/unit/unit.h"
@@ -100,6 +101,49 @@ START_TEST(a_mode_set_here_does_not_stay_behind_what_follows_in_the_store)
 }
 END_TEST
 
+/* ---- and what is acknowledged ---- */
+
+static void rename_pending(void)
+{
+	ok(call_rename(fs, "a", "b", 0));
+}
+
+static void unlink_pending(void)
+{
+	ok(call_unlink(fs, "a"));
+}
+
+static void mode_of_pending(void)
+{
+	ok(call_chmod(fs, "a", 0640));
+}
+
+static void (*const noted[])(void) = { rename_pending, unlink_pending,
+				       mode_of_pending };
+enum { NOTED = sizeof(noted) / sizeof(noted[0]) };
+
+/* Whoever opens a file for writing may find that there is nothing to write. */
+START_TEST(a_close_of_what_was_not_changed_acknowledges_the_calls_before_it)
+{
+	struct call_handle handle;
+	struct stat found;
+
+	pending_beside_stored();
+	noted[_i]();
+	ok(call_open(fs, "stored", O_WRONLY, &handle));
+	ok(call_close(&handle));
+	restart(DISK_POWER_CUT, true);
+	if (noted[_i] == mode_of_pending) {
+		ok(call_stat(fs, "a", &found));
+		ck_assert_uint_eq(found.st_mode & 07777, 0640);
+		return;
+	}
+	shows_none("a");
+	if (noted[_i] == rename_pending)
+		shows("b", "hello");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tests = restart_case("order", restart_setup);
@@ -117,6 +161,10 @@ int main(void)
 		tests,
 		a_mode_set_here_does_not_stay_behind_what_follows_in_the_store,
 		0, CHANGES);
+	tcase_add_loop_test(
+		tests,
+		a_close_of_what_was_not_changed_acknowledges_the_calls_before_it,
+		0, NOTED);
 
 	return unit_run_cases("mount commit order", cases);
 }
