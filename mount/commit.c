@@ -131,7 +131,8 @@ uint64_t commit_put_position_locked(const struct file *file)
 
 	if (!commit)
 		return 0;
-	if (file->note.acknowledged)
+	if (file->note.acknowledged &&
+	    file->running_change == file->note.change)
 		return file->note.position;
 	lock_take(&file->fs->tree.lock);
 	number = file->node->number;

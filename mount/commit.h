@@ -109,7 +109,8 @@ void commit_make_room(struct fs *fs);
 
 /*
  * Of the record that a put of this moment must not overtake: its own, or, of
- * bytes that nobody has acknowledged, the last about what it replaces.
+ * bytes that nobody has acknowledged, the last about what it replaces, or
+ * about a name or an attribute of anything.
  */
 uint64_t commit_put_position_locked(const struct file *file)
 	REQUIRES(file->lock);

@@ -148,8 +148,8 @@ static int freeze_locked(struct attempt *attempt, struct file *file)
 	memcpy(attempt->publish, file->publish, sizeof(attempt->publish));
 	attempt->generation = file->note.generation;
 	attempt->record = file->note.id;
-	attempt->position = commit_put_position_locked(file);
 	code = freeze_content_locked(attempt, file);
+	attempt->position = commit_put_position_locked(file);
 	attempt->exact = file->note.acknowledged &&
 			 file->running_change == file->note.change;
 	attempt->again = file->unanswered.pending &&

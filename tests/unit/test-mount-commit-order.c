@@ -144,6 +144,32 @@ START_TEST(a_close_of_what_was_not_changed_acknowledges_the_calls_before_it)
 }
 END_TEST
 
+/* ---- and what is uploaded ---- */
+
+/* A close that fails leaves what was acknowledged, and writes above it. */
+START_TEST(bytes_of_nobody_do_not_overtake_the_calls_before_them)
+{
+	struct call_handle handle;
+	struct store_info info;
+
+	hold();
+	ok(call_store(fs, "b", "hello"));
+	ok(call_store(fs, "a", "one"));
+	ok(call_chmod(fs, "b", 0640));
+	ok(call_open(fs, "a", O_WRONLY | O_TRUNC, &handle));
+	disk.append_fails = EIO;
+	ck_assert_int_eq(call_close(&handle), EIO);
+	disk.journal_fails = EIO;
+	publisher_pause(fs->publisher, false);
+	ck_assert_uint_eq(drain(), 2);
+	ck_assert_int_eq(store_stat(fs->store, NULL, "a", &info, NULL),
+			 STORE_NOT_FOUND);
+	restart(DISK_POWER_CUT, false);
+	is_stored("a", "one");
+	is_stored("b", "hello");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tests = restart_case("order", restart_setup);
@@ -165,6 +191,8 @@ int main(void)
 		tests,
 		a_close_of_what_was_not_changed_acknowledges_the_calls_before_it,
 		0, NOTED);
+	tcase_add_test(tests,
+		       bytes_of_nobody_do_not_overtake_the_calls_before_them);
 
 	return unit_run_cases("mount commit order", cases);
 }
