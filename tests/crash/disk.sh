@@ -67,7 +67,9 @@ disk_work() {
 	disk_place "$1" "$2"
 	[ -z "$sky" ] || weather "$sky"
 	driver_start "${@:3}" || fail "no mount of $url"
-	work_on "$RANDOM" &
+	# In a shell of its own it would not follow from the seed.
+	local chance=$RANDOM
+	work_on "$chance" &
 	worker=$!
 }
 sky= # the weather of the store
