@@ -23,6 +23,7 @@ static void node_revert(struct file *file)
 	lock_take(&tree->lock);
 	node->flags |= NODE_STALE_PAGES;
 	node->checked_ns = 0;
+	node->sure = false;
 	node->resized |= node->size != file->staging.base_size;
 	node->size = file->staging.base_size;
 	while (!file->base_exists && node->names)

@@ -309,6 +309,7 @@ void file_dirty_locked(struct file *file)
 	lock_take(&fs->tree.lock);
 	file->references++;
 	file->node->flags |= NODE_LOCAL;
+	file->node->sure = false;
 	if (file->node->names)
 		snprintf(file->name_hint, sizeof(file->name_hint), "%s",
 			 file->node->names->text);

@@ -542,6 +542,7 @@ void node_refresh(struct tree *tree, struct node *node,
 	if (!folder)
 		node_set_identity(tree, node, info->node);
 	node->checked_ns = clock_monotonic_ns();
+	node->sure = true;
 }
 
 /* Does memory know better than an answer to a question of `asked_ns`? */
@@ -551,10 +552,21 @@ static bool node_is_ahead(const struct node *node, int64_t asked_ns)
 	       node->checked_ns > asked_ns;
 }
 
+int64_t node_lasts(const struct node *node, int64_t timeout_ns)
+{
+	int64_t left = node->checked_ns + timeout_ns - clock_monotonic_ns();
+
+	if (!node->sure || !node->checked_ns || node->busy ||
+	    (node->flags & NODE_REPLACED))
+		return 0;
+	return left > 0 ? left : 0;
+}
+
 void node_begin_change(struct tree *tree, struct node *node)
 {
 	lock_take(&tree->lock);
 	node->busy++;
+	node->sure = false;
 	lock_drop(&tree->lock);
 }
 

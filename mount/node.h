@@ -70,6 +70,7 @@ struct node {
 	uint8_t flags; /* enum node_flags */
 	bool resized;  /* the kernel may know another size */
 	bool dated; /* the time of a folder was set on purpose in the store */
+	bool sure;  /* the attributes are those of checked_ns, or ours since */
 	struct node_time mtime, ctime, atime;
 };
 
@@ -167,6 +168,11 @@ bool node_update(struct tree *tree, struct node *node,
 /* Take over what the store told, unconditionally. */
 void node_refresh(struct tree *tree, struct node *node,
 		  const struct store_info *info) REQUIRES(tree->lock);
+/*
+ * For how long memory may still answer for the attributes of a node that was
+ * looked at no longer than `timeout_ns` ago; 0: the store has to be asked.
+ */
+int64_t node_lasts(const struct node *node, int64_t timeout_ns);
 /*
  * Between these two, what the store tells others of the node may be ahead of
  * memory or behind it: it is ignored.  Both take the tree's lock.

@@ -91,7 +91,26 @@ static int node_ask(struct op *op, struct node *node)
 			       "%s: another kind of file now", key);
 }
 
-static void op_attributes(struct op *op, struct node *node)
+/*
+ * The kernel drops its attributes with each change of ours; memory has made
+ * that change, too, and what others do is looked for when it was due anyway.
+ */
+static int64_t known_for(struct fs *fs, const struct node *node)
+{
+	int64_t left;
+
+	if (fs_can(fs, STORE_CAP_NEAR))
+		return 0;
+	lock_take(&fs->tree.lock);
+	left = node_lasts(node, fs->options->attr_timeout_ns);
+	/* Without markers the store alone knows the times of folders. */
+	if (node->type == STORE_TYPE_FOLDER && !fs_can(fs, STORE_CAP_MARKERS))
+		left = 0;
+	lock_drop(&fs->tree.lock);
+	return left;
+}
+
+static void op_attributes(struct op *op, struct node *node, int64_t timeout_ns)
 {
 	struct fs *fs = op->fs;
 	struct stat attributes;
@@ -102,25 +121,30 @@ static void op_attributes(struct op *op, struct node *node)
 	lock_drop(&fs->tree.lock);
 	op_done(op);
 	fuse_reply_attr(op->request, &attributes,
-			(double)fs->options->attr_timeout_ns /
-				(double)NS_PER_SEC);
+			(double)timeout_ns / (double)NS_PER_SEC);
 }
 
 void fs_getattr(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct node *node;
 	struct op op;
+	int64_t known_ns;
 	int code = STORE_OK;
 
 	(void)fi;
 	op_begin(&op, request);
 	node = node_of(op.fs, ino);
-	if (!node_is_memory(op.fs, node))
+	known_ns = known_for(op.fs, node);
+	if (node_is_memory(op.fs, node))
+		known_ns = op.fs->options->attr_timeout_ns;
+	if (!known_ns) {
 		code = node_ask(&op, node);
+		known_ns = op.fs->options->attr_timeout_ns;
+	}
 	if (code)
 		op_error(&op, code);
 	else
-		op_attributes(&op, node);
+		op_attributes(&op, node, known_ns);
 }
 
 /* ---- setattr ---- */
@@ -355,7 +379,7 @@ void fs_setattr(fuse_req_t request, fuse_ino_t ino, struct stat *attr,
 	if (code)
 		op_error(&op, code);
 	else
-		op_attributes(&op, node);
+		op_attributes(&op, node, op.fs->options->attr_timeout_ns);
 }
 
 /* ---- readlink, statfs ---- */

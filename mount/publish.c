@@ -187,6 +187,7 @@ static void take_result_locked(struct attempt *attempt, struct file *file)
 	if (file->running_change == file->change) {
 		node->ctime = node_time_from(attempt->info.ctime);
 		node->allocated = node_blocks(attempt->info.allocated);
+		node->sure = fs_can(attempt->fs, STORE_CAP_POSIX);
 	}
 	node->checked_ns = clock_monotonic_ns();
 	lock_drop(&tree->lock);

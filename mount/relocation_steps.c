@@ -508,6 +508,7 @@ static void forget_version(void *arg, struct node *node) NO_THREAD_SAFETY
 	struct tree *tree = arg;
 
 	node->checked_ns = clock_monotonic_ns();
+	node->sure = false;
 	if (node->file)
 		return;
 	free(node->version);
