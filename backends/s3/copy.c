@@ -153,6 +153,36 @@ struct transfer {
 	unsigned int honoured;
 };
 
+static int is_folder(struct store_error *error)
+{
+	return store_error_set(error, STORE_IS_DIR, "%s",
+			       store_code_text(STORE_IS_DIR));
+}
+
+/* Will the server itself see that the name is taken by a file? */
+static bool server_sees_file(const struct transfer *transfer)
+{
+	return transfer->precondition.condition == STORE_IF_ABSENT &&
+	       (transfer->honoured & S3_COPY_ABSENT) &&
+	       transfer->source.info.size <= transfer->s3->settings.copy_max;
+}
+
+static int check_no_folder(struct transfer *transfer, struct store_error *error)
+{
+	const char *to = transfer->request->to;
+	CLEANUP_FREE char *folder = NULL;
+	struct s3_below below;
+	int code;
+
+	/* A name of full length cannot be that of a folder. */
+	if (s3_object_name(transfer->s3, to, true, &folder, NULL))
+		return STORE_OK;
+	code = s3_below(transfer->s3, transfer->context, to, &below, error);
+	if (!code && (below.marker || below.others))
+		code = is_folder(error);
+	return code;
+}
+
 /* A folder or a taken name; nothing is asked when neither matters. */
 static int check_target(struct transfer *transfer, struct store_error *error)
 {
@@ -162,11 +192,12 @@ static int check_target(struct transfer *transfer, struct store_error *error)
 
 	if (transfer->precondition.condition == STORE_IF_ANY)
 		return STORE_OK;
+	if (server_sees_file(transfer))
+		return check_no_folder(transfer, error);
 	code = s3_stat(transfer->s3, transfer->context, transfer->request->to,
 		       &target.info, NULL, &own);
 	if (!code && target.info.type == STORE_TYPE_FOLDER)
-		return store_error_set(error, STORE_IS_DIR, "%s",
-				       store_code_text(STORE_IS_DIR));
+		return is_folder(error);
 	if (code && code != STORE_NOT_FOUND) {
 		*error = own;
 		return code;
@@ -355,35 +386,35 @@ static int set_of_folder(struct s3 *s3, struct store_context *context,
 	return code;
 }
 
+/* Beginning with what was found there; the caller releases that. */
 static int set_of_file(struct s3 *s3, struct store_context *context,
-		       const char *object,
+		       const char *object, struct s3_object *found,
 		       const struct store_attributes *attributes,
 		       struct store_info *info, struct store_error *error)
 {
-	int code = STORE_OK;
+	const struct s3_copy copy = {
+		.from = object,
+		.to = object,
+		.source = found,
+		.meta = {
+			.type = STORE_TYPE_FILE,
+			.from = found,
+			.attributes = attributes,
+			.keep_publish = true,
+			.keep_mtime = true,
+		},
+	};
+	int code = s3_copy_object(s3, context, &copy, info, error);
 
-	for (int i = 0; i < TRIES; i++) {
-		struct s3_object found;
-		struct s3_copy copy = {
-			.from = object,
-			.to = object,
-			.source = &found,
-			.meta = {
-				.type = STORE_TYPE_FILE,
-				.from = &found,
-				.attributes = attributes,
-				.keep_publish = true,
-				.keep_mtime = true,
-			},
-		};
+	for (int i = 1; code == STORE_CHANGED && i < TRIES; i++) {
+		struct s3_object now;
 
-		code = s3_head(s3, context, object, NULL, &found, error);
+		code = s3_head(s3, context, object, NULL, &now, error);
 		if (code)
 			return code;
+		s3_object_release(found);
+		*found = now;
 		code = s3_copy_object(s3, context, &copy, info, error);
-		s3_object_release(&found);
-		if (code != STORE_CHANGED)
-			break;
 	}
 	return code;
 }
@@ -396,22 +427,25 @@ static int set_of_any(struct s3 *s3, struct store_context *context,
 {
 	CLEANUP_FREE char *object = NULL;
 	CLEANUP_FREE char *folder = NULL;
-	struct store_info there = { .links = 1 };
+	struct s3_object there;
 	int code = s3_object_name(s3, key, false, &object, error);
 
 	if (!code)
-		code = s3_stat(s3, context, key, &there, NULL, error);
+		code = s3_find(s3, context, key, &there, error);
 	if (code)
 		return code;
-	if (there.type != STORE_TYPE_FOLDER)
-		return set_of_file(s3, context, object, attributes, info,
-				   error);
+	if (there.info.type != STORE_TYPE_FOLDER) {
+		code = set_of_file(s3, context, object, &there, attributes,
+				   info, error);
+		s3_object_release(&there);
+		return code;
+	}
 	code = s3_object_name(s3, key, true, &folder, error);
 	if (!code && !*folder)
 		code = store_error_set(error, STORE_NOT_SUPPORTED,
 				       "a bucket has no attributes");
 	if (!code)
-		code = set_of_folder(s3, context, folder, !there.implicit,
+		code = set_of_folder(s3, context, folder, !there.info.implicit,
 				     attributes, info, error);
 	return code;
 }

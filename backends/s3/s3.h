@@ -235,6 +235,10 @@ int s3_head(struct s3 *s3, struct store_context *context, const char *object,
 int s3_head_file(struct s3 *s3, struct store_context *context, const char *key,
 		 struct s3_object *found, struct store_error *error)
 	STORE_WARN_UNUSED;
+/* What a key names, a folder, too; a file's headers come along (stat.c). */
+int s3_find(struct s3 *s3, struct store_context *context, const char *key,
+	    struct s3_object *found, struct store_error *error)
+	STORE_WARN_UNUSED;
 /* A name as listings encode it (list.c); malloc'd. */
 int s3_name_decode(const char *text, char **name, struct store_error *error)
 	STORE_WARN_UNUSED;

@@ -161,12 +161,33 @@ static int ask_both(struct s3 *s3, struct store_context *context,
 	return both->head.code;
 }
 
+/* The object of a file, for who wants more of it than `info`. */
+static int take_file(struct both *both, struct store_info *info,
+		     struct store_details *details, struct s3_object *object,
+		     struct store_error *error)
+{
+	struct s3_object found;
+	int code = s3_object_take(&found, &both->head, false, error);
+
+	if (code)
+		return code;
+	if (details)
+		code = s3_object_details(&found, details, error);
+	if (!code)
+		*info = found.info;
+	if (!code && object)
+		*object = found;
+	else
+		s3_object_release(&found);
+	return code;
+}
+
 static int judge_both(struct s3 *s3, struct store_context *context,
 		      struct both *both, struct store_info *info,
-		      struct store_details *details, struct store_error *error)
+		      struct store_details *details, struct s3_object *object,
+		      struct store_error *error)
 {
 	struct s3_below below = { .marker = false };
-	struct s3_object found;
 	int code = STORE_OK;
 
 	if (both->folder && !both->below.code)
@@ -186,22 +207,14 @@ static int judge_both(struct s3 *s3, struct store_context *context,
 		*error = both->head.error;
 		return both->head.code;
 	}
-	code = s3_object_take(&found, &both->head, false, error);
-	if (code)
-		return code;
-	if (details)
-		code = s3_object_details(&found, details, error);
-	if (!code)
-		*info = found.info;
-	s3_object_release(&found);
-	return code;
+	return take_file(both, info, details, object, error);
 }
 
-int s3_stat(void *self, struct store_context *context, const char *key,
-	    struct store_info *info, struct store_details *details,
-	    struct store_error *error)
+static int stat_any(struct s3 *s3, struct store_context *context,
+		    const char *key, struct store_info *info,
+		    struct store_details *details, struct s3_object *object,
+		    struct store_error *error)
 {
-	struct s3 *s3 = self;
 	struct both both = { .object = NULL };
 	int code;
 
@@ -213,11 +226,25 @@ int s3_stat(void *self, struct store_context *context, const char *key,
 	/* A name of full length cannot be that of a folder. */
 	(void)!s3_object_name(s3, key, true, &both.folder, NULL);
 	ask_both(s3, context, &both);
-	code = judge_both(s3, context, &both, info, details, error);
+	code = judge_both(s3, context, &both, info, details, object, error);
 	s3_call_release(&both.head);
 	if (both.folder)
 		s3_call_release(&both.below);
 	free(both.object);
 	free(both.folder);
 	return code;
+}
+
+int s3_stat(void *self, struct store_context *context, const char *key,
+	    struct store_info *info, struct store_details *details,
+	    struct store_error *error)
+{
+	return stat_any(self, context, key, info, details, NULL, error);
+}
+
+int s3_find(struct s3 *s3, struct store_context *context, const char *key,
+	    struct s3_object *found, struct store_error *error)
+{
+	*found = (struct s3_object){ .info = { .links = 1 } };
+	return stat_any(s3, context, key, &found->info, NULL, found, error);
 }
