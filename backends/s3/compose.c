@@ -8,7 +8,11 @@
 
 #include "backends/s3/compose.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+/* Two ranges no further apart than this are fetched as one. */
+enum { GAP = 64 * 1024 };
 
 /* The kept range at `offset`; else *until is where the next one begins. */
 static const struct store_range *kept_at(const struct s3_mixed *mixed,
@@ -51,6 +55,35 @@ static int read_old(struct s3_mixed *mixed, uint64_t offset, void *data,
 	return code;
 }
 
+static const struct s3_held *held_at(const struct s3_mixed *mixed,
+				     uint64_t offset)
+{
+	for (size_t i = 0; i < mixed->held_count; i++) {
+		const struct store_range *range = &mixed->held[i].range;
+
+		if (offset >= range->offset &&
+		    offset - range->offset < range->length)
+			return &mixed->held[i];
+	}
+	return NULL;
+}
+
+/* Of one kept range; *length becomes what was read. */
+static int read_kept(struct s3_mixed *mixed, uint64_t offset, void *data,
+		     size_t *length, struct store_error *error)
+{
+	const struct s3_held *held = held_at(mixed, offset);
+	uint64_t skip;
+
+	if (!held)
+		return read_old(mixed, offset, data, *length, error);
+	skip = offset - held->range.offset;
+	if (*length > held->range.length - skip)
+		*length = (size_t)(held->range.length - skip);
+	memcpy(data, held->data + skip, *length);
+	return STORE_OK;
+}
+
 static int mixed_read(struct store_source *source, uint64_t offset, void *data,
 		      size_t length, struct store_error *error)
 {
@@ -62,7 +95,7 @@ static int mixed_read(struct store_source *source, uint64_t offset, void *data,
 		bool kept = kept_at(mixed, offset, &until);
 		size_t part = until - offset < length ? (size_t)(until - offset)
 						      : length;
-		int code = kept ? read_old(mixed, offset, to, part, error)
+		int code = kept ? read_kept(mixed, offset, to, &part, error)
 				: mixed->fresh->read(mixed->fresh, offset, to,
 						     part, error);
 
@@ -81,6 +114,91 @@ void s3_mixed_init(struct s3_mixed *mixed)
 		.size = mixed->fresh->size,
 		.read = mixed_read,
 	};
+}
+
+/* ---- what is held ---- */
+
+/* Where that ends what is fetched together, beginning with a kept `at`. */
+static uint64_t span_end(const struct s3_mixed *mixed, uint64_t at,
+			 uint64_t end)
+{
+	uint64_t span = at;
+
+	while (at < end && at - span <= GAP) {
+		uint64_t until;
+
+		if (kept_at(mixed, at, &until))
+			span = until;
+		at = until;
+	}
+	return span < end ? span : end;
+}
+
+static int hold(struct s3_mixed *mixed, uint64_t from, uint64_t until,
+		struct store_error *error)
+{
+	size_t length = (size_t)(until - from);
+	struct s3_held *grown = reallocarray(mixed->held, mixed->held_count + 1,
+					     sizeof(*grown));
+	char *data;
+	int code;
+
+	if (grown)
+		mixed->held = grown;
+	data = grown ? malloc(length) : NULL;
+	if (!data)
+		return store_error_set(error, STORE_NO_MEMORY, "out of memory");
+	code = read_old(mixed, from, data, length, error);
+	if (code) {
+		free(data);
+		return code;
+	}
+	grown[mixed->held_count++] = (struct s3_held){
+		.range = { from, length },
+		.data = data,
+	};
+	mixed->held_bytes += length;
+	return STORE_OK;
+}
+
+int s3_mixed_hold(struct s3_mixed *mixed, const struct store_range *range,
+		  struct store_error *error)
+{
+	uint64_t end = range->offset + range->length;
+	uint64_t at = range->offset;
+
+	while (at < end) {
+		uint64_t until;
+		int code;
+
+		if (!kept_at(mixed, at, &until)) {
+			at = until;
+			continue;
+		}
+		until = span_end(mixed, at, end);
+		if (until - at > S3_HELD_MAX - mixed->held_bytes)
+			break;
+		code = hold(mixed, at, until, error);
+		if (code)
+			return code;
+		at = until;
+	}
+	return STORE_OK;
+}
+
+bool s3_mixed_is_full(const struct s3_mixed *mixed)
+{
+	return mixed->held_bytes + S3_PART_MIN > S3_HELD_MAX;
+}
+
+void s3_mixed_drop(struct s3_mixed *mixed)
+{
+	for (size_t i = 0; i < mixed->held_count; i++)
+		free(mixed->held[i].data);
+	free(mixed->held);
+	mixed->held = NULL;
+	mixed->held_count = 0;
+	mixed->held_bytes = 0;
 }
 
 /* ---- the plan ---- */

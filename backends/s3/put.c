@@ -49,6 +49,11 @@ static unsigned int condition_bit(const struct put *put, unsigned int absent,
 	}
 }
 
+static bool is_mixed(const struct put *put)
+{
+	return put->source == &put->mixed.source;
+}
+
 static bool is_conditional(const struct put *put)
 {
 	return put->request->precondition.condition != STORE_IF_ANY;
@@ -174,6 +179,10 @@ static int put_whole(struct put *put, struct store_info *info,
 	code = s3_meta_add(put->s3, &call, &put->meta, info, error);
 	s3_condition_add(&call, &put->request->precondition, put->honoured,
 			 S3_PUT_ABSENT, S3_PUT_MATCH);
+	if (!code && is_mixed(put))
+		code = s3_mixed_hold(
+			&put->mixed,
+			&(struct store_range){ 0, put->source->size }, error);
 	if (!code)
 		code = s3_body_attach(put->s3, &call, &body.body, error);
 	if (!code)
@@ -182,6 +191,7 @@ static int put_whole(struct put *put, struct store_info *info,
 		code = s3_version_of_etag(s3_call_answer(&call, "etag"),
 					  &info->version, error);
 	s3_call_release(&call);
+	s3_mixed_drop(&put->mixed);
 	return code;
 }
 
@@ -195,13 +205,34 @@ static void plan_part(struct put *put, const struct s3_upload *upload,
 		.range = { at, left < size ? left : size },
 	};
 
-	if (put->source == &put->mixed.source)
+	if (is_mixed(put))
 		s3_mixed_piece(&put->mixed, at, size, &piece);
 	*part = (struct s3_part){
 		.range = piece.range,
 		.from = piece.kept ? put->object : NULL,
 		.version = put->mixed.version,
 	};
+}
+
+static int hold_part(struct put *put, const struct s3_part *part,
+		     struct store_error *error)
+{
+	if (!is_mixed(put) || part->from)
+		return STORE_OK;
+	return s3_mixed_hold(&put->mixed, &part->range, error);
+}
+
+static int send_batch(struct put *put, struct s3_upload *upload,
+		      const struct s3_part *parts, size_t count,
+		      struct store_error *error)
+{
+	int code = STORE_OK;
+
+	if (count)
+		code = s3_upload_parts(upload, put->source, parts, count,
+				       error);
+	s3_mixed_drop(&put->mixed);
+	return code;
 }
 
 /* Several at once, but for those the server has already. */
@@ -221,16 +252,20 @@ static int send_parts(struct put *put, struct s3_upload *upload,
 		plan_part(put, upload, at, part);
 		part->number = ++number;
 		at += part->range.length;
-		code = s3_upload_has(upload, put->source, part, &has, error);
-		count += !has;
-		if (!code && (count == HTTP_AT_ONCE ||
-			      (count && at == put->source->size))) {
-			code = s3_upload_parts(upload, put->source, parts,
-					       count, error);
-			count = 0;
-		}
+		code = hold_part(put, part, error);
+		if (!code)
+			code = s3_upload_has(upload, put->source, part, &has,
+					     error);
 		if (code)
 			return code;
+		count += !has;
+		if (count < HTTP_AT_ONCE && at < put->source->size &&
+		    !s3_mixed_is_full(&put->mixed))
+			continue;
+		code = send_batch(put, upload, parts, count, error);
+		if (code)
+			return code;
+		count = 0;
 	}
 	return STORE_OK;
 }
@@ -360,7 +395,7 @@ static int put_in_parts(struct put *put, struct store_info *info,
 		.s3 = put->s3,
 		.context = put->context,
 		.object = put->object,
-		.copies = put->source == &put->mixed.source,
+		.copies = is_mixed(put),
 		.resume = put->request->resume,
 	};
 	int code = begin_parts(put, &upload, info, error);
@@ -465,6 +500,7 @@ int s3_put(void *self, struct store_context *context,
 
 	if (!code)
 		code = run(&put, &made, &own);
+	s3_mixed_drop(&put.mixed);
 	if (put.has_old)
 		s3_object_release(&put.old);
 	free(put.object);

@@ -116,8 +116,7 @@ wait_settled "$mnt"
 proxy "$WORK/proxy" forget
 edit || wrong "an edit fails"
 wait_settled "$mnt"
-# The fetched bytes are twice the part: why is open; below 6 MiB is wanted.
-small_change $((6 << 20)) $((11 << 20))
+small_change $((6 << 20)) $((6 << 20))
 cp large expected
 printf 'x' >>expected
 dd if=page of=expected bs=4096 \
