@@ -97,12 +97,13 @@ static int node_ask(struct op *op, struct node *node)
  */
 static int64_t known_for(struct fs *fs, const struct node *node)
 {
-	int64_t left;
+	int64_t left = 0;
 
 	if (fs_can(fs, STORE_CAP_NEAR))
 		return 0;
 	lock_take(&fs->tree.lock);
-	left = node_lasts(node, fs->options->attr_timeout_ns);
+	if (node->checked_ns > atomic_load(&fs->refreshed_ns))
+		left = node_lasts(node, fs->options->attr_timeout_ns);
 	/* Without markers the store alone knows the times of folders. */
 	if (node->type == STORE_TYPE_FOLDER && !fs_can(fs, STORE_CAP_MARKERS))
 		left = 0;

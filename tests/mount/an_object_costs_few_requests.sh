@@ -49,6 +49,11 @@ missing() {
 	! stat "$1" 2>/dev/null
 }
 
+# shellcheck disable=SC2317 # called by costs
+write_new() {
+	cat small >"$1"
+}
+
 head -c 1000 /dev/urandom >small
 head -c 4096 /dev/urandom >page
 mkdir "$mnt/d"
@@ -59,6 +64,9 @@ done
 note "known"
 costs HL missing "$mnt/d/none"
 costs '' missing "$mnt/d/none"
+costs HLP write_new "$mnt/d/new"
+# cp(1) looks at the name and then makes it with O_EXCL, for which the
+# kernel looks again.
 costs HHLLP cp small "$mnt/d/small"
 costs HHLLP cp small "$mnt/d/again"
 costs HP cp small "$mnt/d/one"
@@ -74,6 +82,12 @@ costs DH rm "$mnt/d/three"
 costs HHLLP mkdir "$mnt/d/e"
 costs DL rmdir "$mnt/d/e"
 costs L ls -U "$mnt/d"
+for again in 1 2; do
+	note "refreshed: $again"
+	expect 0 "$STORECTL" refresh "$mnt/d"
+	costs HHL stat "$mnt/d"
+	costs '' stat "$mnt/d"
+done
 
 note "cold"
 cold() {
