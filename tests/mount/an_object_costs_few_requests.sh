@@ -17,6 +17,7 @@ fake_s3 "$WORK/s3" simulate bucket 0
 url="s3://bucket?endpoint_url=http://127.0.0.1:$proxy_port"
 url="$url&conditions=yes&single_max=5M&part_size=5M"
 mnt=$WORK/mnt
+pins_PID=
 # The whole test is one moment to the kernel.
 options=$shared,attr_timeout=600,entry_timeout=600,negative_timeout=600
 mount_store "$url" "$mnt" "$options" || fail "no mount"
@@ -44,9 +45,37 @@ costs() {
 	proxy "$WORK/proxy" requests
 }
 
+# pin NAME...: what the kernel knows of these stays, also when it is short of
+# memory, and would be looked up again.
+pin() {
+	local name
+
+	[ -n "$pins_PID" ] || coproc pins {
+		exec python3 -c '
+import os, sys
+for name in sys.stdin:
+    os.open(name.rstrip("\n"), os.O_PATH)
+    print(flush=True)
+'
+	}
+	for name; do
+		echo "$name" >&"${pins[1]}"
+		read -r _ <&"${pins[0]}" || fail "$name is not pinned"
+	done
+}
+
+unpin() {
+	local process=$pins_PID
+
+	[ -n "$process" ] || return 0
+	eval "exec ${pins[1]}>&-"
+	wait "$process"
+	pins_PID=
+}
+
 # shellcheck disable=SC2317 # called by costs
 missing() {
-	! stat "$1" 2>/dev/null
+	! stat "$@" 2>/dev/null
 }
 
 # shellcheck disable=SC2317 # called by costs
@@ -60,15 +89,16 @@ mkdir "$mnt/d"
 for name in one two three four; do
 	echo "$name" >"$mnt/d/$name"
 done
+pin "$mnt/d" "$mnt/d"/{one,two,three}
 
 note "known"
-costs HL missing "$mnt/d/none"
-costs '' missing "$mnt/d/none"
+costs HL missing "$mnt/d/none" "$mnt/d/none"
 costs HLP write_new "$mnt/d/new"
 # cp(1) looks at the name and then makes it with O_EXCL, for which the
 # kernel looks again.
 costs HHLLP cp small "$mnt/d/small"
 costs HHLLP cp small "$mnt/d/again"
+pin "$mnt/d/small"
 costs HP cp small "$mnt/d/one"
 costs GH cat "$mnt/d/small"
 costs '' stat "$mnt/d/small" "$mnt/d"
@@ -80,6 +110,7 @@ is "$(stat -c '%a %y' "$mnt/d/two" | cut -c 1-14)" '600 2020-01-02' \
 costs DHHHHHHHHLLLLLLLP mv "$mnt/d/two" "$mnt/d/moved"
 costs DH rm "$mnt/d/three"
 costs HHLLP mkdir "$mnt/d/e"
+pin "$mnt/d/e"
 costs DL rmdir "$mnt/d/e"
 costs L ls -U "$mnt/d"
 for again in 1 2; do
@@ -90,6 +121,7 @@ for again in 1 2; do
 done
 
 note "cold"
+unpin
 cold() {
 	remount "$options"
 	costs "$@"
@@ -123,6 +155,7 @@ small_change() {
 	[ "$sent" -lt "$1" ] || wrong "$sent bytes sent"
 	[ "$fetched" -lt "$2" ] || wrong "$fetched bytes fetched"
 }
+pin "$mnt/d/large"
 costs HOOPP append
 is "$(proxy_count "$WORK/proxy" verb=GET)" 0 "reads for an append"
 small_change 65536 1
@@ -135,6 +168,7 @@ cp large expected
 printf 'x' >>expected
 dd if=page of=expected bs=4096 \
 	seek=$((size / 8192)) conv=notrunc status=none
+unpin
 remount "$options"
 same expected "$mnt/d/large"
 unmount "$mnt"
