@@ -25,13 +25,43 @@ enum { STEPS_SEEN = 3, STEPS_AHEAD = 8 };
 enum { PAGE_MAX = 16 << 10, WAITED_EACH = 1 << 20, PAGES_SEEN = 16 };
 enum { SWEEP_RANGES = 2 };
 
-static bool is_in_order(const struct pattern *pattern,
+/* Rows that were not read for so many reads are over. */
+enum { ROW_READS = 64 };
+
+static bool is_in_order(const struct pattern_row *row,
 			const struct store_range *range)
 {
-	return pattern->next &&
-	       range->offset + BACK_LENGTHS * range->length >= pattern->next &&
-	       range->offset <= pattern->next + SKIP_LENGTHS * range->length;
+	return row->next &&
+	       range->offset + BACK_LENGTHS * range->length >= row->next &&
+	       range->offset <= row->next + SKIP_LENGTHS * range->length;
 }
+
+static struct pattern_row *row_of(struct pattern *pattern,
+				  const struct store_range *range)
+{
+	for (int i = 0; i < PATTERN_ROWS; i++)
+		if (is_in_order(&pattern->rows[i], range))
+			return &pattern->rows[i];
+	return NULL;
+}
+
+/* In the place of the one that was not read for the longest time. */
+static void begin_row(struct pattern *pattern, const struct store_range *range)
+{
+	uint64_t end = range->offset + range->length;
+	struct pattern_row *row = pattern->rows;
+
+	for (int i = 1; i < PATTERN_ROWS; i++)
+		if (pattern->rows[i].used < row->used)
+			row = &pattern->rows[i];
+	*row = (struct pattern_row){ .start = range->offset,
+				     .next = end,
+				     .ahead = end,
+				     .begun = pattern->reads,
+				     .used = pattern->reads };
+}
+
+/* ---- what to ask for ---- */
 
 /* Requests long enough to be worth their way, and several of them. */
 static uint64_t part_size(uint64_t window)
@@ -43,57 +73,100 @@ static uint64_t part_size(uint64_t window)
 	return part < PART_MAX ? part : PART_MAX;
 }
 
-static size_t ask_ahead(struct pattern *pattern, uint64_t until, uint64_t size,
+/* A remainder waits until it is a whole part, but before the end. */
+static size_t ask_ahead(struct pattern_row *row, uint64_t until, uint64_t end,
 			struct store_range *ranges)
 {
-	uint64_t part = part_size(pattern->window);
+	uint64_t part = part_size(row->window);
 	size_t count = 0;
 
-	if (until > size)
-		until = size;
-	while (pattern->ahead < until && count < PATTERN_RANGES) {
-		uint64_t left = until - pattern->ahead;
+	if (until > end)
+		until = end;
+	while (row->ahead < until && count < PATTERN_RANGES) {
+		uint64_t left = until - row->ahead;
 
-		/* A remainder waits until it is a whole one, but the last. */
-		if (left < part && until < size)
+		if (left < part && until < end)
 			break;
 		if (left > part)
 			left = part;
-		ranges[count++] = (struct store_range){ pattern->ahead, left };
-		pattern->ahead += left;
+		ranges[count++] = (struct store_range){ row->ahead, left };
+		row->ahead += left;
 	}
 	return count;
 }
 
 /* It doubles whenever as much as it is has been read. */
-static void grow_window(struct pattern *pattern, uint64_t limit)
+static void grow_window(struct pattern_row *row, uint64_t first, uint64_t limit)
 {
-	if (!pattern->window) {
-		pattern->window = PATTERN_WINDOW_MIN;
-		pattern->grown = pattern->next;
-	} else if (pattern->next >= pattern->grown + pattern->window) {
-		pattern->window *= 2;
-		pattern->grown = pattern->next;
+	if (!row->window) {
+		row->window = first;
+		row->grown = row->next;
+	} else if (row->next >= row->grown + row->window) {
+		row->window *= 2;
+		row->grown = row->next;
 	}
-	if (pattern->window > limit)
-		pattern->window = limit;
+	if (row->window > limit)
+		row->window = limit;
 }
 
-static size_t read_in_order(struct pattern *pattern,
+/* What each row that is read may have of the limit. */
+static uint64_t share_of(const struct pattern *pattern,
+			 const struct pattern_row *row, uint64_t limit)
+{
+	unsigned int others = 0;
+
+	for (int i = 0; i < PATTERN_ROWS; i++) {
+		const struct pattern_row *each = &pattern->rows[i];
+
+		others += each != row && each->window &&
+			  pattern->reads - each->used < ROW_READS;
+	}
+	return limit / (others + 1);
+}
+
+/* How long the longest row is that ended before this one began; 0: none. */
+static uint64_t usual_length(const struct pattern *pattern,
+			     const struct pattern_row *row)
+{
+	uint64_t longest = 0;
+
+	for (int i = 0; i < PATTERN_ROWS; i++) {
+		const struct pattern_row *each = &pattern->rows[i];
+
+		if (each->used < row->begun && each->in_order &&
+		    each->next - each->start > longest)
+			longest = each->next - each->start;
+	}
+	return longest;
+}
+
+static size_t read_in_order(struct pattern *pattern, struct pattern_row *row,
 			    const struct store_range *range, uint64_t size,
 			    uint64_t limit, struct store_range *ranges)
 {
 	uint64_t end = range->offset + range->length;
+	uint64_t usual = usual_length(pattern, row);
 
-	if (pattern->next < end)
-		pattern->next = end;
-	if (pattern->ahead < pattern->next)
-		pattern->ahead = pattern->next;
-	if (++pattern->in_order < ORDER_SEEN)
+	row->used = pattern->reads;
+	if (row->next < end)
+		row->next = end;
+	if (row->ahead < row->next)
+		row->ahead = row->next;
+	if (++row->in_order < ORDER_SEEN)
 		return 0;
-	grow_window(pattern, limit);
-	return ask_ahead(pattern, pattern->next + pattern->window, size,
-			 ranges);
+	limit = share_of(pattern, row, limit);
+	if (row->next < row->start + usual) {
+		end = row->start + usual;
+		row->window = PART_MIN;
+		row->grown = row->next;
+		return ask_ahead(row, row->next + limit,
+				 end < size ? end : size, ranges);
+	}
+	/* It may be about to end: the kernel reads on a little by itself. */
+	if (usual && row->next < row->start + usual + usual / 4)
+		return 0;
+	grow_window(row, usual ? PART_MIN : PATTERN_WINDOW_MIN, limit);
+	return ask_ahead(row, row->next + row->window, size, ranges);
 }
 
 /* An offset `steps` steps from here, `size` when it is outside. */
@@ -184,24 +257,37 @@ size_t pattern_read(struct pattern *pattern, const struct store_range *range,
 		    uint64_t size, uint64_t limit,
 		    struct store_range ranges[PATTERN_RANGES])
 {
+	struct pattern_row *row = row_of(pattern, range);
+
+	pattern->reads++;
 	note_step(pattern, range);
-	if (is_in_order(pattern, range))
-		return read_in_order(pattern, range, size, limit, ranges);
-	pattern->in_order = 0;
-	pattern->window = 0;
-	pattern->next = range->offset + range->length;
-	pattern->ahead = pattern->next;
+	if (row)
+		return read_in_order(pattern, row, range, size, limit, ranges);
 	if (range->offset >= size)
 		return 0;
+	begin_row(pattern, range);
 	if (pattern->steps < STEPS_SEEN)
 		return read_pages(pattern, range, size, limit, ranges);
 	return read_in_steps(pattern, range, size, limit, ranges);
 }
 
+bool pattern_is_ahead(const struct pattern *pattern)
+{
+	for (int i = 0; i < PATTERN_ROWS; i++)
+		if (pattern->rows[i].window &&
+		    pattern->reads - pattern->rows[i].used < ROW_READS)
+			return true;
+	return false;
+}
+
 void pattern_shrink(struct pattern *pattern)
 {
-	if (pattern->window > PATTERN_WINDOW_MIN)
-		pattern->window /= 2;
-	pattern->grown = pattern->next;
+	for (int i = 0; i < PATTERN_ROWS; i++) {
+		struct pattern_row *row = &pattern->rows[i];
+
+		if (row->window > PATTERN_WINDOW_MIN)
+			row->window /= 2;
+		row->grown = row->next;
+	}
 	pattern->waited = pattern->swept = 0;
 }

@@ -193,7 +193,7 @@ static size_t plan(struct prefetch *reader, uint64_t size,
 	lock_take(&prefetcher->lock);
 	share = room / 2 / (prefetcher->in_order + 1);
 	count = pattern_read(&reader->pattern, range, size, share, ranges);
-	note_order_locked(reader, reader->pattern.window > 0);
+	note_order_locked(reader, pattern_is_ahead(&reader->pattern));
 	lock_drop(&prefetcher->lock);
 	return count;
 }

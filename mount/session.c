@@ -48,12 +48,18 @@ struct session {
 
 /* ---- readiness ---- */
 
-/* Requests of 1 MiB need a read-ahead of that size; root may ask for it. */
+/*
+ * Requests of 1 MiB need a read-ahead of that size; root may ask for it.  What
+ * the kernel reads beyond the end of a column costs nothing on a disk, and
+ * traffic elsewhere, where prefetch.c does this work.
+ */
 static void raise_readahead(const struct fs *fs)
 {
 	char path[96], text[16];
 	int fd, length;
 
+	if (!(fs->capabilities & STORE_CAP_NEAR))
+		return;
 	snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb",
 		 major(fs->device), minor(fs->device));
 	fd = open(path, O_WRONLY | O_CLOEXEC);

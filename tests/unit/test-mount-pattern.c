@@ -95,8 +95,9 @@ END_TEST
 
 START_TEST(columns_of_a_table_are_no_pages)
 {
-	for (int i = 0; i < 1000; i++)
-		ck_assert_uint_eq(look_elsewhere(48 << 10, 64 * MIB), 0);
+	limit = 2048 * MIB;
+	for (int i = 0; i < 2000; i++)
+		ck_assert_uint_eq(look_elsewhere(48 << 10, 1024 * MIB), 0);
 }
 END_TEST
 
@@ -127,7 +128,7 @@ START_TEST(reading_in_order_asks_once_for_everything_behind)
 	}
 	ck_assert_uint_eq(expected, size);
 	ck_assert_uint_eq(most, 8 * MIB);
-	ck_assert_uint_eq(pattern.window, limit);
+	ck_assert_uint_eq(pattern.rows[0].window, limit);
 }
 END_TEST
 
@@ -157,18 +158,91 @@ START_TEST(requests_beside_each_other_count_as_order)
 		for (size_t k = 0; k < count; k++)
 			sum += asked[k].length;
 	}
-	ck_assert_uint_gt(pattern.window, 0);
+	ck_assert(pattern_is_ahead(&pattern));
 	ck_assert_uint_gt(sum, 0);
 }
 END_TEST
 
-START_TEST(a_jump_ends_reading_ahead)
+START_TEST(a_jump_asks_for_nothing)
 {
 	for (uint64_t at = 0; at < 4 * MIB; at += 128 << 10)
 		look(at, 128 << 10, 1024 * MIB);
-	ck_assert_uint_gt(pattern.window, 0);
+	ck_assert(pattern_is_ahead(&pattern));
 	ck_assert_uint_eq(look(700 * MIB, 4096, 1024 * MIB), 0);
-	ck_assert_uint_eq(pattern.window, 0);
+}
+END_TEST
+
+START_TEST(a_row_that_is_left_is_over)
+{
+	for (uint64_t at = 0; at < 4 * MIB; at += 128 << 10)
+		look(at, 128 << 10, 1024 * MIB);
+	for (int i = 0; i < 64; i++)
+		look_elsewhere(128 << 10, 1024 * MIB);
+	ck_assert(!pattern_is_ahead(&pattern));
+}
+END_TEST
+
+/* What is asked for of a column, which is read in pieces of 128 KiB. */
+static uint64_t column(uint64_t start, uint64_t length)
+{
+	uint64_t sum = 0;
+
+	for (uint64_t at = 0; at < length; at += 128 << 10) {
+		size_t count = look(start + at, 128 << 10, 1024 * MIB);
+
+		for (size_t i = 0; i < count; i++)
+			sum += asked[i].length;
+	}
+	return sum;
+}
+
+START_TEST(columns_are_asked_for_as_far_as_others_went)
+{
+	column(100 * MIB, 3 * MIB);
+	for (uint64_t i = 2; i < 9; i++) {
+		uint64_t start = i * 100 * MIB + i * i * MIB;
+		uint64_t sum = column(start, 3 * MIB);
+		ck_assert_uint_gt(sum, 2 * MIB);
+		ck_assert_uint_le(sum, 3 * MIB);
+	}
+}
+END_TEST
+
+START_TEST(a_column_may_be_a_little_longer_than_others)
+{
+	column(100 * MIB, 3 * MIB);
+	ck_assert_uint_le(column(300 * MIB, 3 * MIB + MIB / 2), 3 * MIB);
+}
+END_TEST
+
+START_TEST(what_goes_on_where_others_ended_is_read_ahead_again)
+{
+	uint64_t sum;
+
+	column(100 * MIB, 2 * MIB);
+	sum = column(300 * MIB, 40 * MIB);
+	ck_assert_uint_gt(sum, 38 * MIB);
+	ck_assert_uint_le(sum, 40 * MIB + limit);
+}
+END_TEST
+
+START_TEST(threads_that_share_a_handle_are_each_read_ahead)
+{
+	uint64_t sums[3] = { 0 };
+
+	for (uint64_t at = 0; at < 16 * MIB; at += 128 << 10) {
+		for (uint64_t i = 0; i < 3; i++) {
+			size_t count =
+				look(i * 300 * MIB + at, 128 << 10, 1024 * MIB);
+
+			for (size_t k = 0; k < count; k++)
+				sums[i] += asked[k].length;
+		}
+	}
+	for (int i = 0; i < 3; i++) {
+		ck_assert_uint_gt(sums[i], 14 * MIB);
+		ck_assert_uint_le(sums[i], 16 * MIB + limit / 2);
+	}
 }
 END_TEST
 
@@ -224,7 +298,8 @@ START_TEST(any_reader_is_asked_for_sensibly)
 			memset(&pattern, 0, sizeof(pattern));
 		limit = seed_below(16 * MIB);
 		if (seed_below(2))
-			at = pattern.next < size ? pattern.next : 0;
+			at = pattern.rows[0].next < size ? pattern.rows[0].next
+							 : 0;
 		count = look(at, 1 + seed_below(MIB), size);
 		ck_assert_uint_le(count, PATTERN_RANGES);
 		for (size_t i = 0; i < count; i++) {
@@ -254,7 +329,13 @@ int main(void)
 	tcase_add_test(tests, reading_in_order_asks_once_for_everything_behind);
 	tcase_add_test(tests, a_short_look_at_the_start_asks_for_little);
 	tcase_add_test(tests, requests_beside_each_other_count_as_order);
-	tcase_add_test(tests, a_jump_ends_reading_ahead);
+	tcase_add_test(tests, a_jump_asks_for_nothing);
+	tcase_add_test(tests, a_row_that_is_left_is_over);
+	tcase_add_test(tests, columns_are_asked_for_as_far_as_others_went);
+	tcase_add_test(tests, a_column_may_be_a_little_longer_than_others);
+	tcase_add_test(tests,
+		       what_goes_on_where_others_ended_is_read_ahead_again);
+	tcase_add_test(tests, threads_that_share_a_handle_are_each_read_ahead);
 	tcase_add_test(tests, equal_steps_are_asked_for_once_each);
 	tcase_add_test(tests, steps_backwards_end_at_the_start);
 	tcase_add_test(tests, any_reader_is_asked_for_sensibly);
