@@ -178,10 +178,10 @@ void file_drop_reader_locked(struct file *file)
 	file->reader = NULL;
 }
 
-static int reader_open(struct file *file, struct store_context *context,
-		       const struct store_version *pin,
-		       struct base_reader **reader, struct store_info *info,
-		       struct store_error *error)
+int file_open_reader(struct file *file, struct store_context *context,
+		     const struct store_version *pin,
+		     struct base_reader **reader, struct store_info *info,
+		     struct store_error *error)
 {
 	struct gate_pass pass = { .nodes = { file->node }, .looks = true };
 	struct tree *tree = &file->fs->tree;
@@ -229,7 +229,7 @@ struct base_reader *file_open_version(struct file *file,
 }
 
 /* Keep a reader for others if it is of the present base. */
-static struct base_reader *
+struct base_reader *
 file_share_reader_locked(struct file *file, struct base_reader *reader,
 			 const struct store_version *version)
 	REQUIRES(file->lock)
@@ -277,8 +277,8 @@ int file_base_reader(struct file *file, struct store_context *context,
 	lock_drop(&file->lock);
 	if (*reader)
 		return STORE_OK;
-	code = reader_open(file, context, pin.token[0] ? &pin : NULL, &made,
-			   &info, error);
+	code = file_open_reader(file, context, pin.token[0] ? &pin : NULL,
+				&made, &info, error);
 	/* Who took the name away meanwhile has opened one for the handles. */
 	if (code == STORE_NOT_FOUND || code == STORE_CHANGED)
 		*reader = file_held_reader(file, &pin);
@@ -438,84 +438,6 @@ void file_created(struct file *file)
 	lock_drop(&file->lock);
 }
 
-/* ---- opening ---- */
-
-/*
- * Is what memory knows of the file good enough for this open?  Unlinked and
- * dirty files exist only here.
- */
-static bool file_is_sure(struct op *op, struct file *file, bool reads)
-{
-	struct fs *fs = op->fs;
-	bool sure, unlinked;
-	int64_t checked;
-
-	lock_take(&file->lock);
-	lock_take(&fs->tree.lock);
-	unlinked = !file->node->names;
-	checked = file->node->checked_ns;
-	lock_drop(&fs->tree.lock);
-	sure = file->dirty || unlinked ||
-	       (checked && (!reads || file->reader) && file->base.token[0] &&
-		checked > atomic_load(&fs->refreshed_ns) &&
-		op->started_ns - checked < fs->options->attr_timeout_ns);
-	lock_drop(&file->lock);
-	return sure;
-}
-
-static int file_look(struct op *op, struct file *file, bool reads,
-		     struct base_reader **reader, struct store_info *info)
-{
-	char key[STORE_KEY_MAX + 1];
-	struct gate_pass pass;
-	int code;
-
-	if (reads)
-		return reader_open(file, &op->context, NULL, reader, info,
-				   &op->error);
-	code = op_enter_looking(op, file->node, NULL, key, &pass);
-	if (!code)
-		code = store_stat(op->fs->store, &op->context, key, info,
-				  &op->error);
-	op_leave(op, &pass);
-	if (!code && info->type != STORE_TYPE_FILE)
-		return store_error_set(&op->error, STORE_CHANGED,
-				       "%s: no longer a file", key);
-	return code;
-}
-
-/*
- * The store answered: take its version over, unless handles of another one
- * are open.  An answer older than what memory has learned is ignored.
- */
-static int file_accept(struct op *op, struct file *file,
-		       const struct store_info *info, bool *fresh)
-{
-	struct node *node = file->node;
-	struct tree *tree = &op->fs->tree;
-	bool known, old, taken;
-
-	lock_take(&file->lock);
-	lock_take(&tree->lock);
-	known = node_has_version(node, &info->version);
-	old = file->dirty || node->busy || node->checked_ns > op->started_ns;
-	taken = known || !file->handles || !node->version;
-	if (!old && taken)
-		node_refresh(tree, node, info);
-	else if (!old)
-		node->flags |= NODE_REPLACED;
-	*fresh = !(node->flags & NODE_STALE_PAGES);
-	node->flags &= (uint8_t)~NODE_STALE_PAGES;
-	lock_drop(&tree->lock);
-	if (!old && taken)
-		file_rebase_locked(file, info);
-	lock_drop(&file->lock);
-	if (old || taken)
-		return STORE_OK;
-	return store_error_set(&op->error, STORE_CHANGED,
-			       "the file was replaced in the store");
-}
-
 void file_stamp_locked(struct file *file)
 {
 	struct fs *fs = file->fs;
@@ -544,126 +466,4 @@ int file_truncate_locked(struct file *file, uint64_t size,
 	file_dirty_locked(file);
 	file_stamp_locked(file);
 	return STORE_OK;
-}
-
-/*
- * O_TRUNC reaches us with the open, so the kernel leaves the set-id bits to
- * us: who may not keep them clears them.
- */
-static void file_clear_set_ids_locked(struct op *op, struct file *file)
-	REQUIRES(file->lock)
-{
-	struct tree *tree = &op->fs->tree;
-	mode_t clear = S_ISUID;
-
-	if (op->caller->uid == 0)
-		return;
-	lock_take(&tree->lock);
-	if (file->node->mode & S_IXGRP)
-		clear |= S_ISGID;
-	if (file->node->mode & clear) {
-		file->node->mode &= (uint16_t)~clear;
-		file->attributes |= STORE_ATTR_MODE;
-	}
-	lock_drop(&tree->lock);
-}
-
-/* Without a name and without handles nothing of it is left. */
-static bool file_is_gone_locked(struct file *file) REQUIRES(file->lock)
-{
-	struct tree *tree = &file->fs->tree;
-	bool gone;
-
-	lock_take(&tree->lock);
-	gone = !file->node->names && !file->handles && !file->held;
-	lock_drop(&tree->lock);
-	return gone;
-}
-
-static int file_missed(struct op *op)
-{
-	atomic_store(&op->fs->missed_open_ns, clock_monotonic_ns());
-	return store_error_set(&op->error, STORE_CHANGED,
-			       "the file was removed");
-}
-
-static int file_open_locked(struct op *op, struct file *file, int flags)
-	REQUIRES(file->lock)
-{
-	int code = STORE_OK;
-
-	if (file_is_gone_locked(file))
-		code = file_missed(op);
-	if (!code && (flags & O_TRUNC)) {
-		code = file_truncate_locked(file, 0, &op->error);
-		file_clear_set_ids_locked(op, file);
-	}
-	if (code)
-		return code;
-	file->handles++;
-	file->writers += (flags & O_ACCMODE) != O_RDONLY;
-	return STORE_OK;
-}
-
-/*
- * The kernel has not heard of the size the file has by now.  It asks again
- * before it reads, but not before it appends: there it looks the name up.
- */
-static int file_tell_size(struct op *op, const struct file *file, int flags)
-{
-	struct fs *fs = op->fs;
-	bool resized;
-
-	lock_take(&fs->tree.lock);
-	resized = file->node->resized && !(flags & O_TRUNC) &&
-		  !(file->node->flags & NODE_LOCAL);
-	/* The next open is to do it. */
-	if (resized && (flags & O_APPEND))
-		file->node->flags |= NODE_STALE_PAGES;
-	lock_drop(&fs->tree.lock);
-	if (!resized)
-		return STORE_OK;
-	if (flags & O_APPEND)
-		return store_error_set(&op->error, STORE_CHANGED,
-				       "the file has another size by now");
-	if (fs->session)
-		fuse_lowlevel_notify_inval_inode(fs->session,
-						 ino_of(fs, file->node), -1, 0);
-	return STORE_OK;
-}
-
-int file_open(struct op *op, struct file *file, int flags, bool *fresh)
-{
-	bool reads = (flags & O_ACCMODE) != O_WRONLY && !(flags & O_TRUNC);
-	struct base_reader *reader = NULL;
-	struct store_info info;
-	uint64_t freed;
-	int code = STORE_OK;
-
-	*fresh = true;
-	if (!file_is_sure(op, file, reads)) {
-		code = file_look(op, file, reads, &reader, &info);
-		if (code == STORE_NOT_FOUND)
-			code = file_missed(op);
-		if (!code)
-			code = file_accept(op, file, &info, fresh);
-	}
-	if (!code)
-		code = file_tell_size(op, file, flags);
-	lock_take(&file->lock);
-	if (!code && reader)
-		reader = file_share_reader_locked(file, reader, &info.version);
-	freed = staging_area_freed(op->fs->area);
-	if (!code)
-		code = file_open_locked(op, file, flags);
-	lock_drop(&file->lock);
-	while (code == STORE_NO_SPACE && file_wait_for_room(op, freed)) {
-		freed = staging_area_freed(op->fs->area);
-		lock_take(&file->lock);
-		code = file_open_locked(op, file, flags);
-		lock_drop(&file->lock);
-	}
-	if (reader)
-		reader_put(reader);
-	return code;
 }

@@ -238,5 +238,18 @@ struct base_reader *file_open_version(struct file *file,
 				      const char *key,
 				      const struct store_version *version);
 void file_drop_reader_locked(struct file *file) REQUIRES(file->lock);
+/* One of its own, of the version of `pin`; NULL: of what is there. */
+int file_open_reader(struct file *file, struct store_context *context,
+		     const struct store_version *pin,
+		     struct base_reader **reader, struct store_info *info,
+		     struct store_error *error) STORE_WARN_UNUSED;
+/*
+ * Keep this reader for others if it is of the present base; returns the one to
+ * be used, and put, instead.
+ */
+struct base_reader *
+file_share_reader_locked(struct file *file, struct base_reader *reader,
+			 const struct store_version *version)
+	REQUIRES(file->lock);
 
 #endif

@@ -377,6 +377,19 @@ static int link_node(struct op *op, struct node *node, struct node *parent,
 	return code;
 }
 
+/* A link needs something in the store to link to. */
+static int store_before_link(struct op *op, struct file *file)
+{
+	struct tree *tree = &op->fs->tree;
+	bool unpublished;
+
+	lock_take(&tree->lock);
+	unpublished = file->node->flags & NODE_UNPUBLISHED;
+	lock_drop(&tree->lock);
+	return unpublished ? publish_wait(file, &op->context, &op->error)
+			   : STORE_OK;
+}
+
 void fs_link(fuse_req_t request, fuse_ino_t ino, fuse_ino_t parent,
 	     const char *name)
 {
@@ -393,9 +406,8 @@ void fs_link(fuse_req_t request, fuse_ino_t ino, fuse_ino_t parent,
 	if (!code)
 		code = relocation_wait(&op, folder, name);
 	file = file_find(op.fs, node);
-	/* A link needs something in the store to link to. */
-	if (!code && file && (node->flags & NODE_UNPUBLISHED))
-		code = publish_wait(file, &op.context, &op.error);
+	if (!code && file)
+		code = store_before_link(&op, file);
 	if (!code)
 		code = link_node(&op, node, folder, name, &entry);
 	file_put(file);

@@ -256,18 +256,26 @@ int call_store(struct fs *fs, const char *path, const char *text)
 	return code ? code : closed;
 }
 
+int call_read(struct call_handle *handle, char *text, size_t room)
+{
+	struct fuse_req request = request_of(handle->fs);
+
+	fs_read(&request, handle->ino, sizeof(request.data), 0, &handle->fi);
+	if (!request.answer)
+		snprintf(text, room, "%.*s", (int)request.size, request.data);
+	return request.answer;
+}
+
 int call_load(struct fs *fs, const char *path, char *text, size_t room)
 {
-	struct fuse_req request = request_of(fs);
 	struct call_handle handle;
 	int code = call_open(fs, path, O_RDONLY, &handle);
 
 	if (code)
 		return code;
-	fs_read(&request, handle.ino, sizeof(request.data), 0, &handle.fi);
-	snprintf(text, room, "%.*s", (int)request.size, request.data);
+	code = call_read(&handle, text, room);
 	call_release(&handle);
-	return request.answer;
+	return code;
 }
 
 /* ---- attributes ---- */

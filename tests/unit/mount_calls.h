@@ -26,6 +26,8 @@ int call_open(struct fs *fs, const char *path, int flags,
 	      struct call_handle *handle);
 int call_write(struct call_handle *handle, uint64_t offset, const void *data,
 	       size_t size);
+/* What it begins with: a text of at most `room` - 1 bytes. */
+int call_read(struct call_handle *handle, char *text, size_t room);
 int call_fsync(struct call_handle *handle);
 /* What close(2) says, and the end of the handle. */
 int call_close(struct call_handle *handle);
@@ -34,7 +36,6 @@ void call_release(struct call_handle *handle);
 
 /* Create or truncate, write a text, close. */
 int call_store(struct fs *fs, const char *path, const char *text);
-/* A text of at most `room` - 1 bytes. */
 int call_load(struct fs *fs, const char *path, char *text, size_t room);
 int call_stat(struct fs *fs, const char *path, struct stat *found);
 /* The attributes that come with a lookup. */
