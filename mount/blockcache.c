@@ -40,6 +40,7 @@ struct block_object {
 	struct blockcache *cache;
 	uint64_t file;
 	struct store_version version;
+	struct pattern_habit habit; /* protected by the prefetcher's lock */
 	/* protected by the cache's lock */
 	unsigned int references;
 	struct block **blocks; /* ascending */
@@ -567,6 +568,11 @@ void blockcache_hold(struct block_object *object)
 	lock_take(&object->cache->lock);
 	object->references++;
 	lock_drop(&object->cache->lock);
+}
+
+struct pattern_habit *blockcache_habit(struct block_object *object)
+{
+	return &object->habit;
 }
 
 void blockcache_put(struct block_object *object)

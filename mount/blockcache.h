@@ -24,6 +24,8 @@
 #include <storefs/context.h>
 #include <storefs/types.h>
 
+#include "mount/pattern.h"
+
 struct blockcache;
 struct block_object;
 
@@ -80,6 +82,8 @@ struct block_object *blockcache_get(struct blockcache *cache, uint64_t file,
 /* A further reference. */
 void blockcache_hold(struct block_object *object);
 void blockcache_put(struct block_object *object);
+/* For prefetch.c, under its lock; it goes with the object. */
+struct pattern_habit *blockcache_habit(struct block_object *object);
 
 /*
  * Read all of `range`, which ends within the file, into `data`.  What is not

@@ -45,15 +45,27 @@ static struct pattern_row *row_of(struct pattern *pattern,
 	return NULL;
 }
 
+static bool is_read(const struct pattern *pattern,
+		    const struct pattern_row *row)
+{
+	return row->next && pattern->reads - row->used < ROW_READS;
+}
+
 /* In the place of the one that was not read for the longest time. */
-static void begin_row(struct pattern *pattern, const struct store_range *range)
+static void begin_row(struct pattern *pattern, struct pattern_habit *habit,
+		      const struct store_range *range)
 {
 	uint64_t end = range->offset + range->length;
-	struct pattern_row *row = pattern->rows;
+	struct pattern_row *row = pattern->rows, *left = pattern->rows;
 
-	for (int i = 1; i < PATTERN_ROWS; i++)
+	for (int i = 1; i < PATTERN_ROWS; i++) {
 		if (pattern->rows[i].used < row->used)
 			row = &pattern->rows[i];
+		if (pattern->rows[i].used > left->used)
+			left = &pattern->rows[i];
+	}
+	if (left->in_order)
+		habit->usual = left->next - left->start;
 	*row = (struct pattern_row){ .start = range->offset,
 				     .next = end,
 				     .ahead = end,
@@ -118,14 +130,17 @@ static uint64_t share_of(const struct pattern *pattern,
 	for (int i = 0; i < PATTERN_ROWS; i++) {
 		const struct pattern_row *each = &pattern->rows[i];
 
-		others += each != row && each->window &&
-			  pattern->reads - each->used < ROW_READS;
+		others += each != row && each->window && is_read(pattern, each);
 	}
 	return limit / (others + 1);
 }
 
-/* How long the longest row is that ended before this one began; 0: none. */
+/*
+ * How long the longest row is that ended before this one began; of other
+ * readers the last.  0: none.
+ */
 static uint64_t usual_length(const struct pattern *pattern,
+			     const struct pattern_habit *habit,
 			     const struct pattern_row *row)
 {
 	uint64_t longest = 0;
@@ -137,15 +152,17 @@ static uint64_t usual_length(const struct pattern *pattern,
 		    each->next - each->start > longest)
 			longest = each->next - each->start;
 	}
-	return longest;
+	return longest ? longest : habit->usual;
 }
 
-static size_t read_in_order(struct pattern *pattern, struct pattern_row *row,
+static size_t read_in_order(struct pattern *pattern,
+			    const struct pattern_habit *habit,
+			    struct pattern_row *row,
 			    const struct store_range *range, uint64_t size,
 			    uint64_t limit, struct store_range *ranges)
 {
 	uint64_t end = range->offset + range->length;
-	uint64_t usual = usual_length(pattern, row);
+	uint64_t usual = usual_length(pattern, habit, row);
 
 	row->used = pattern->reads;
 	if (row->next < end)
@@ -165,7 +182,16 @@ static size_t read_in_order(struct pattern *pattern, struct pattern_row *row,
 	/* It may be about to end: the kernel reads on a little by itself. */
 	if (usual && row->next < row->start + usual + usual / 4)
 		return 0;
-	grow_window(row, usual ? PART_MIN : PATTERN_WINDOW_MIN, limit);
+	if (usual || habit->from_end) {
+		/* Too much by a quarter of the row, at most. */
+		uint64_t quarter = (row->next - row->start) / 4;
+
+		if (quarter < PART_MIN)
+			quarter = PART_MIN;
+		grow_window(row, PART_MIN, limit < quarter ? limit : quarter);
+	} else {
+		grow_window(row, PATTERN_WINDOW_MIN, limit);
+	}
 	return ask_ahead(row, row->next + row->window, size, ranges);
 }
 
@@ -253,19 +279,22 @@ static void note_step(struct pattern *pattern, const struct store_range *range)
 	pattern->last = range->offset;
 }
 
-size_t pattern_read(struct pattern *pattern, const struct store_range *range,
-		    uint64_t size, uint64_t limit,
-		    struct store_range ranges[PATTERN_RANGES])
+size_t pattern_read(struct pattern *pattern, struct pattern_habit *habit,
+		    const struct store_range *range, uint64_t size,
+		    uint64_t limit, struct store_range ranges[PATTERN_RANGES])
 {
 	struct pattern_row *row = row_of(pattern, range);
 
-	pattern->reads++;
+	if (!pattern->reads++ && range->offset &&
+	    range->offset + range->length >= size)
+		habit->from_end = true;
 	note_step(pattern, range);
 	if (row)
-		return read_in_order(pattern, row, range, size, limit, ranges);
+		return read_in_order(pattern, habit, row, range, size, limit,
+				     ranges);
 	if (range->offset >= size)
 		return 0;
-	begin_row(pattern, range);
+	begin_row(pattern, habit, range);
 	if (pattern->steps < STEPS_SEEN)
 		return read_pages(pattern, range, size, limit, ranges);
 	return read_in_steps(pattern, range, size, limit, ranges);
@@ -275,7 +304,7 @@ bool pattern_is_ahead(const struct pattern *pattern)
 {
 	for (int i = 0; i < PATTERN_ROWS; i++)
 		if (pattern->rows[i].window &&
-		    pattern->reads - pattern->rows[i].used < ROW_READS)
+		    is_read(pattern, &pattern->rows[i]))
 			return true;
 	return false;
 }

@@ -7,8 +7,9 @@
  * the second read that follows one, a window ahead of the reader; it doubles
  * as long as the reader consumes it.  Where other rows have ended this one is
  * expected to end, too, and passes it with a small window: columns of a table
- * have similar lengths.  Requests that the kernel sends beside each other come
- * in any order and still count.
+ * have similar lengths.  A small window is also for files that somebody began
+ * to read at the end, where such tables have their index.  Requests that the
+ * kernel sends beside each other come in any order and still count.
  *
  * In equal steps: from the fourth read on, the next few steps.  Else nothing: a
  * random reader costs what it reads; but one that fetches pages of a file here
@@ -38,6 +39,12 @@ struct pattern_row {
 
 enum { PATTERN_ROWS = 8 };
 
+/* What readers of one version learn from each other; a zeroed one knows nothing. */
+struct pattern_habit {
+	bool from_end;	/* somebody began with the end */
+	uint64_t usual; /* length of the row that was left last, 0: none */
+};
+
 /* A zeroed one has read nothing. */
 struct pattern {
 	struct pattern_row rows[PATTERN_ROWS];
@@ -57,9 +64,9 @@ enum { PATTERN_RANGES = 16 };
  * `limit`, together.  Fills `ranges` with what to ask for now, each one request;
  * returns how many.
  */
-size_t pattern_read(struct pattern *pattern, const struct store_range *range,
-		    uint64_t size, uint64_t limit,
-		    struct store_range ranges[PATTERN_RANGES]);
+size_t pattern_read(struct pattern *pattern, struct pattern_habit *habit,
+		    const struct store_range *range, uint64_t size,
+		    uint64_t limit, struct store_range ranges[PATTERN_RANGES]);
 
 /* Is it reading in order? */
 bool pattern_is_ahead(const struct pattern *pattern);

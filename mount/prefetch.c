@@ -182,8 +182,8 @@ static void note_order_locked(struct prefetch *reader, bool in_order)
 		reader->prefetcher->in_order--;
 }
 
-static size_t plan(struct prefetch *reader, uint64_t size,
-		   const struct store_range *range,
+static size_t plan(struct prefetch *reader, struct block_object *object,
+		   uint64_t size, const struct store_range *range,
 		   struct store_range ranges[PATTERN_RANGES])
 {
 	struct prefetcher *prefetcher = reader->prefetcher;
@@ -192,7 +192,8 @@ static size_t plan(struct prefetch *reader, uint64_t size,
 
 	lock_take(&prefetcher->lock);
 	share = room / 2 / (prefetcher->in_order + 1);
-	count = pattern_read(&reader->pattern, range, size, share, ranges);
+	count = pattern_read(&reader->pattern, blockcache_habit(object), range,
+			     size, share, ranges);
 	note_order_locked(reader, pattern_is_ahead(&reader->pattern));
 	lock_drop(&prefetcher->lock);
 	return count;
@@ -209,7 +210,7 @@ void prefetch_read(struct prefetch *reader, struct block_object *object,
 	if (!reader)
 		return;
 	prefetcher = reader->prefetcher;
-	count = plan(reader, size, range, ranges);
+	count = plan(reader, object, size, range, ranges);
 	for (size_t i = 0; i < count; i++) {
 		struct job *job = job_new(reader, object, source, &ranges[i]);
 		bool queued;

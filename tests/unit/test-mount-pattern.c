@@ -12,6 +12,7 @@
 #define MIB (UINT64_C(1) << 20)
 
 static struct pattern pattern;
+static struct pattern_habit habit;
 static struct store_range asked[PATTERN_RANGES];
 static uint64_t limit;
 static uint64_t jumps;
@@ -19,6 +20,7 @@ static uint64_t jumps;
 static void setup(void)
 {
 	memset(&pattern, 0, sizeof(pattern));
+	memset(&habit, 0, sizeof(habit));
 	limit = 64 * MIB;
 	jumps = 0;
 }
@@ -27,7 +29,7 @@ static size_t look(uint64_t offset, uint64_t length, uint64_t size)
 {
 	struct store_range range = { offset, length };
 
-	return pattern_read(&pattern, &range, size, limit, asked);
+	return pattern_read(&pattern, &habit, &range, size, limit, asked);
 }
 
 START_TEST(random_reads_ask_for_nothing)
@@ -208,6 +210,24 @@ START_TEST(columns_are_asked_for_as_far_as_others_went)
 }
 END_TEST
 
+START_TEST(who_begins_at_the_end_is_read_ahead_by_a_quarter)
+{
+	look(1024 * MIB - 8192, 8192, 1024 * MIB);
+	ck_assert_uint_le(column(100 * MIB, 8 * MIB), 10 * MIB);
+}
+END_TEST
+
+START_TEST(readers_learn_from_each_other)
+{
+	look(1024 * MIB - 8192, 8192, 1024 * MIB);
+	memset(&pattern, 0, sizeof(pattern));
+	ck_assert_uint_le(column(100 * MIB, 8 * MIB), 10 * MIB);
+	look(900 * MIB, 4096, 1024 * MIB);
+	memset(&pattern, 0, sizeof(pattern));
+	ck_assert_uint_le(column(300 * MIB, 8 * MIB), 8 * MIB);
+}
+END_TEST
+
 START_TEST(a_column_may_be_a_little_longer_than_others)
 {
 	column(100 * MIB, 3 * MIB);
@@ -332,6 +352,8 @@ int main(void)
 	tcase_add_test(tests, a_jump_asks_for_nothing);
 	tcase_add_test(tests, a_row_that_is_left_is_over);
 	tcase_add_test(tests, columns_are_asked_for_as_far_as_others_went);
+	tcase_add_test(tests, who_begins_at_the_end_is_read_ahead_by_a_quarter);
+	tcase_add_test(tests, readers_learn_from_each_other);
 	tcase_add_test(tests, a_column_may_be_a_little_longer_than_others);
 	tcase_add_test(tests,
 		       what_goes_on_where_others_ended_is_read_ahead_again);
