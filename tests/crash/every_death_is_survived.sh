@@ -283,6 +283,32 @@ named() {
 		"$SRCDIR/backends" --include='*.c' | cut -d'"' -f2 | sort -u
 }
 
+# missed: the names that were reached and had no death.
+missed() {
+	local name
+
+	while read -r name; do
+		grep -q "^step $name:[0-9]*\$" "$WORK/deaths" || echo "$name"
+	done < <(reached)
+}
+
+# missed_again: where threads took other turns, somebody dies in another scene
+# that came to the step.
+missed_again() {
+	local name file place more=()
+
+	while read -r name; do
+		while read -r file; do
+			place=${file##*/steps-}
+			more+=("${place//-/ } step $name:1")
+		done < <(elsewhere "$name" ||
+			echo "$WORK/steps-local-background-long")
+	done < <(missed)
+	[ ${#more[@]} -gt 0 ] || return 0
+	beside run_point "${more[@]}"
+	points+=("${more[@]}")
+}
+
 # no_step_forgotten: every name in the sources was reached, every name that
 # was reached had its death.
 no_step_forgotten() {
@@ -296,9 +322,8 @@ no_step_forgotten() {
 			printf '%s\n' "${exceptions[@]%%|*}"
 		} | sort -u))
 	while read -r name; do
-		grep -q "^step $name:[0-9]*\$" "$WORK/deaths" ||
-			wrong "nobody died at '$name'"
-	done < <(reached)
+		wrong "nobody died at '$name'"
+	done < <(missed)
 }
 
 # ---- the run ----
@@ -309,7 +334,10 @@ points=("$@")
 [[ " ${stores[*]} $*" != *" s3"* ]] || s3_start
 [ $# -gt 0 ] || points_choose
 beside run_point "${points[@]}"
-[ $# -gt 0 ] || no_step_forgotten
+[ $# -gt 0 ] || {
+	missed_again
+	no_step_forgotten
+}
 died=$(grep -cE '^(step|call|moment) ' "$WORK/deaths")
 printf '%s points, %s deaths, %s more while recovering from one\n' \
 	"${#points[@]}" "$died" "$(grep -c '^again' "$WORK/deaths")"

@@ -27,8 +27,9 @@ fetches_little() {
 	got=$(status_of "$mnt" bytes_read)
 	needed=$(cat needed)
 	echo "$what: $needed bytes needed, $got fetched"
-	[ "$got" -ge "$needed" ] && [ $((got * 10)) -le $((needed * 12)) ] ||
+	if [ "$got" -lt "$needed" ] || [ $((got * 10)) -gt $((needed * 12)) ]; then
 		wrong "$what: $got bytes fetched for $needed"
+	fi
 	unmount "$mnt"
 }
 
