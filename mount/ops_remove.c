@@ -342,6 +342,10 @@ static int rmdir_in_store(struct op *op, struct node *parent, const char *name,
 	return code;
 }
 
+/*
+ * Without victim_begin(): what a look at the folder brings meanwhile changes
+ * no base, and goes with the name; later ones find that it was lost since.
+ */
 void fs_rmdir(fuse_req_t request, fuse_ino_t parent, const char *name)
 {
 	struct victim victim;

@@ -52,6 +52,7 @@ struct mount_door {
 	void (*at_move)(void), (*at_attributes)(void), (*at_remove)(void);
 	/* The same, behind it. */
 	void (*after_stat)(void), (*after_list)(void);
+	void (*after_remove_folder)(void);
 	bool moves_copy; /* what is moved has another version token then */
 	int move_loses; /* what a move that was done answers, enum store_code */
 	_Atomic int
@@ -154,6 +155,15 @@ static inline int door_remove(void *self, struct store_context *context,
 	return memory_backend.remove(self, context, key, condition, error);
 }
 
+static inline int door_remove_folder(void *self, struct store_context *context,
+				     const char *key, struct store_error *error)
+{
+	int code = memory_backend.remove_dir(self, context, key, error);
+
+	door_call(&door.after_remove_folder);
+	return code;
+}
+
 static inline int door_stat(void *self, struct store_context *context,
 			    const char *key, struct store_info *info,
 			    struct store_details *details,
@@ -253,6 +263,7 @@ static inline void mount_open_store(struct mount_fs *self)
 	table.read = door_read;
 	table.move = door_move;
 	table.remove = door_remove;
+	table.remove_dir = door_remove_folder;
 	table.stat = door_stat;
 	table.list = door_list;
 	table.set_attributes = door_attributes;
