@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # timeout: 240
 # Large files on their way to S3 in parts while the driver dies, a request
-# fails, or the file is removed or replaced: what the store has is not sent
-# again, the object is what was written, and no upload is left behind. On a
-# strict server and on a Ceph gateway, with a proxy before it that stalls
+# fails, or the file is removed, replaced or renamed: what the store has is not
+# sent again, the object is what was written, and no upload is left behind. On
+# a strict server and on a Ceph gateway, with a proxy before it that stalls
 # requests and keeps a record of them.
 # shellcheck source=tests/mount/lib.sh
 . "$SRCDIR/tests/mount/lib.sh"
@@ -54,10 +54,10 @@ no_uploads() {
 	[ "$(uploads)" = 0 ]
 }
 
-# parts_sent [STATUS]: numbers of the parts that were sent, as a sorted list,
-# or of those that were answered so.
+# parts_sent [STATUS [NAME]]: numbers of the parts that were sent, as a sorted
+# list, or of those that were answered so; of all files, or of one.
 parts_sent() {
-	proxy "$proxy" requests verb=PUT 'target=*partNumber=*' |
+	proxy "$proxy" requests verb=PUT "target=*${2+/$2[?]}*partNumber=*" |
 		awk -v status="${1-}" 'status == "" || $3 == status {
 			sub(/.*partNumber=/, "", $2)
 			sub(/&.*/, "", $2)
@@ -219,7 +219,7 @@ failed_once() {
 	grep -q "publish failed" "$WORK/driver.log"
 }
 
-# Who removes or replaces the file removes its upload.
+# Who removes, replaces or renames the file removes its upload.
 goes_with_its_file() {
 	round="$server: removed on its way"
 	driver_start background
@@ -236,6 +236,20 @@ goes_with_its_file() {
 	mv "$mnt/aside" "$mnt/replaced" || wrong "$round: mv"
 	proxy "$proxy" clear
 	stored "$WORK/other" replaced
+
+	round="$server: renamed on its way"
+	stall 2
+	cp "$WORK/large" "$mnt/here" || wrong "$round: cp"
+	wait_until 60 parts_stored 3 || wrong "$round: $(parts_sent 200)"
+	mv "$mnt/here" "$mnt/there" || wrong "$round: mv"
+	proxy "$proxy" clear
+	stored "$WORK/large" there
+	is "$(parts_sent 200 there)" "$(seq -s ' ' "$parts") " "$round: its parts"
+	[ "$(proxy_count "$proxy" verb=DELETE 'target=*/here[?]*uploadId=*')" != 0 ] ||
+		wrong "$round: the upload of the old name was not removed"
+	[ ! -e "$mnt/here" ] || wrong "$round: the old name is there"
+	! "$STORECTL" stat "s3://mount/here?$options" >"$WORK/out" 2>&1 ||
+		wrong "$round: the store has the old name"
 	unmount "$mnt"
 }
 
