@@ -13,6 +13,7 @@
 #include "mount/commit.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
+#include "src/base/step.h"
 
 /* Between two tries of what the store did not remove. */
 #define PAUSE_NS NS_PER_SEC
@@ -88,6 +89,7 @@ struct upload *upload_put_ended(struct upload *upload, int code)
 	if (!upload)
 		return NULL;
 	if (!upload->resume.token[0]) {
+		STEP("upload: ended by its put");
 		upload_end(upload);
 		return NULL;
 	}
@@ -131,11 +133,14 @@ static bool upload_remove(struct upload *upload, int64_t patience,
 	struct store_context context;
 	int code;
 
+	STEP("upload: before removal");
 	store_context_init(&context, patience, cancel);
 	code = store_drop_upload(fs->store, &context, upload->key,
 				 upload->resume.token, &error);
 	if (!code) {
+		STEP("upload: removed");
 		upload_end(upload);
+		STEP("upload: removal noted");
 		return true;
 	}
 	if (code == STORE_CANCELLED || store_code_retryable(code))

@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "src/base/clock.h"
+#include "src/base/step.h"
 #include "src/base/xml.h"
 
 enum { ANSWER_MAX = 16 << 20 };
@@ -404,11 +405,17 @@ static int begin(struct s3_upload *upload, const struct s3_meta *meta,
 
 	if (code)
 		return code;
+	STEP("upload: intent noted");
 	code = s3_upload_begin(upload, meta, info, error);
 	/* It was refused: there is nothing to look for. */
 	if (code && !store_code_retryable(code) && code != STORE_CANCELLED)
 		forget(upload);
-	return code ? code : note_upload(upload, digest, &info->ctime, error);
+	if (code)
+		return code;
+	STEP("upload: begun");
+	code = note_upload(upload, digest, &info->ctime, error);
+	STEP("upload: noted");
+	return code;
 }
 
 int s3_upload_resume(struct s3_upload *upload, const struct s3_meta *meta,

@@ -31,6 +31,13 @@ exceptions=(
 	'copies: remove|folder_moves_survive_deaths.sh'
 	'copies: settled|folder_moves_survive_deaths.sh'
 	'recovery: copies|folder_moves_survive_deaths.sh'
+	'upload: before removal|uploads_go_on_after_a_death.sh'
+	'upload: begun|uploads_go_on_after_a_death.sh'
+	'upload: ended by its put|uploads_go_on_after_a_death.sh'
+	'upload: intent noted|uploads_go_on_after_a_death.sh'
+	'upload: noted|uploads_go_on_after_a_death.sh'
+	'upload: removal noted|uploads_go_on_after_a_death.sh'
+	'upload: removed|uploads_go_on_after_a_death.sh'
 )
 
 stores=(local sqlite)

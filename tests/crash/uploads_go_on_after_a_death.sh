@@ -1,11 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
+# build: --enable-steps
 # timeout: 240
-# Large files on their way to S3 in parts while the driver dies, a request
-# fails, or the file is removed, replaced or renamed: what the store has is not
-# sent again, the object is what was written, and no upload is left behind. On
-# a strict server and on a Ceph gateway, with a proxy before it that stalls
-# requests and keeps a record of them.
+# Large files on their way to S3 in parts while the driver dies, also at each
+# step around a record of an upload, a request fails, or the file is removed,
+# replaced or renamed: what the store has is not sent again, the object is
+# what was written, and no upload is left behind. On a strict server and on a
+# Ceph gateway, with a proxy before it that stalls requests and keeps a record
+# of them.
 # shellcheck source=tests/mount/lib.sh
 . "$SRCDIR/tests/mount/lib.sh"
 # shellcheck source=tests/servers/fake_s3.sh
@@ -82,9 +84,10 @@ answers() {
 	gone "$driver" || [ "$(status_of "$mnt" pid)" = "$driver" ]
 }
 
+# driver_start COMMIT [NAME=VALUE...]
 driver_start() {
 	mounted=("$mnt")
-	"$STOREFS" "s3://mount?$options" "$mnt" -f \
+	env "${@:2}" "$STOREFS" "s3://mount?$options" "$mnt" -f \
 		-o "staging_dir=$WORK/staging,commit=$1,$shared" \
 		>>"$WORK/driver.log" 2>&1 &
 	driver=$!
@@ -96,6 +99,14 @@ driver_start() {
 driver_kill() {
 	kill -KILL "$driver"
 	wait "$driver" 2>/dev/null
+}
+
+# driver_dies STEP: by itself, there; nobody else is to unmount it.
+driver_dies() {
+	wait_until 60 gone "$driver" || fail "$round: nobody dies"
+	wait "$driver" 2>/dev/null
+	is $? 137 "$round: how it ended"
+	echo "$1" >>"$WORK/deaths-$server"
 }
 
 # stored FILE NAME: in the end the store has it, and no unfinished upload.
@@ -273,6 +284,75 @@ is_removed_later() {
 	unmount "$mnt"
 }
 
+# ---- deaths at steps ----
+
+# The step, and how many uploads the store has then.
+puts=('intent noted 0' 'begun 1' 'noted 1' 'ended by its put 0')
+removals=('before removal 1' 'removed 0' 'removal noted 0')
+
+# dies_at STEP UPLOADS: on the way into the store.
+dies_at() {
+	local name=${1// /-}
+
+	round="$server: dies at '$1'"
+	driver_start background STOREFS_DIE_AT="upload: $1:1"
+	# Nobody is told of a close by a driver that has died.
+	"$STORECTL" pause "$mnt" >"$WORK/out" 2>&1 || wrong "$round: no pause"
+	cp "$WORK/other" "$mnt/$name" || wrong "$round: cp"
+	"$STORECTL" resume "$mnt" >"$WORK/out" 2>&1
+	driver_dies "$1"
+	is "$(uploads)" "$2" "$round: uploads then"
+	driver_start background
+	stored "$WORK/other" "$name"
+	unmount "$mnt"
+}
+
+# dies_removing STEP UPLOADS: when the file has gone.
+dies_removing() {
+	local name=${1// /-}
+
+	round="$server: dies at '$1'"
+	driver_start background STOREFS_DIE_AT="upload: $1:1"
+	stall 2
+	cp "$WORK/other" "$mnt/$name" || wrong "$round: cp"
+	wait_until 60 parts_stored 2 || wrong "$round: $(parts_sent 200)"
+	# It may die before it answers.
+	rm "$mnt/$name" 2>"$WORK/out"
+	driver_dies "$1"
+	is "$(uploads)" "$2" "$round: uploads then"
+	proxy "$proxy" clear
+	driver_start background
+	left_clean
+	[ ! -e "$mnt/$name" ] || wrong "$round: it is there"
+	unmount "$mnt"
+}
+
+dies_at_each_step() {
+	local each
+
+	for each in "${puts[@]}"; do
+		dies_at "${each% *}" "${each##* }"
+	done
+	for each in "${removals[@]}"; do
+		dies_removing "${each% *}" "${each##* }"
+	done
+}
+
+# no_step_forgotten: every step of an upload in the sources had its death, on
+# each server.
+no_step_forgotten() {
+	local name
+
+	while read -r name; do
+		for server in fake rgw; do
+			grep -qx "$name" "$WORK/deaths-$server" ||
+				wrong "$server: nobody died at 'upload: $name'"
+		done
+	done < <(grep -rhoE 'STEP(_WANTED)?\("upload: [^"]*"' "$SRCDIR/mount" \
+		"$SRCDIR/src" "$SRCDIR/backends" --include='*.c' |
+		cut -d'"' -f2 | sed 's/^upload: //' | sort -u)
+}
+
 head -c $(((parts - 1) * 5242880 + 12345)) /dev/urandom >"$WORK/large"
 head -c $((2 * 5242880 + 7)) /dev/urandom >"$WORK/other"
 for each in fake rgw; do
@@ -286,5 +366,7 @@ for each in fake rgw; do
 	goes_on_after_a_failure
 	goes_with_its_file
 	is_removed_later
+	dies_at_each_step
 done
+no_step_forgotten
 finish
