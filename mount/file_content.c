@@ -66,14 +66,18 @@ static void file_piece(struct file *file, uint64_t offset, uint64_t length,
 	lock_drop(&file->lock);
 }
 
-/* When did the base last change hands, and is it about to? */
+/*
+ * When did the base last change hands, and is it about to?  What was sent
+ * without an answer may have arrived: whoever looks or sends next finds out.
+ */
 static uint64_t file_epoch(struct file *file, bool *publishing)
 {
 	uint64_t epoch;
 
 	lock_take(&file->lock);
 	epoch = file->epoch;
-	*publishing = file->started > file->finished;
+	*publishing = file->started > file->finished ||
+		      (file->dirty && file->unanswered.pending);
 	lock_drop(&file->lock);
 	return epoch;
 }
@@ -89,7 +93,7 @@ static bool file_base_moved(struct file *file, struct store_context *context,
 
 	while (file_epoch(file, &publishing) == epoch && publishing) {
 		lock_take(&file->lock);
-		if (file->started > file->finished)
+		if (file->epoch == epoch)
 			condition_wait_until(&file->changed, &file->lock,
 					     clock_monotonic_ns() +
 						     LOOK_AGAIN_NS);

@@ -134,6 +134,61 @@ END_TEST
 
 /* ---- those who wait for it ---- */
 
+static struct reading {
+	struct call_handle handle;
+	char text[64];
+	int code;
+	_Atomic bool done;
+	pthread_t thread;
+} reading;
+
+static void *read_it(void *arg)
+{
+	reading.code =
+		call_read(&reading.handle, reading.text, sizeof(reading.text));
+	reading.done = true;
+	return arg;
+}
+
+/* Whoever looks whether it has arrived is slow. */
+static void reading_goes_on(void)
+{
+	int64_t until = clock_monotonic_ns() + 300 * NS_PER_MS;
+
+	while (!reading.done && clock_monotonic_ns() < until)
+		sched_yield();
+	door.after_stat = reading_goes_on;
+}
+
+START_TEST(who_reads_what_has_been_replaced_waits_for_what_has_arrived)
+{
+	struct call_handle writer;
+	int stored;
+
+	memory_put(fs->store, "a", "0123456789");
+	stored = door.stored;
+	ok(call_open(fs, "a", O_WRONLY, &writer));
+	ok(call_write(&writer, 3, "xyz", 3));
+	/* Nothing is asked of the store for that. */
+	ok(call_open(fs, "a", O_RDONLY, &reading.handle));
+	door_set(&door.answers_shut, true);
+	ok(call_close(&writer));
+	door_wait(&door.stored, stored + 1);
+	ck_assert_int_eq(pthread_create(&reading.thread, NULL, read_it, NULL),
+			 0);
+	door.after_stat = reading_goes_on;
+	/* Nor is it sent again at once. */
+	publisher_pause(fs->publisher, true);
+	ok(call_rename(fs, "a", "b", 0));
+	door.after_stat = NULL;
+	publisher_pause(fs->publisher, false);
+	ck_assert_int_eq(pthread_join(reading.thread, NULL), 0);
+	ok(reading.code);
+	ck_assert_str_eq(reading.text, "012xyz6789");
+	call_release(&reading.handle);
+}
+END_TEST
+
 struct writer {
 	struct call_handle handle;
 	int code;
@@ -210,6 +265,9 @@ int main(void)
 	tcase_add_test(tests, a_folder_can_be_renamed_above_an_upload);
 	add_ends(tests, what_has_arrived_is_moved_and_not_sent_again);
 	add_ends(tests, what_has_arrived_is_removed);
+	tcase_add_test(
+		tests,
+		who_reads_what_has_been_replaced_waits_for_what_has_arrived);
 	tcase_add_loop_test(
 		tests, who_waits_for_an_upload_waits_for_the_next_one, 0, 2);
 	return unit_run_cases("mount give way", cases);
