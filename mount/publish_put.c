@@ -173,7 +173,10 @@ static int put_once(struct attempt *attempt)
 	return code;
 }
 
-/* Does the store have the very state that was to be sent? */
+/*
+ * Does the store have the very state that was to be sent?  Size and times do
+ * not tell apart what was sent under one generation before and after a change.
+ */
 static bool is_as_sent(const struct attempt *attempt,
 		       const struct store_info *info)
 {
@@ -181,7 +184,8 @@ static bool is_as_sent(const struct attempt *attempt,
 	const struct store_attributes *seen = &info->attributes;
 	uint32_t both = sent->mask & seen->mask;
 
-	return info->size == attempt->view.size && (both & STORE_ATTR_MTIME) &&
+	return attempt->unanswered.change != SENT_SEVERAL &&
+	       info->size == attempt->view.size && (both & STORE_ATTR_MTIME) &&
 	       !timespec_compare(seen->mtime, sent->mtime) &&
 	       (!(both & STORE_ATTR_MODE) || seen->mode == sent->mode) &&
 	       (!(both & STORE_ATTR_UID) || seen->uid == sent->uid) &&

@@ -66,6 +66,22 @@ static inline void flusher_mend(void)
 	} while (journal_is_broken(fs->commit->journal));
 }
 
+/* From now on; 0: no more. */
+static inline void journal_refuses(int code)
+{
+	lock_take(&disk.lock);
+	disk.append_fails = code;
+	disk.append_stays = code;
+	lock_drop(&disk.lock);
+}
+
+/* It may have to be written anew. */
+static inline void journal_recovers(void)
+{
+	journal_refuses(0);
+	flusher_mend();
+}
+
 /* ---- life ---- */
 
 static enum conflict_mode restart_conflict; /* of the mounts to come */

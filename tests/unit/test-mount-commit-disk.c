@@ -31,22 +31,6 @@ static void setup(void)
 	publisher_pause(fs->publisher, true);
 }
 
-/* From now on; 0: no more. */
-static void journal_refuses(int code)
-{
-	lock_take(&disk.lock);
-	disk.append_fails = code;
-	disk.append_stays = code;
-	lock_drop(&disk.lock);
-}
-
-/* It may have to be written anew. */
-static void journal_recovers(void)
-{
-	journal_refuses(0);
-	flusher_mend();
-}
-
 /* ---- the journal refuses ---- */
 
 START_TEST(what_found_no_room_in_the_journal_is_written_by_the_next_fsync)
