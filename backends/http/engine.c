@@ -132,6 +132,8 @@ int http_engine_new(const struct http_settings *settings,
 	}
 	if (!made->settings.connect_timeout_ns)
 		made->settings.connect_timeout_ns = 10 * NS_PER_SEC;
+	if (!made->settings.last_answer_ns) /* an interrupt has 1 s in all */
+		made->settings.last_answer_ns = 700 * NS_PER_MS;
 	if (!made->settings.idle_max)
 		made->settings.idle_max = 32;
 	*engine = made;

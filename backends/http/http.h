@@ -78,6 +78,12 @@ struct http_settings {
 	int64_t connect_timeout_ns; /* 0: 10 s */
 	/* A read without a byte for so long is sent again; 0: never. */
 	int64_t resend_ns;
+	/*
+	 * How long a call that is cancelled waits for the answer to a body it
+	 * has sent: the server may do it all the same, and nothing that follows
+	 * shall be overtaken by it.  0: 700 ms.
+	 */
+	int64_t last_answer_ns;
 	/* A body slower than this, over low_speed_ns, is TIMEOUT; 0: off. */
 	uint64_t low_speed; /* bytes a second */
 	int64_t low_speed_ns;

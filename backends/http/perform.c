@@ -7,6 +7,10 @@
  * connection when the request may be sent twice.  Whole operations are
  * repeated by the retry layer, not here.
  *
+ * Who cancels a change after its last byte has gone out cannot call it back:
+ * the server may do it now or later.  Its answer is waited for, for a moment,
+ * lest a removal that comes after it overtakes it.
+ *
  * Called by the stores; calls transfer.c and libcurl.  No locks.
  */
 #include "config.h"
@@ -26,6 +30,7 @@ struct run {
 	struct http_transfer transfers[HTTP_AT_ONCE];
 	size_t count;
 	size_t running;
+	int64_t cancelled_ns; /* when it was seen; 0: it was not */
 };
 
 /* ---- attempts ---- */
@@ -146,16 +151,39 @@ static void check_speed(struct run *run, struct http_transfer *transfer,
 	give_up(run, transfer, code, &why);
 }
 
+/* Of a call that was cancelled; 0: it waits for no answer any more. */
+static int64_t patience_ns(const struct run *run)
+{
+	int64_t left = run->cancelled_ns +
+		       run->engine->settings.last_answer_ns -
+		       clock_monotonic_ns();
+
+	return left > 0 ? left : 0;
+}
+
+/* Can only the server still tell what becomes of it? */
+static bool is_in_its_hands(const struct http_transfer *transfer)
+{
+	const struct http_body *body = transfer->exchange->request.body;
+
+	return body && transfer->sent == body->size;
+}
+
 static void check_limits(struct run *run)
 {
 	struct store_error why = STORE_ERROR_INIT;
 	int code = store_context_check(run->context, &why);
 	int64_t now = clock_monotonic_ns();
+	bool patient;
 
+	if (code == STORE_CANCELLED && !run->cancelled_ns)
+		run->cancelled_ns = now;
+	patient = code == STORE_CANCELLED && patience_ns(run);
 	for (size_t i = 0; i < run->count; i++) {
 		struct http_transfer *transfer = &run->transfers[i];
 
-		if (transfer->running && code)
+		if (transfer->running && code &&
+		    !(patient && is_in_its_hands(transfer)))
 			give_up(run, transfer, code, &why);
 		if (transfer->running)
 			check_stall(run, transfer, now);
@@ -171,6 +199,8 @@ static int wait_ms(const struct run *run)
 
 	if (settings->resend_ns && settings->resend_ns < left)
 		left = settings->resend_ns;
+	if (run->cancelled_ns && patience_ns(run) < left)
+		left = patience_ns(run);
 	left = left / NS_PER_MS + 1;
 	return left > WAKE_MS ? WAKE_MS : (int)left;
 }
@@ -208,7 +238,8 @@ static void run_all(struct run *run)
 		if (!run->running)
 			break;
 		if (curl_multi_poll(run->lane->multi, &cancel,
-				    cancel.fd >= 0 ? 1 : 0, wait_ms(run), NULL))
+				    cancel.fd >= 0 && !run->cancelled_ns,
+				    wait_ms(run), NULL))
 			break;
 	}
 }

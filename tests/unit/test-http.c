@@ -70,6 +70,15 @@ static bool echo(struct server_request *request)
 	return true;
 }
 
+/* It has all of the request, and answers when it is told to. */
+static bool late(struct server_request *request)
+{
+	atomic_store(&request->server->marks, 1);
+	while (atomic_load(&request->server->marks) == 1)
+		sched_yield();
+	return echo(request);
+}
+
 static bool answer(struct server_request *request)
 {
 	static const struct {
@@ -88,6 +97,8 @@ static bool answer(struct server_request *request)
 
 	if (strcmp(request->path, "/echo") == 0)
 		return echo(request);
+	if (strcmp(request->path, "/late") == 0)
+		return late(request);
 	if (strcmp(request->path, "/stall-once") == 0)
 		return stalls_once(request);
 	if (strcmp(request->path, "/close-once") == 0)
@@ -488,6 +499,69 @@ START_TEST(a_source_that_fails_is_the_failure)
 }
 END_TEST
 
+/* ---- changes that are cancelled ---- */
+
+struct cancelling {
+	struct store_cancel *cancel;
+	bool answers; /* a while after the loop has seen the flag */
+};
+
+static void *cancel_what_was_sent(void *arg)
+{
+	const struct cancelling *what = arg;
+
+	while (!atomic_load(&server.marks))
+		sched_yield();
+	store_cancel_trigger(what->cancel);
+	nanosleep(&(struct timespec){ 0, 100 * NS_PER_MS }, NULL);
+	if (what->answers)
+		atomic_store(&server.marks, 2);
+	return NULL;
+}
+
+static int put_and_cancel(struct http_exchange *exchange, bool answers)
+{
+	struct http_body body = { .size = 1000, .read = read_pattern };
+	struct cancelling what = { store_cancel_new(), answers };
+	struct store_context context;
+	pthread_t thread;
+	int code;
+
+	store_context_init(&context, 0, what.cancel);
+	get(exchange, "/late");
+	exchange->request.method = "PUT";
+	exchange->request.body = &body;
+	ck_assert_int_eq(
+		pthread_create(&thread, NULL, cancel_what_was_sent, &what), 0);
+	code = perform_in(&context, exchange);
+	pthread_join(thread, NULL);
+	atomic_store(&server.marks, 2);
+	store_cancel_free(what.cancel);
+	return code;
+}
+
+START_TEST(the_answer_to_a_change_that_was_sent_is_heard)
+{
+	struct http_exchange exchange;
+
+	settings.last_answer_ns = 50 * NS_PER_SEC;
+	ck_assert_int_eq(put_and_cancel(&exchange, true), STORE_OK);
+	ck_assert_int_eq(exchange.response.status, 200);
+	http_exchange_release(&exchange);
+}
+END_TEST
+
+START_TEST(the_answer_to_a_change_is_not_waited_for_long)
+{
+	struct http_exchange exchange;
+	int64_t start = clock_monotonic_ns();
+
+	ck_assert_int_eq(put_and_cancel(&exchange, false), STORE_CANCELLED);
+	ck_assert_int_lt(clock_monotonic_ns() - start, 10 * NS_PER_SEC);
+	http_exchange_release(&exchange);
+}
+END_TEST
+
 /* ---- threads, dates ---- */
 
 static void *many_requests(void *arg)
@@ -561,6 +635,8 @@ int main(void)
 	tcase_add_test(tests, a_stalled_read_is_sent_again);
 	tcase_add_test(tests, a_stall_ends_with_the_context);
 	tcase_add_test(tests, cancelling_ends_a_request_at_once);
+	tcase_add_test(tests, the_answer_to_a_change_that_was_sent_is_heard);
+	tcase_add_test(tests, the_answer_to_a_change_is_not_waited_for_long);
 	tcase_add_test(tests, a_trickle_is_given_up);
 	tcase_add_test(tests, a_body_arrives_as_it_was_given);
 	tcase_add_test(tests, only_a_large_body_asks_before_it_comes);
