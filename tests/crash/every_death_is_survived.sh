@@ -6,9 +6,11 @@
 # The driver dies at every named step, around store calls and at any moment,
 # while programs work, and again while it recovers. Afterwards what was
 # acknowledged is whole and everything else is old or new (M7), in the mount
-# and in the store itself. A full run takes every point there is; otherwise
-# there is at least one for every step, and some by chance. With arguments,
-# points as they are printed, it tries these and nothing else.
+# and in the store itself. A full run takes every point of the scenes in which
+# a step comes once or in the same turn, and some of each step and of all calls
+# where three programs come to it hundreds of times; otherwise there is at
+# least one for every step, and some by chance. With arguments, points as they
+# are printed, it tries these and nothing else.
 # shellcheck source=tests/crash/lib.sh
 . "$SRCDIR/tests/crash/lib.sh"
 need_root
@@ -149,24 +151,42 @@ one_of() {
 	shuf -n 1 --random-source=<(yes "$RANDOM") -- "$@"
 }
 
-# all_of KIND COMMIT PHASE: every point of it; in the long scene only those
-# of steps that nothing else comes to.
-all_of() {
-	local count name i
+# spread COUNT MOST: numbers below COUNT, all if these are not more than MOST;
+# otherwise one by chance of each of so many equal parts.
+spread() {
+	local i from to most=$2
 
+	[ "$1" -gt "$most" ] || most=$1
+	for ((i = 0; i < most; i++)); do
+		from=$(($1 * i / most))
+		to=$(($1 * (i + 1) / most))
+		echo $((from + $(random_below $((to - from)))))
+	done
+}
+
+# points_of KIND COMMIT PHASE: in the long scene only those of steps that
+# nothing else comes to. Where programs work beside each other the same step
+# comes again and again, and at another turn in every run.
+points_of() {
+	local count name i of_step=1000 of_calls=1000 moments=20
+
+	if [ "$3" = work ] || [ "$3" = slow ]; then
+		of_step=8 of_calls=40
+	fi
 	while read -r count name; do
 		[ "$3" != long ] || ! elsewhere "$name" >/dev/null || continue
-		for ((i = 1; i <= count; i++)); do
-			points+=("$* step $name:$i")
+		for i in $(spread "$count" "$of_step"); do
+			points+=("$* step $name:$((i + 1))")
 		done
 	done <"$WORK/steps-$1-$2-$3"
 	[ "$3" != long ] || return 0
-	for ((i = 0; i < $(cat "$WORK/calls-$1-$2-$3"); i++)); do
+	count=$(cat "$WORK/calls-$1-$2-$3")
+	for i in $(spread "$count" "$of_calls"); do
 		points+=("$* call any die after=$i")
 		points+=("$* call any-after die after=$i")
 	done
-	for ((i = 0; i < 50; i++)); do
-		points+=("$* moment $((i * 5))")
+	for i in $(spread 250 "$moments"); do
+		points+=("$* moment $i")
 	done
 }
 
@@ -214,7 +234,7 @@ points_choose() {
 	if [ "$full" = 1 ]; then
 		for place in "${places[@]}"; do
 			# shellcheck disable=SC2086
-			all_of $place
+			points_of $place
 		done
 		# Whatever part of it was seen is a sample of the whole.
 		mapfile -t points < <(printf '%s\n' "${points[@]}" |

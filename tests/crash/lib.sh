@@ -275,6 +275,8 @@ pending() {
 # quiet: the workload ended, or waits for something.
 quiet() {
 	local before
+
+	! gone "$driver" || return 0
 	before=$(stat -c %s "$manifest")
 
 	sleep 0.2
