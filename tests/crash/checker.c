@@ -2,7 +2,7 @@
 /*
  * checker: does a tree hold what was acknowledged?
  *
- *	checker [--power] TREE MANIFEST
+ *	checker [--power | --copies] TREE MANIFEST
  *	checker --list TREE
  *
  * Each worker did one operation after the other, on names of its own.  After
@@ -12,7 +12,9 @@
  * lost from the end, unless somebody's close() or fsync() that began later
  * was acknowledged, or 2 s went by: the driver promises 1.  What was
  * acknowledged behind a line that tells of the cut may be there or not, and
- * what a program was told then that it could not write may be halfway.
+ * what a program was told then that it could not write may be halfway.  With
+ * --copies (the tree is a store that moves by copying, as nobody has gone on
+ * with it yet) a move in flight may be halfway.
  *
  * --list prints the tree, one item a line, to be compared.
  *
@@ -52,6 +54,7 @@ static struct {
 } manifest;
 
 static unsigned int wrong;
+static bool copies; /* the tree is of a store that moves by copying */
 
 /* ---- reading the manifest ---- */
 
@@ -176,15 +179,25 @@ static bool same(const struct item *a, const struct item *b)
 	return (!a && !b) || (a && b && item_equal(a, b));
 }
 
+static bool name_allowed(const char *name, const struct state *found,
+			 const struct state *allowed, unsigned int count)
+{
+	const struct item *item = state_find(found, name);
+
+	for (unsigned int i = 0; i < count; i++)
+		if (same(item, state_find(&allowed[i], name)))
+			return true;
+	return false;
+}
+
 /* One name against all states that are allowed. */
 static void judge_name(const char *name, const struct state *found,
 		       const struct state *allowed, unsigned int count)
 {
 	const struct item *item = state_find(found, name);
 
-	for (unsigned int i = 0; i < count; i++)
-		if (same(item, state_find(&allowed[i], name)))
-			return;
+	if (name_allowed(name, found, allowed, count))
+		return;
 	wrong++;
 	printf("WRONG: %s is ", name);
 	item_print(item);
@@ -214,6 +227,20 @@ static void print_fits(const char *name, const struct state *found,
 	printf("\n");
 }
 
+/* All names that there are or might be. */
+static void names_of(struct state *names, const struct state *found,
+		     const struct state *allowed, unsigned int count)
+{
+	state_copy(names, found);
+	for (unsigned int i = 0; i < count; i++)
+		for (size_t j = 0; j < allowed[i].count; j++)
+			if (!state_find(names, allowed[i].items[j].name))
+				state_apply(names,
+					    &(struct effect){
+						    EFFECT_PUT,
+						    allowed[i].items[j] });
+}
+
 static void judge_names(char letter, const struct state *found,
 			const struct state *allowed, unsigned int count,
 			unsigned int kept)
@@ -221,15 +248,7 @@ static void judge_names(char letter, const struct state *found,
 	unsigned int before = wrong;
 	struct state names;
 
-	/* All names that there are or might be. */
-	state_copy(&names, found);
-	for (unsigned int i = 0; i < count; i++)
-		for (size_t j = 0; j < allowed[i].count; j++)
-			if (!state_find(&names, allowed[i].items[j].name))
-				state_apply(&names,
-					    &(struct effect){
-						    EFFECT_PUT,
-						    allowed[i].items[j] });
+	names_of(&names, found, allowed, count);
 	for (size_t i = 0; i < names.count; i++)
 		judge_name(names.items[i].name, found, allowed, count);
 	if (wrong == before) {
@@ -288,6 +307,50 @@ static bool fits_unsure(const struct worker *worker, unsigned int kept,
 	return fits;
 }
 
+/* Of what was below the old name, is each below it or below the new one? */
+static bool all_on_the_way(const struct item *move, const struct state *found,
+			   const struct state *before,
+			   const struct state *after)
+{
+	size_t length = strlen(move->name);
+	char name[2 * STATE_NAME];
+
+	for (size_t i = 0; i < before->count; i++) {
+		const char *old = before->items[i].name;
+
+		if (strncmp(old, move->name, length) != 0 ||
+		    (old[length] && old[length] != '/') ||
+		    state_find(found, old))
+			continue;
+		snprintf(name, sizeof(name), "%s%s", move->target,
+			 old + length);
+		if (!same(state_find(found, name), state_find(after, name)))
+			return false;
+	}
+	return true;
+}
+
+/* Copies are made before what they were made of is removed. */
+static bool fits_halfway(const struct worker *worker, const struct state *found,
+			 const struct state *allowed, unsigned int count)
+{
+	const struct effect *last;
+	struct state names;
+	bool fits;
+
+	if (!copies || count != 2)
+		return false;
+	last = &worker->operations[worker->started - 1].effect;
+	if (last->kind != EFFECT_MOVE)
+		return false;
+	fits = all_on_the_way(&last->item, found, &allowed[0], &allowed[1]);
+	names_of(&names, found, allowed, count);
+	for (size_t i = 0; i < names.count && fits; i++)
+		fits = name_allowed(names.items[i].name, found, allowed, count);
+	state_release(&names);
+	return fits;
+}
+
 static void judge_worker(char letter, const struct worker *worker,
 			 const struct state *tree, unsigned int kept)
 {
@@ -311,6 +374,8 @@ static void judge_worker(char letter, const struct worker *worker,
 	if (!match && fits_unsure(worker, kept, &found))
 		printf("%c: %u or more, with gaps, at least %u\n", letter, kept,
 		       kept);
+	else if (!match && fits_halfway(worker, &found, allowed, count))
+		printf("%c: halfway in a move, at least %u\n", letter, kept);
 	else if (!match)
 		judge_names(letter, &found, allowed, count, kept);
 	else
@@ -369,14 +434,16 @@ int main(int argc, char **argv)
 	bool lists = argc == 3 && strcmp(argv[1], "--list") == 0;
 	struct state tree;
 
-	if (!power && argc != 3) {
-		fprintf(stderr, "usage: checker [--power] TREE MANIFEST\n"
+	copies = argc == 4 && strcmp(argv[1], "--copies") == 0;
+	if (!power && !copies && argc != 3) {
+		fprintf(stderr, "usage: checker [--power | --copies] TREE "
+				"MANIFEST\n"
 				"       checker --list TREE\n");
 		return 2;
 	}
-	if (!lists && !manifest_read(argv[power ? 3 : 2]))
+	if (!lists && !manifest_read(argv[argc - 1]))
 		return 2;
-	if (!tree_read(argv[power || lists ? 2 : 1], &tree))
+	if (!tree_read(argv[lists ? 2 : argc - 2], &tree))
 		wrong++;
 	if (lists)
 		list(&tree);

@@ -267,7 +267,7 @@ dies() {
 
 # run_point "KIND COMMIT PHASE DOOM"
 run_point() {
-	local phase n tries=0 again='' before=$failures
+	local phase n tries=0 again='' how='' before=$failures
 	point=$1
 	read -r kind commit phase doom <<<"$1"
 
@@ -284,7 +284,8 @@ run_point() {
 	echo "$doom" >>"$WORK/deaths"
 	if [ "$commit" = close ]; then
 		fetch "$p/now"
-		check "$p/now" || wrong_here "in the store, before recovery"
+		[ "$kind" != s3 ] || how=--copies
+		check "$p/now" "$how" || wrong_here "in the store, before recovery"
 	fi
 	[ $((RANDOM % 3)) -ne 0 ] || die_again
 	recovered

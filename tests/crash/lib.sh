@@ -162,7 +162,7 @@ work() {
 	return 1
 }
 
-# check TREE [--power]: against the manifest.
+# check TREE [--power | --copies]: against the manifest.
 check() {
 	local status=0
 

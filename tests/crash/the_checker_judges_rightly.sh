@@ -8,7 +8,7 @@ crash=$BUILDDIR/tests/crash
 cd "$WORK" || exit 1
 failures=0
 
-# judge STATUS TEXT [--power]: of tree and manifest.
+# judge STATUS TEXT [--power | --copies]: of tree and manifest.
 judge() {
 	local status=0
 
@@ -141,6 +141,37 @@ crashes() {
 	rejects "neither name" --power
 }
 
+copies() {
+	told "a 1 put a-f $one" "a 1 durable 1" "a 2 put a-g $two" \
+		"a 2 durable 2" "a 3 move a-f a-g"
+	holds a-f one a-g one
+	rejects "both names"
+	accepts "both names while it is copied" --copies
+	holds a-f one a-g two
+	accepts "nothing copied yet" --copies
+	holds a-g two
+	rejects "what is gone before it was copied" --copies
+	holds
+	rejects "neither name of what is copied" --copies
+	told "a 1 put a-f $one" "a 1 durable 1" "a 2 move a-f a-g" "a 2 done 2"
+	holds a-f one a-g one
+	rejects "both names when it was acknowledged" --copies
+	told "a 1 put a-d d 755 0 0 -" "a 1 done 1" "a 2 put a-d/f $one" \
+		"a 2 durable 2" "a 3 put a-d/g $two" "a 3 durable 3" \
+		"a 4 move a-d a-e"
+	holds
+	mkdir tree/a-d tree/a-e
+	printf one >tree/a-d/f
+	printf one >tree/a-e/f
+	printf two >tree/a-d/g
+	accepts "half a folder" --copies
+	rejects "half a folder where it moves at once"
+	rm tree/a-d/f
+	accepts "a folder that has all of it in one of both" --copies
+	rm tree/a-d/g
+	rejects "a folder with a file in none of both" --copies
+}
+
 barriers() {
 	told "a 1 put a-f $one" "a 1 durable 1" "a 2 gone a-f" "a 2 done 2" \
 		"b 1 put b-f $one" "b 1 durable 3"
@@ -182,6 +213,7 @@ barriers() {
 real
 deviations
 crashes
+copies
 barriers
 told "nonsense"
 judge 2 "a manifest that is none"
