@@ -12,5 +12,11 @@
  * to live longer.  NULL when out of memory.
  */
 struct store_cancel *cancel_new_below(struct store_cancel *above);
+/*
+ * Was it triggered by itself, and not what it follows?  Then the call is to
+ * give way, and nobody minds if it hears what has become of a request that it
+ * cannot call back.  NULL is fine.
+ */
+bool cancel_gives_way(const struct store_cancel *cancel);
 
 #endif

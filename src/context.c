@@ -132,6 +132,12 @@ bool store_cancel_is_set(const struct store_cancel *cancel)
 	return atomic_load(&cancel->set);
 }
 
+bool cancel_gives_way(const struct store_cancel *cancel)
+{
+	return cancel && cancel->above && store_cancel_is_set(cancel) &&
+	       !store_cancel_is_set(cancel->above);
+}
+
 static void cancel_open_locked(struct store_cancel *cancel)
 	REQUIRES(cancel->lock)
 {

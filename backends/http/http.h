@@ -81,7 +81,8 @@ struct http_settings {
 	/*
 	 * How long a call that is cancelled waits for the answer to a body it
 	 * has sent: the server may do it all the same, and nothing that follows
-	 * shall be overtaken by it.  0: 700 ms.
+	 * shall be overtaken by it.  One that only gives way waits as long as
+	 * it would have.  0: 700 ms.
 	 */
 	int64_t last_answer_ns;
 	/* A body slower than this, over low_speed_ns, is TIMEOUT; 0: off. */

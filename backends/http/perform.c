@@ -8,8 +8,9 @@
  * repeated by the retry layer, not here.
  *
  * Who cancels a change after its last byte has gone out cannot call it back:
- * the server may do it now or later.  Its answer is waited for, for a moment,
- * lest a removal that comes after it overtakes it.
+ * the server may do it now or later.  Its answer is waited for, lest a removal
+ * that comes after it overtakes it: for a moment by whoever is to end, as long
+ * as any answer by what only gives way.
  *
  * Called by the stores; calls transfer.c and libcurl.  No locks.
  */
@@ -20,6 +21,7 @@
 #include <string.h>
 
 #include "src/base/clock.h"
+#include "src/cancel.h"
 
 enum { ATTEMPTS = 3, WAKE_MS = 1000 };
 
@@ -154,10 +156,13 @@ static void check_speed(struct run *run, struct http_transfer *transfer,
 /* Of a call that was cancelled; 0: it waits for no answer any more. */
 static int64_t patience_ns(const struct run *run)
 {
+	int64_t most = store_context_remaining(run->context);
 	int64_t left = run->cancelled_ns +
 		       run->engine->settings.last_answer_ns -
 		       clock_monotonic_ns();
 
+	if (cancel_gives_way(run->context->cancel) || left > most)
+		return most;
 	return left > 0 ? left : 0;
 }
 
@@ -199,7 +204,7 @@ static int wait_ms(const struct run *run)
 
 	if (settings->resend_ns && settings->resend_ns < left)
 		left = settings->resend_ns;
-	if (run->cancelled_ns && patience_ns(run) < left)
+	if (run->cancelled_ns)
 		left = patience_ns(run);
 	left = left / NS_PER_MS + 1;
 	return left > WAKE_MS ? WAKE_MS : (int)left;
