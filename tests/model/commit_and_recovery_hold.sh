@@ -1,76 +1,93 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The protocol of doc/journal.md, as the model in commit.pml has it, holds in
-# every order of its steps and with every crash; and whatever step or rule is
-# left out of it, the search finds what that breaks.
+# The protocol of doc/journal.md, as the models in commit.pml and upload.pml
+# have it, holds in every order of its steps and with every crash; and whatever
+# step or rule is left out of one, the search finds what that breaks.
 # busy: searches all the time
 # timeout: 400
 # timeout-full: 14400
 set -u
 
-model=$SRCDIR/tests/model/commit.pml
+models=$SRCDIR/tests/model
 failures=0
 
-# What is searched: the bounds in commit.pml.
+# What is searched: the model and its bounds.
 short='
-OPS=2 CRASHES=2 LOST=1 OTHER=1
-OPS=3 CRASHES=1'
+commit OPS=2 CRASHES=2 LOST=1 OTHER=1
+commit OPS=3 CRASHES=1
+upload OPS=2 CRASHES=1 LOST=1
+upload OPS=1 CRASHES=2 LOST=1'
 full='
-OPS=4 CRASHES=1
-OPS=3 CRASHES=2 LOST=1
-OPS=3 CRASHES=2 OTHER=1
-OPS=3 CRASHES=1 LOST=1 OTHER=1
-OPS=3 CRASHES=2 LOCAL_STORE
-OPS=3 CRASHES=2 MOVE_KEEPS
-OPS=3 CRASHES=1 LOST=1 REWRITES=1
-OPS=3 CRASHES=1 NAMES=3
-OPS=2 CRASHES=2 LOST=1 OTHER=1 NAMES=3
-OPS=2 CRASHES=2 LOST=1 OTHER=1 REWRITES=1 LOCAL_STORE
-OPS=2 CRASHES=2 LOST=1 OTHER=1 MOVE_KEEPS
-OPS=3 CRASHES=1 LOST=1 WRITER_KILLED'
+commit OPS=4 CRASHES=1
+commit OPS=3 CRASHES=2 LOST=1
+commit OPS=3 CRASHES=2 OTHER=1
+commit OPS=3 CRASHES=1 LOST=1 OTHER=1
+commit OPS=3 CRASHES=2 LOCAL_STORE
+commit OPS=3 CRASHES=2 MOVE_KEEPS
+commit OPS=3 CRASHES=1 LOST=1 REWRITES=1
+commit OPS=3 CRASHES=1 NAMES=3
+commit OPS=2 CRASHES=2 LOST=1 OTHER=1 NAMES=3
+commit OPS=2 CRASHES=2 LOST=1 OTHER=1 REWRITES=1 LOCAL_STORE
+commit OPS=2 CRASHES=2 LOST=1 OTHER=1 MOVE_KEEPS
+commit OPS=3 CRASHES=1 LOST=1 WRITER_KILLED
+upload OPS=2 CRASHES=2 LOST=1
+upload OPS=2 CRASHES=1 LOST=2
+upload OPS=3 CRASHES=1 LOST=1
+upload OPS=2 CRASHES=2 LOST=2'
 
-# What is left out, and how much it takes to notice.
+# What is left out, of which model, and how much it takes to notice.
 variants='
-C1 OPS=2
-C2 OPS=2
-C4 OPS=2
-C8 OPS=2
-N1 OPS=2
-LEAVING OPS=3
-ID OPS=2
-IMMUTABLE OPS=2
-GENERATION OPS=2
-IDS OPS=2
-N0 OPS=2
-N0_NAMES OPS=3
-N0_MOVED OPS=3
-DURABLE_PUT OPS=2
-RECOVERY_FLUSH OPS=2 CRASHES=2
-PREFIX OPS=3
-LOOK OPS=2
-INHERIT OPS=3 LOST=1
-STAMP OPS=2 LOST=1 OTHER=1
-FROM_CHECK OPS=2 OTHER=1
-MOVE_VERSIONS OPS=2
-MOVE_BUT_PRESENCE OPS=2 LOST=1 OTHER=1
-MOVED_BASE OPS=2
-RECOVERED_BASE OPS=2
-REPLACED OPS=2
-REMOVING_IDS OPS=3 LOST=1
-SYNC OPS=2 LOCAL_STORE
-TIDY OPS=2 REWRITES=1
-REWRITTEN_REMOVING OPS=2 REWRITES=1
-OWN_RECORD OPS=2 WRITER_KILLED'
+commit C1 OPS=2
+commit C2 OPS=2
+commit C4 OPS=2
+commit C8 OPS=2
+commit N1 OPS=2
+commit LEAVING OPS=3
+commit ID OPS=2
+commit IMMUTABLE OPS=2
+commit GENERATION OPS=2
+commit IDS OPS=2
+commit N0 OPS=2
+commit N0_NAMES OPS=3
+commit N0_MOVED OPS=3
+commit DURABLE_PUT OPS=2
+commit RECOVERY_FLUSH OPS=2 CRASHES=2
+commit PREFIX OPS=3
+commit LOOK OPS=2
+commit INHERIT OPS=3 LOST=1
+commit STAMP OPS=2 LOST=1 OTHER=1
+commit FROM_CHECK OPS=2 OTHER=1
+commit MOVE_VERSIONS OPS=2
+commit MOVE_BUT_PRESENCE OPS=2 LOST=1 OTHER=1
+commit MOVED_BASE OPS=2
+commit RECOVERED_BASE OPS=2
+commit REPLACED OPS=2
+commit REMOVING_IDS OPS=3 LOST=1
+commit SYNC OPS=2 LOCAL_STORE
+commit TIDY OPS=2 REWRITES=1
+commit REWRITTEN_REMOVING OPS=2 REWRITES=1
+commit OWN_RECORD OPS=2 WRITER_KILLED
+upload U1 OPS=1
+upload U1_FLUSH OPS=1
+upload U3 OPS=1
+upload U3_FLUSH OPS=1
+upload U5 OPS=1
+upload SWEEP OPS=1
+upload UNCLAIMED OPS=1
+upload DIGEST OPS=1
+upload COMPARE OPS=1
+upload KEY OPS=1
+upload ID OPS=1'
 # These take longer to find.
 variants_full='
-RECOVERY_END OPS=3 CRASHES=2
-SETTLED_LOOK OPS=3 LOST=1 OTHER=1'
+commit RECOVERY_END OPS=3 CRASHES=2
+commit SETTLED_LOOK OPS=3 LOST=1 OTHER=1'
 
-# search NAME CC-OPTION PAN-OPTION DEFINE...: the report is in NAME/report.
+# search DIR CC-OPTION PAN-OPTION MODEL DEFINE...: the report is in DIR/report.
 search() {
-	local dir=$1 cc=$2 pan=$3
+	local dir=$1 cc=$2 pan=$3 model=$models/$4.pml trail=$4.pml.trail
 	local -a defines
-	shift 3
+	shift 4
 
 	mkdir "$dir" && cd "$dir" || return
 	defines=("${@/#/-D}")
@@ -79,9 +96,8 @@ search() {
 			gcc "$cc" -w -DSAFETY -DNOREDUCE -DCOLLAPSE -DMEMLIM=2000 \
 				-o pan pan.c && ./pan -m200000 "$pan"
 	} >report 2>&1
-	[ ! -f commit.pml.trail ] ||
-		spin -T -B "${defines[@]}" -k commit.pml.trail -t "$model" \
-			>trace 2>&1
+	[ ! -f "$trail" ] ||
+		spin -T -B "${defines[@]}" -k "$trail" -t "$model" >trace 2>&1
 	rm -f pan pan.?
 }
 
@@ -113,17 +129,17 @@ holds() {
 	failures=1
 }
 
-# fails DIR NAME: an error was found, and it is one of what is asserted.
+# fails DIR MODEL NAME: an error was found, and it is one of what is asserted.
 fails() {
 	local dir=$1
 
 	if grep -q 'errors: 1' "$dir/report" &&
 		grep -q 'assertion violated' "$dir/report"; then
-		printf 'without %s: found after %s states\n' "$2" \
+		printf '%s without %s: found after %s states\n' "$2" "$3" \
 			"$(number ' *\([0-9]*\) states, stored.*')"
 		return
 	fi
-	printf 'without %s: nothing was found\n' "$2"
+	printf '%s without %s: nothing was found\n' "$2" "$3"
 	grep -v '^	' "$dir/report" | head -n 20
 	failures=1
 }
@@ -157,10 +173,10 @@ start_bounds() {
 }
 
 start_variant() {
-	local dir=$WORK/without.$1 name=$2
-	shift 2
+	local dir=$WORK/without.$1 model=$2 name=$3
+	shift 3
 
-	beside search "$dir" -O0 -w20 "$@" "WITHOUT_$name"
+	beside search "$dir" -O0 -w20 "$model" "$@" "WITHOUT_$name"
 }
 
 report_bounds() {
@@ -171,7 +187,7 @@ report_bounds() {
 }
 
 report_variant() {
-	fails "$WORK/without.$1" "$2"
+	fails "$WORK/without.$1" "$2" "$3"
 }
 
 bounds=$short
