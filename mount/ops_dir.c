@@ -354,7 +354,8 @@ static bool list_page(struct listing *listing, uint64_t place)
 
 		if (!name_is_visible(entry->name) ||
 		    is_local(dir, entry->name) ||
-		    relocation_hides(listing->op->fs, dir->node, entry->name))
+		    relocation_hid(listing->op->fs, dir->node, entry->name,
+				   dir->asked_ns))
 			continue;
 		if (!add_stored(listing, entry, next))
 			return false;

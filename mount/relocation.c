@@ -11,6 +11,7 @@
 
 #include "mount/relocation_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,15 @@
 /* Refusals that are no passing ones. */
 enum { REFUSED_MAX = 5 };
 
+enum { ENDED = 8 };
+
+/* A name that was hidden, and has been emptied. */
+struct ended {
+	const struct node *parent; /* to compare, no reference */
+	char name[STORE_NAME_MAX + 1];
+	int64_t ns;
+};
+
 struct relocations {
 	struct lock lock;
 	struct condition changed;
@@ -37,6 +47,8 @@ struct relocations {
 	struct relocation *first;
 	unsigned int threads;
 	bool stopping;
+	struct ended ended[ENDED]; /* the last ones, as a ring */
+	size_t ended_count;
 };
 
 int relocations_start(struct fs *fs, struct store_error *error)
@@ -88,12 +100,25 @@ bool relocation_is_possible(const struct fs *fs)
 
 /* ---- hiding ---- */
 
+static void note_ended_locked(struct relocations *all,
+			      const struct relocation *one)
+{
+	struct ended *ended = &all->ended[all->ended_count++ % ENDED];
+
+	ended->parent = one->hidden_in;
+	snprintf(ended->name, sizeof(ended->name), "%s", one->hidden);
+	ended->ns = clock_monotonic_ns();
+}
+
 void relocation_hide(struct relocation *one, const struct node *parent,
 		     const char *name)
 {
 	struct relocations *all = one->fs->relocations;
 
 	lock_take(&all->lock);
+	/* When another is hidden instead, this one holds now. */
+	if (one->hidden && !name)
+		note_ended_locked(all, one);
 	one->hidden_in = parent;
 	one->hidden = name;
 	condition_broadcast(&all->changed);
@@ -113,15 +138,35 @@ static bool hides_locked(const struct relocations *all,
 bool relocation_hides(struct fs *fs, const struct node *parent,
 		      const char *name)
 {
+	return relocation_hid(fs, parent, name, INT64_MAX);
+}
+
+static bool hid_locked(const struct relocations *all, const struct node *parent,
+		       const char *name, int64_t since_ns)
+{
+	for (size_t i = 0; i < ENDED; i++) {
+		const struct ended *ended = &all->ended[i];
+
+		if (ended->parent == parent && ended->ns >= since_ns &&
+		    strcmp(ended->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool relocation_hid(struct fs *fs, const struct node *parent, const char *name,
+		    int64_t since_ns)
+{
 	struct relocations *all = fs->relocations;
-	bool hides;
+	bool hid;
 
 	if (!all)
 		return false;
 	lock_take(&all->lock);
-	hides = hides_locked(all, parent, name);
+	hid = hides_locked(all, parent, name) ||
+	      hid_locked(all, parent, name, since_ns);
 	lock_drop(&all->lock);
-	return hides;
+	return hid;
 }
 
 int relocation_wait(struct op *op, const struct node *parent, const char *name)

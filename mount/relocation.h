@@ -67,6 +67,12 @@ int relocation_rename(struct op *op, const struct relocation_request *request)
 bool relocation_hides(struct fs *fs, const struct node *parent,
 		      const char *name);
 /*
+ * Or was it, since then?  What the store listed before may still have the
+ * copies that are gone.
+ */
+bool relocation_hid(struct fs *fs, const struct node *parent, const char *name,
+		    int64_t since_ns);
+/*
  * Wait until it is not: before something is made there.  To be called before
  * a pass is asked for.
  */

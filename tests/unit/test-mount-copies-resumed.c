@@ -8,6 +8,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,14 +59,19 @@ static void store_fails_below(const char *folder, const char *more)
 	mount_faults(mount, rules);
 }
 
-static void store_is_back(void)
+static void renames_end(void)
 {
 	struct store_context context;
 
-	mount_faults(mount, "");
 	store_context_init(&context, 0, NULL);
 	context.deadline_ns = clock_monotonic_ns() + 20 * NS_PER_SEC;
 	ck_assert_uint_eq(relocations_drain(fs, &context), 0);
+}
+
+static void store_is_back(void)
+{
+	mount_faults(mount, "");
+	renames_end();
 }
 
 static void next_mount(void)
@@ -173,6 +179,46 @@ START_TEST(a_rename_is_undone_when_the_store_is_back)
 	store_is_back();
 	undone();
 	ok(call_mkdir(fs, "top/new"));
+}
+END_TEST
+
+static _Atomic bool removing, listed;
+
+static void wait_for_the_listing(void)
+{
+	atomic_store(&removing, true);
+	while (!atomic_load(&listed))
+		sched_yield();
+}
+
+static void end_behind_the_listing(void)
+{
+	atomic_store(&listed, true);
+	renames_end();
+}
+
+/* The store has told of it when it was there, and it is gone. */
+START_TEST(what_is_hidden_shows_in_no_listing_that_was_asked_for_before_its_end)
+{
+	const char *hidden = _i ? "new" : "old", *shown = _i ? "old" : "new";
+
+	memory_put(fs->store, "old/f", "one");
+	memory_put(fs->store, "old/g", "two");
+	store_fails_below(hidden, _i ? "copy error=DENIED after=1\n" : "");
+	ck_assert_int_eq(call_rename(fs, "old", "new", 0), _i ? EACCES : 0);
+	store_fails_below(hidden, "");
+	next_mount();
+	door.at_remove = wait_for_the_listing;
+	mount_faults(mount, "");
+	while (!atomic_load(&removing))
+		sched_yield();
+	door.after_list = end_behind_the_listing;
+	ck_assert(!call_lists(fs, hidden));
+	ck_assert(atomic_load(&listed));
+	ck_assert(call_lists(fs, shown));
+	/* It is free: what is made there later shows. */
+	memory_put(fs->store, _i ? "new/h" : "old/h", "three");
+	ck_assert(call_lists(fs, hidden));
 }
 END_TEST
 
@@ -407,6 +453,10 @@ static TCase *shown_cases(void)
 
 	tcase_add_test(tests, a_rename_is_finished_when_the_store_is_back);
 	tcase_add_test(tests, a_rename_is_undone_when_the_store_is_back);
+	tcase_add_loop_test(
+		tests,
+		what_is_hidden_shows_in_no_listing_that_was_asked_for_before_its_end,
+		0, 2);
 	tcase_add_loop_test(tests, every_mount_goes_on_until_it_is_done, 0, 2);
 	add_ends(tests, what_is_done_is_done_once);
 	tcase_add_test(tests, folders_keep_their_numbers);
