@@ -11,6 +11,12 @@
 
 #include "src/base/clock.h"
 
+bool answer_leaves_doubt(int code)
+{
+	return code == STORE_UNAVAILABLE || code == STORE_TIMEOUT ||
+	       code == STORE_CANCELLED || code == STORE_INTERNAL;
+}
+
 enum answer answer_of(struct fs *fs, struct store_context *context,
 		      const char *key, const struct answer_sent *sent,
 		      struct store_info *info)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Puts whose answer was lost: did they arrive?
+ * Requests whose answer was lost: did they arrive?
  */
 #ifndef STOREFS_MOUNT_ANSWER_H
 #define STOREFS_MOUNT_ANSWER_H
@@ -19,6 +19,8 @@ enum answer {
 	ANSWER_THE_LAST /* the one that sent.publish names */
 };
 
+/* May the store have done what failed with this code all the same? */
+bool answer_leaves_doubt(int code);
 /*
  * Does the store have a version under this key that was sent so?  The id of
  * the put tells; a store that keeps none leaves size and the nanoseconds of

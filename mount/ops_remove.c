@@ -17,6 +17,9 @@
 #include "mount/publish.h"
 #include "src/base/clock.h"
 
+/* What was done is asked for, but not for long: an interrupt has 1 s in all. */
+#define ASK_NS (250 * NS_PER_MS)
+
 bool victim_find(struct fs *fs, struct node *parent, const char *text,
 		 struct victim *victim)
 {
@@ -201,6 +204,34 @@ static bool victim_is_dirty(const struct victim *victim)
 	return dirty;
 }
 
+/* It keeps its name, but its base may have gone. */
+static void base_may_have_gone(struct file *file)
+{
+	if (!file)
+		return;
+	lock_take(&file->lock);
+	file->base_goes |= file->dirty && file->base_exists;
+	lock_drop(&file->lock);
+}
+
+/* An answer that was lost or not waited for: the store tells what it has. */
+static int unlink_ask(struct op *op, const struct victim *victim,
+		      const char *key, int code)
+{
+	struct store_context context;
+	struct store_info info;
+
+	if (!answer_leaves_doubt(code))
+		return code;
+	store_context_init(&context, 0, NULL);
+	context.deadline_ns = clock_monotonic_ns() + ASK_NS;
+	if (store_stat(op->fs->store, &context, key, &info, NULL) ==
+	    STORE_NOT_FOUND)
+		return STORE_OK;
+	base_may_have_gone(victim->file);
+	return code;
+}
+
 static int unlink_in_store(struct op *op, struct node *parent, const char *name,
 			   const struct victim *victim)
 {
@@ -223,6 +254,7 @@ static int unlink_in_store(struct op *op, struct node *parent, const char *name,
 		return code;
 	code = store_delete(op->fs->store, &op->context, key,
 			    victim_is_dirty(victim), &op->error);
+	code = unlink_ask(op, victim, key, code);
 	commit_name_changed(op->fs, key, code);
 	/* The removal must be as durable as the record that tells of it. */
 	return !code && noted ? commit_sync_names(op->fs, &op->error) : code;

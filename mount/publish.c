@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mount/answer.h"
 #include "mount/commit.h"
 #include "mount/events.h"
 #include "mount/publish_attempt.h"
@@ -238,13 +239,6 @@ static int64_t retry_pause(unsigned int failures)
 	return bound / 10 + (int64_t)(random_number() % (uint64_t)bound);
 }
 
-/* May the store have done it all the same? */
-static bool code_leaves_doubt(int code)
-{
-	return code == STORE_UNAVAILABLE || code == STORE_TIMEOUT ||
-	       code == STORE_CANCELLED || code == STORE_INTERNAL;
-}
-
 /* Which bytes has a put of this generation brought, if one has arrived? */
 static uint64_t sent_change_locked(const struct attempt *attempt,
 				   const struct file *file) REQUIRES(file->lock)
@@ -264,7 +258,7 @@ static void take_back_locked(struct attempt *attempt, struct file *file,
 	struct staging_view none;
 
 	file->attributes |= attempt->attributes.mask;
-	if (attempt->view.count && code_leaves_doubt(code))
+	if (attempt->view.count && answer_leaves_doubt(code))
 		file->unanswered = (struct file_unanswered){
 			.pending = true,
 			.partial = attempt->partial,

@@ -79,7 +79,7 @@ struct http_settings {
 	/* A read without a byte for so long is sent again; 0: never. */
 	int64_t resend_ns;
 	/*
-	 * How long a call that is cancelled waits for the answer to a body it
+	 * How long a call that is cancelled waits for the answer to a change it
 	 * has sent: the server may do it all the same, and nothing that follows
 	 * shall be overtaken by it.  One that only gives way waits as long as
 	 * it would have.  0: 700 ms.

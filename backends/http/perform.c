@@ -169,9 +169,12 @@ static int64_t patience_ns(const struct run *run)
 /* Can only the server still tell what becomes of it? */
 static bool is_in_its_hands(const struct http_transfer *transfer)
 {
-	const struct http_body *body = transfer->exchange->request.body;
+	const struct http_request *request = &transfer->exchange->request;
 
-	return body && transfer->sent == body->size;
+	if (request->body)
+		return transfer->sent == request->body->size;
+	return strcmp(request->method, "GET") &&
+	       strcmp(request->method, "HEAD");
 }
 
 static void check_limits(struct run *run)

@@ -137,7 +137,8 @@ START_TEST(a_removal_is_known_to_the_mended_journal)
 	memory_put(fs->store, "a", "0123456789");
 	shows("a", "0123456789");
 	ok(call_store(fs, "a", "new"));
-	mount_faults(mount, "remove-after error=UNAVAILABLE times=1\n");
+	mount_faults(mount, "remove-after error=UNAVAILABLE times=1\n"
+			    "stat error=UNAVAILABLE times=1\n");
 	ck_assert_int_ne(call_unlink(fs, "a"), 0);
 	disk.journal_fails = EIO;
 	ck_assert_int_eq(call_store(fs, "b", "more"), EIO);

@@ -342,19 +342,57 @@ START_TEST(an_edited_file_that_was_removed_does_not_come_back)
 }
 END_TEST
 
+/* The store has done it, and cannot be asked. */
+static void removed_in_the_dark(void)
+{
+	mount_faults(mount, "remove-after error=UNAVAILABLE\n"
+			    "stat error=UNAVAILABLE\n");
+	ck_assert_int_ne(call_unlink(fs, "a"), 0);
+	mount_faults(mount, "");
+	stored_nowhere("a");
+}
+
 START_TEST(a_removal_whose_answer_was_lost_is_followed)
 {
 	edited();
-	mount_faults(mount, "remove-after error=UNAVAILABLE\n");
-	ck_assert_int_ne(call_unlink(fs, "a"), 0);
-	stored_nowhere("a");
+	removed_in_the_dark();
 	end(_i);
-	mount_faults(mount, "");
 	begin_again(false);
 	shows_none("a");
 	ck_assert_uint_eq(drain(), 0);
 	stored_nowhere("a");
 	ck_assert_uint_eq(fs->counters.failed_files, 0);
+}
+END_TEST
+
+START_TEST(a_removal_whose_answer_was_lost_took_place)
+{
+	edited();
+	mount_faults(mount, "remove-after error=UNAVAILABLE\n");
+	ok(call_unlink(fs, "a"));
+	stored_nowhere("a");
+	shows_none("a");
+	restart(_i, false);
+	shows_none("a");
+	ck_assert_uint_eq(drain(), 0);
+	stored_nowhere("a");
+	ck_assert_uint_eq(fs->counters.failed_files, 0);
+}
+END_TEST
+
+/* It was told to have failed, so the name is there, and what is staged. */
+START_TEST(a_removal_in_the_dark_is_no_conflict)
+{
+	memory_put(fs->store, "a", "0123456789");
+	hold();
+	ok(call_store(fs, "a", "new"));
+	removed_in_the_dark();
+	shows("a", "new");
+	publisher_pause(fs->publisher, false);
+	is_stored("a", "new");
+	ck_assert_uint_eq(fs->counters.failed_files, 0);
+	restart(_i, false);
+	is_stored("a", "new");
 }
 END_TEST
 
@@ -573,6 +611,8 @@ static TCase *stored_cases(void)
 		 a_move_over_an_edited_file_whose_answer_was_lost_is_followed);
 	add_ends(tests, an_edited_file_that_was_removed_does_not_come_back);
 	add_ends(tests, a_removal_whose_answer_was_lost_is_followed);
+	add_ends(tests, a_removal_whose_answer_was_lost_took_place);
+	add_ends(tests, a_removal_in_the_dark_is_no_conflict);
 	add_ends(tests, a_removal_that_did_not_take_place_leaves_the_edit);
 	add_ends(tests, a_removal_that_cannot_be_flushed_is_none);
 	add_ends(tests, a_removal_that_could_not_be_flushed_can_be_done_again);
