@@ -124,6 +124,21 @@ static int freeze_content_locked(struct attempt *attempt, struct file *file)
 	return code ? code : freeze_kept(attempt);
 }
 
+/*
+ * What has gone out under this number may have arrived, and was not this.  An
+ * acknowledged number stands for its bytes already.
+ */
+static void number_anew_locked(struct file *file) REQUIRES(file->lock)
+{
+	const struct file_unanswered *sent = &file->unanswered;
+
+	if (sent->pending && sent->change &&
+	    sent->change != file->running_change &&
+	    sent->generation == file->note.generation &&
+	    !file->note.acknowledged)
+		file->note.generation++;
+}
+
 static int freeze_locked(struct attempt *attempt, struct file *file)
 	REQUIRES(file->lock)
 {
@@ -145,11 +160,12 @@ static int freeze_locked(struct attempt *attempt, struct file *file)
 				       "%s: replaced or removed in the store "
 				       "meanwhile",
 				       file->name_hint);
+	code = freeze_content_locked(attempt, file);
+	number_anew_locked(file);
 	commit_name_put_locked(file);
 	memcpy(attempt->publish, file->publish, sizeof(attempt->publish));
 	attempt->generation = file->note.generation;
 	attempt->record = file->note.id;
-	code = freeze_content_locked(attempt, file);
 	attempt->position = commit_put_position_locked(file);
 	attempt->exact = file->note.acknowledged &&
 			 file->running_change == file->note.change;
