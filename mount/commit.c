@@ -349,6 +349,7 @@ static int rewrite_file(struct journal *journal,
 struct rewriting {
 	struct commit *commit;
 	struct pending pending; /* what it finds */
+	struct graveyard_told told;
 };
 
 static int rewrite_record(struct journal *journal, const struct record *record,
@@ -470,11 +471,15 @@ static int rewrite_all(void *arg, struct journal *journal,
 		       struct store_error *error)
 {
 	struct rewriting *rewriting = arg;
+	struct commit *commit = rewriting->commit;
 	struct pending *pending = &rewriting->pending;
-	int code = pending_load(rewriting->commit->fs->staging_fd,
-				JOURNAL_READ_ONLY | JOURNAL_KEEP, pending, NULL,
-				error);
+	int code;
 
+	rewriting->told.position = journal_position(journal);
+	rewriting->told.paid = atomic_load(&commit->debts.paid);
+	code = pending_load(commit->fs->staging_fd,
+			    JOURNAL_READ_ONLY | JOURNAL_KEEP, pending, NULL,
+			    error);
 	if (!code)
 		code = check_end(pending, journal, error);
 	if (code)
@@ -510,8 +515,9 @@ void commit_rewrite(struct commit *commit, bool mending)
 	tell_once(&commit->told_rewrite, code,
 		  "the journal cannot be rewritten", &error);
 	if (!code && mending) {
-		graveyard_spare(&commit->graveyard, rewriting.pending.settled,
-				rewriting.pending.settled_count);
+		rewriting.told.numbers = rewriting.pending.settled;
+		rewriting.told.count = rewriting.pending.settled_count;
+		graveyard_spare(&commit->graveyard, &rewriting.told);
 		graveyard_empty(&commit->graveyard);
 		/* Or a cut of power brings back what nobody knows. */
 		if (fsync(commit->fs->staging_fd) &&

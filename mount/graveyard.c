@@ -77,16 +77,25 @@ static int compare_numbers(const void *a, const void *b)
 	return (*left > *right) - (*left < *right);
 }
 
-/* Nothing was paid since: the journal has not been told of its end. */
-static bool is_still_owed(const struct graveyard *graveyard,
-			  const struct grave *grave)
+/* Was its end there to be read?  Another thread may have paid it since. */
+static bool has_been_told(const struct grave *grave,
+			  const struct graveyard_told *told)
 {
-	return grave->position == POSITION_OWED &&
-	       grave->paid == atomic_load(&graveyard->debts->paid);
+	return grave->position == POSITION_OWED
+		       ? grave->paid != told->paid
+		       : grave->position <= told->position;
 }
 
-void graveyard_spare(struct graveyard *graveyard, const uint64_t *numbers,
-		     size_t count)
+static bool is_given_up(const struct grave *grave,
+			const struct graveyard_told *told)
+{
+	return told->count &&
+	       bsearch(&grave->number, told->numbers, told->count,
+		       sizeof(*told->numbers), compare_numbers);
+}
+
+void graveyard_spare(struct graveyard *graveyard,
+		     const struct graveyard_told *told)
 {
 	struct grave **link = &graveyard->graves;
 
@@ -94,9 +103,7 @@ void graveyard_spare(struct graveyard *graveyard, const uint64_t *numbers,
 	while (*link) {
 		struct grave *grave = *link;
 
-		if (is_still_owed(graveyard, grave) ||
-		    (count && bsearch(&grave->number, numbers, count,
-				      sizeof(*numbers), compare_numbers))) {
+		if (!has_been_told(grave, told) || is_given_up(grave, told)) {
 			link = &grave->next;
 			continue;
 		}

@@ -30,13 +30,21 @@ void graveyard_release(struct graveyard *graveyard);
  * to it; a staging_bury_fn.
  */
 bool graveyard_bury(void *arg, uint64_t number, uint64_t bytes);
+/* What a journal told when it was read. */
+struct graveyard_told {
+	uint64_t position;	 /* of its last frame */
+	uint64_t paid;		 /* of the debts, by then */
+	const uint64_t *numbers; /* that are given up, ascending; borrowed */
+	size_t count;
+};
+
 /*
- * Only these numbers, ascending, are known to be given up, and those whose end
- * is still owed: the others' files stay, for the next run to see whose they
- * are.
+ * It has told the end of these numbers only: the files of others stay, for the
+ * next run to see whose they are, but for those whose end it was told later or
+ * is still owed.
  */
-void graveyard_spare(struct graveyard *graveyard, const uint64_t *numbers,
-		     size_t count);
+void graveyard_spare(struct graveyard *graveyard,
+		     const struct graveyard_told *told);
 /* Remove the files whose end is durable; true: none is left. */
 bool graveyard_empty(struct graveyard *graveyard);
 

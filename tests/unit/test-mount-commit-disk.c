@@ -188,6 +188,27 @@ START_TEST(bytes_whose_end_was_noted_late_are_removed)
 }
 END_TEST
 
+/* Once the journal is written anew, and before what it has told is asked. */
+START_TEST(bytes_whose_end_is_noted_while_a_journal_is_mended_are_removed)
+{
+	struct graveyard_told told = { 0 };
+	struct store_error error = STORE_ERROR_INIT;
+
+	ok(call_store(fs, "a", long_text));
+	journal_refuses(ENOSPC);
+	publisher_pause(fs->publisher, false);
+	is_stored("a", long_text);
+	told.position = journal_position(fs->commit->journal);
+	told.paid = atomic_load(&fs->commit->debts.paid);
+	journal_refuses(0);
+	commit_rewrite(fs->commit, false);
+	ck_assert_int_eq(commit_sync(fs, &error), STORE_OK);
+	graveyard_spare(&fs->commit->graveyard, &told);
+	flusher_round();
+	ck_assert_int_eq(area_count(&mount->area, "data-"), 0);
+}
+END_TEST
+
 START_TEST(a_refused_operation_leaves_the_removal_of_bytes_as_it_was)
 {
 	ok(call_store(fs, "a", long_text));
@@ -576,6 +597,9 @@ static TCase *journal_cases(void)
 	add_ends(tests, a_removal_is_known_to_the_mended_journal);
 	add_ends(tests, bytes_whose_end_cannot_be_noted_stay_until_it_can);
 	add_ends(tests, bytes_whose_end_was_noted_late_are_removed);
+	tcase_add_test(
+		tests,
+		bytes_whose_end_is_noted_while_a_journal_is_mended_are_removed);
 	tcase_add_test(
 		tests,
 		a_refused_operation_leaves_the_removal_of_bytes_as_it_was);
