@@ -110,6 +110,12 @@ static inline int door_read(void *self, struct store_context *context,
 					  length, got, error);
 }
 
+/* While threads may come by; before, an assignment will do. */
+static inline void door_hang(void (**hook)(void), void (*call)(void))
+{
+	__atomic_store_n(hook, call, __ATOMIC_RELEASE);
+}
+
 static inline void door_call(void (**hook)(void))
 {
 	/* Several may come at once, of whom one finds it. */

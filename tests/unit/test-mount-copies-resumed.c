@@ -208,11 +208,11 @@ START_TEST(what_is_hidden_shows_in_no_listing_that_was_asked_for_before_its_end)
 	ck_assert_int_eq(call_rename(fs, "old", "new", 0), _i ? EACCES : 0);
 	store_fails_below(hidden, "");
 	next_mount();
-	door.at_remove = wait_for_the_listing;
+	door_hang(&door.at_remove, wait_for_the_listing);
 	mount_faults(mount, "");
 	while (!atomic_load(&removing))
 		sched_yield();
-	door.after_list = end_behind_the_listing;
+	door_hang(&door.after_list, end_behind_the_listing);
 	ck_assert(!call_lists(fs, hidden));
 	ck_assert(atomic_load(&listed));
 	ck_assert(call_lists(fs, shown));
