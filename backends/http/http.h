@@ -81,8 +81,8 @@ struct http_settings {
 	/*
 	 * How long a call that is cancelled waits for the answer to a change it
 	 * has sent: the server may do it all the same, and nothing that follows
-	 * shall be overtaken by it.  One that only gives way waits as long as
-	 * it would have.  0: 700 ms.
+	 * shall be overtaken by it.  One that only gives way has a third of the
+	 * context's time without progress, or 10 s.  0: 700 ms.
 	 */
 	int64_t last_answer_ns;
 	/* A body slower than this, over low_speed_ns, is TIMEOUT; 0: off. */
@@ -128,6 +128,8 @@ struct http_request {
 	const struct http_body *body; /* NULL: none */
 	/* Twice is as good as once: may be sent again without an answer. */
 	bool idempotent;
+	/* Nobody sees it before another request: it may as well come late. */
+	bool unseen;
 	/*
 	 * Where the body of a 2xx goes, `room` bytes at most: more is CORRUPT.
 	 * NULL: to response.body, as that of any other status.

@@ -9,8 +9,8 @@
  *
  * Who cancels a change after its last byte has gone out cannot call it back:
  * the server may do it now or later.  Its answer is waited for, lest a removal
- * that comes after it overtakes it: for a moment by whoever is to end, as long
- * as any answer by what only gives way.
+ * that comes after it overtakes it: for a moment by whoever is to end, longer by
+ * what only gives way.
  *
  * Called by the stores; calls transfer.c and libcurl.  No locks.
  */
@@ -24,6 +24,7 @@
 #include "src/cancel.h"
 
 enum { ATTEMPTS = 3, WAKE_MS = 1000 };
+#define GIVE_WAY_NS (10 * NS_PER_SEC)
 
 struct run {
 	struct http_engine *engine;
@@ -156,13 +157,13 @@ static void check_speed(struct run *run, struct http_transfer *transfer,
 /* Of a call that was cancelled; 0: it waits for no answer any more. */
 static int64_t patience_ns(const struct run *run)
 {
-	int64_t most = store_context_remaining(run->context);
-	int64_t left = run->cancelled_ns +
-		       run->engine->settings.last_answer_ns -
-		       clock_monotonic_ns();
+	int64_t most = run->engine->settings.last_answer_ns, left;
 
-	if (cancel_gives_way(run->context->cancel) || left > most)
-		return most;
+	/* Whom it gives way to has the same time for all it does. */
+	if (cancel_gives_way(run->context->cancel))
+		most = run->context->stall_ns ? run->context->stall_ns / 3
+					      : GIVE_WAY_NS;
+	left = run->cancelled_ns + most - clock_monotonic_ns();
 	return left > 0 ? left : 0;
 }
 
@@ -171,6 +172,8 @@ static bool is_in_its_hands(const struct http_transfer *transfer)
 {
 	const struct http_request *request = &transfer->exchange->request;
 
+	if (request->unseen)
+		return false;
 	if (request->body)
 		return transfer->sent == request->body->size;
 	return strcmp(request->method, "GET") &&

@@ -343,6 +343,7 @@ static int prepare_part(const struct s3_upload *upload, struct sending *sending,
 	char number[16];
 
 	s3_call_init(call, "PUT", upload->object);
+	call->unseen = true;
 	snprintf(number, sizeof(number), "%u", part->number);
 	if (upload->copies)
 		call->checksum = S3_CHECKSUM_MD5;

@@ -105,6 +105,7 @@ struct s3_call {
 	const char *method;
 	const char *object; /* native key, NULL: the bucket itself */
 	bool idempotent;
+	bool unseen; /* as in http_request */
 	const struct http_body *body;
 	/* Instead of what the settings say; AUTO: as they say. */
 	enum s3_checksum checksum;

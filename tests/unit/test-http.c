@@ -523,7 +523,7 @@ static void *cancel_what_was_sent(void *arg)
 }
 
 static int put_and_cancel(struct http_exchange *exchange, int how, bool answers,
-			  int64_t stall_ns)
+			  bool unseen, int64_t stall_ns)
 {
 	struct http_body body = { .size = 1000, .read = read_pattern };
 	struct store_cancel *above = store_cancel_new();
@@ -537,6 +537,7 @@ static int put_and_cancel(struct http_exchange *exchange, int how, bool answers,
 	get(exchange, "/late");
 	exchange->request.method = "PUT";
 	exchange->request.body = &body;
+	exchange->request.unseen = unseen;
 	ck_assert_int_eq(
 		pthread_create(&thread, NULL, cancel_what_was_sent, &what), 0);
 	code = perform_in(&context, exchange);
@@ -553,7 +554,8 @@ START_TEST(the_answer_to_a_change_that_was_sent_is_heard)
 
 	/* The time of who only gives way does not end with it. */
 	settings.last_answer_ns = _i == ENDS ? 50 * NS_PER_SEC : 1;
-	ck_assert_int_eq(put_and_cancel(&exchange, _i, true, 0), STORE_OK);
+	ck_assert_int_eq(put_and_cancel(&exchange, _i, true, false, 0),
+			 STORE_OK);
 	ck_assert_int_eq(exchange.response.status, 200);
 	http_exchange_release(&exchange);
 }
@@ -564,9 +566,21 @@ START_TEST(the_answer_to_a_change_is_not_waited_for_long)
 	struct http_exchange exchange;
 	int64_t start = clock_monotonic_ns();
 
-	ck_assert_int_eq(put_and_cancel(&exchange, _i, false, 2 * NS_PER_SEC),
-			 STORE_CANCELLED);
+	ck_assert_int_eq(
+		put_and_cancel(&exchange, _i, false, false, 2 * NS_PER_SEC),
+		STORE_CANCELLED);
 	ck_assert_int_lt(clock_monotonic_ns() - start, 10 * NS_PER_SEC);
+	http_exchange_release(&exchange);
+}
+END_TEST
+
+START_TEST(what_nobody_sees_may_come_late)
+{
+	struct http_exchange exchange;
+
+	settings.last_answer_ns = 50 * NS_PER_SEC;
+	ck_assert_int_eq(put_and_cancel(&exchange, _i, false, true, 0),
+			 STORE_CANCELLED);
 	http_exchange_release(&exchange);
 }
 END_TEST
@@ -648,6 +662,7 @@ int main(void)
 		tests, the_answer_to_a_change_that_was_sent_is_heard, 0, 2);
 	tcase_add_loop_test(
 		tests, the_answer_to_a_change_is_not_waited_for_long, 0, 2);
+	tcase_add_loop_test(tests, what_nobody_sees_may_come_late, 0, 2);
 	tcase_add_test(tests, a_trickle_is_given_up);
 	tcase_add_test(tests, a_body_arrives_as_it_was_given);
 	tcase_add_test(tests, only_a_large_body_asks_before_it_comes);
