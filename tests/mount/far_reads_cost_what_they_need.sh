@@ -81,7 +81,8 @@ mount_store "$url?fault=$WORK/fault" "$mnt" "$shared" || fail "no mount"
 
 asked in_order order
 is "$bytes" "$size" "bytes for a file read in order"
-[ "$requests" -le 48 ] || wrong "$requests requests in order"
+# Of 1 MiB, but for those whose reader has caught up with what is on its way.
+[ "$requests" -le 96 ] || wrong "$requests requests in order"
 asked again order
 is "$requests" 0 "requests for what is known"
 # shellcheck disable=SC2046

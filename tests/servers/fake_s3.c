@@ -182,38 +182,45 @@ static void *serve(void *arg)
 	/* What was not read would turn the end into a reset. */
 	shutdown(connection->fd, SHUT_WR);
 	pthread_mutex_lock(&fake->lock);
-	fake->open[connection->slot] = -1;
+	fake->slots[connection->slot].fd = -1;
 	close(connection->fd);
-	fake->running--;
-	pthread_cond_signal(&fake->idle);
 	pthread_mutex_unlock(&fake->lock);
 	free(connection);
 	return NULL;
 }
 
+/* Threads are joined: what a library tidies up at their end is done then. */
+static void join(struct fake_slot *slot)
+{
+	if (slot->to_join)
+		pthread_join(slot->thread, NULL);
+	slot->to_join = false;
+}
+
 static void add(struct fake_s3 *fake, int fd)
 {
 	struct connection *connection = malloc(sizeof(*connection));
-	pthread_t thread;
-	size_t slot = 0;
+	struct fake_slot *slot = fake->slots;
 
 	if (!connection)
 		abort();
 	pthread_mutex_lock(&fake->lock);
-	while (slot < SOCKETS_MAX && fake->open[slot] >= 0)
+	while (slot < fake->slots + SOCKETS_MAX && slot->fd >= 0)
 		slot++;
 	connection->fake = fake;
-	connection->slot = slot;
+	connection->slot = (size_t)(slot - fake->slots);
 	connection->fd = fd;
 	connection->length = 0;
-	if (slot == SOCKETS_MAX ||
-	    pthread_create(&thread, NULL, serve, connection)) {
+	if (connection->slot < SOCKETS_MAX) {
+		join(slot);
+		slot->to_join =
+			!pthread_create(&slot->thread, NULL, serve, connection);
+	}
+	if (connection->slot < SOCKETS_MAX && slot->to_join) {
+		slot->fd = fd;
+	} else {
 		close(fd);
 		free(connection);
-	} else {
-		pthread_detach(thread);
-		fake->open[slot] = fd;
-		fake->running++;
 	}
 	pthread_mutex_unlock(&fake->lock);
 }
@@ -237,15 +244,14 @@ struct fake_s3 *fake_s3_new(void)
 	if (!fake)
 		return NULL;
 	pthread_mutex_init(&fake->lock, NULL);
-	pthread_cond_init(&fake->idle, NULL);
-	fake->open = malloc(SOCKETS_MAX * sizeof(*fake->open));
+	fake->slots = calloc(SOCKETS_MAX, sizeof(*fake->slots));
 	fake->listener = place_listen(&fake->port);
-	if (!fake->open || fake->listener < 0) {
+	if (!fake->slots || fake->listener < 0) {
 		fake_s3_free(fake);
 		return NULL;
 	}
 	for (size_t i = 0; i < SOCKETS_MAX; i++)
-		fake->open[i] = -1;
+		fake->slots[i].fd = -1;
 	snprintf(fake->region, sizeof(fake->region), "us-east-1");
 	snprintf(fake->keys[0].access, sizeof(fake->keys[0].access), "%s",
 		 FAKE_S3_ACCESS);
@@ -273,25 +279,24 @@ static void end_connections(struct fake_s3 *fake)
 		pthread_join(fake->thread, NULL);
 	pthread_mutex_lock(&fake->lock);
 	for (size_t i = 0; i < SOCKETS_MAX; i++)
-		if (fake->open[i] >= 0)
-			shutdown(fake->open[i], SHUT_RDWR);
-	while (fake->running)
-		pthread_cond_wait(&fake->idle, &fake->lock);
+		if (fake->slots[i].fd >= 0)
+			shutdown(fake->slots[i].fd, SHUT_RDWR);
 	pthread_mutex_unlock(&fake->lock);
+	for (size_t i = 0; i < SOCKETS_MAX; i++)
+		join(&fake->slots[i]);
 }
 
 void fake_s3_free(struct fake_s3 *fake)
 {
 	if (!fake)
 		return;
-	if (fake->listener >= 0 && fake->open)
+	if (fake->listener >= 0 && fake->slots)
 		end_connections(fake);
 	if (fake->listener >= 0)
 		close(fake->listener);
 	fake_uploads_free(fake);
 	fake_buckets_free(fake);
-	pthread_cond_destroy(&fake->idle);
 	pthread_mutex_destroy(&fake->lock);
-	free(fake->open);
+	free(fake->slots);
 	free(fake);
 }

@@ -99,17 +99,21 @@ struct fake_key {
 	bool expired;
 };
 
+/* Of a connection. */
+struct fake_slot {
+	int fd; /* -1: none, or it has ended */
+	pthread_t thread;
+	bool to_join; /* also when it has ended */
+};
+
 struct fake_s3 {
 	int listener;
 	int port;
 	pthread_t thread;
 	bool started;
 	pthread_mutex_t lock;
-	pthread_cond_t idle;
 	/* All below are protected by `lock`: */
-	int *open; /* sockets, -1 free */
-	size_t open_room;
-	unsigned int running;
+	struct fake_slot *slots;
 	struct fake_bucket *buckets;
 	struct fake_upload *uploads;
 	uint64_t serial; /* of uploads and requests */
