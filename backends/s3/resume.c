@@ -397,6 +397,13 @@ static int settle(struct s3_upload *upload, const char *digest,
 	return go_on(upload, &token, error);
 }
 
+/* There is nothing to look for then. */
+static bool is_refusal(int code)
+{
+	return !store_code_retryable(code) && code != STORE_CANCELLED &&
+	       code != STORE_CORRUPT && code != STORE_NO_MEMORY;
+}
+
 static int begin(struct s3_upload *upload, const struct s3_meta *meta,
 		 const char *digest, struct store_info *info,
 		 struct store_error *error)
@@ -407,8 +414,7 @@ static int begin(struct s3_upload *upload, const struct s3_meta *meta,
 		return code;
 	STEP("upload: intent noted");
 	code = s3_upload_begin(upload, meta, info, error);
-	/* It was refused: there is nothing to look for. */
-	if (code && !store_code_retryable(code) && code != STORE_CANCELLED)
+	if (code && is_refusal(code))
 		forget(upload);
 	if (code)
 		return code;

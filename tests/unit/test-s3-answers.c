@@ -243,6 +243,41 @@ START_TEST(a_failure_with_status_200_is_a_failure)
 }
 END_TEST
 
+/* Some server has begun an upload, or none; its name is not to be read. */
+static bool begins_namelessly(struct server_request *request)
+{
+	if (strcmp(request->method, "HEAD") == 0)
+		reply(request, "404 Not Found", "", "");
+	else
+		reply(request, "200 OK", "", "<Initiate");
+	return true;
+}
+
+static int note_nothing(struct store_resume *resume, struct store_error *own)
+{
+	(void)resume;
+	(void)own;
+	return STORE_OK;
+}
+
+START_TEST(an_upload_whose_name_is_unreadable_is_looked_for_later)
+{
+	static char bytes[6 << 20];
+	struct store_resume resume = { .note = note_nothing };
+	struct store_write_options options = { .resume = &resume };
+	struct store_memory_source source;
+
+	begin(begins_namelessly, "&single_max=5M&part_size=5M");
+	ck_assert_int_eq(store_write(store, NULL, "k",
+				     store_memory_source_init(&source, bytes,
+							      sizeof(bytes)),
+				     &options, NULL, &error),
+			 STORE_CORRUPT);
+	ck_assert_int_eq(strncmp(resume.token, "0 ", 2), 0);
+	end();
+}
+END_TEST
+
 static bool breaks_off(struct server_request *request)
 {
 	if (strstr(request->path, "continuation-token=next"))
@@ -361,6 +396,8 @@ int main(void)
 	tcase_add_test(tests, slow_down_carries_its_hint);
 	tcase_add_test(tests, a_quota_is_no_denial);
 	tcase_add_test(tests, a_failure_with_status_200_is_a_failure);
+	tcase_add_test(tests,
+		       an_upload_whose_name_is_unreadable_is_looked_for_later);
 	tcase_add_test(tests, a_listing_that_breaks_off_is_an_error);
 	tcase_add_test(tests,
 		       ignored_conditions_are_checked_before_and_not_claimed);
