@@ -155,10 +155,12 @@ int control_refresh(struct control_call *call, struct store_error *error)
 	CLEANUP_FREE char *key = NULL;
 	int code = client_get_bytes(call->command, "key", &key, error);
 
+	/* First: what is learned from here on need not be told. */
+	if (!code)
+		atomic_store(&call->fs->refreshed_ns, clock_monotonic_ns());
 	if (!code)
 		code = collect(&refresh, key ? key : "", error);
 	if (!code && call->fs->session) {
-		atomic_store(&call->fs->refreshed_ns, clock_monotonic_ns());
 		for (size_t i = 0; i < refresh.count; i++)
 			tell_kernel(call->fs, &refresh.list[i]);
 		missing_take_all(call->fs->missing, tell_missing, call->fs);
