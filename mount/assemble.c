@@ -70,6 +70,12 @@ int assemble_tree(struct fs *fs, struct store_error *error)
 	return STORE_OK;
 }
 
+/* What of memory= is for the index of the cache directory. */
+static uint64_t index_memory(const struct mount_options *options)
+{
+	return options->cache_dir ? options->memory / 8 : 0;
+}
+
 void assemble_cache(struct fs *fs)
 {
 	CLEANUP_FREE char *identity = store_identity(fs->store);
@@ -77,6 +83,7 @@ void assemble_cache(struct fs *fs)
 		.path = fs->options->cache_dir,
 		.identity = identity,
 		.size = fs->options->cache_size,
+		.memory = index_memory(fs->options),
 		.percent = fs->options->cache_percent,
 	};
 	struct store_error error = STORE_ERROR_INIT;
@@ -95,7 +102,8 @@ int assemble_reading(struct fs *fs, struct store_error *error)
 {
 	if (fs_can(fs, STORE_CAP_NEAR))
 		return STORE_OK;
-	fs->blocks = blockcache_new(fs->options->memory);
+	fs->blocks =
+		blockcache_new(fs->options->memory - index_memory(fs->options));
 	fs->prefetcher = prefetcher_new(fs->blocks, PREFETCH_THREADS,
 					fs->options->op_timeout_ns);
 	if (fs->blocks && fs->prefetcher)

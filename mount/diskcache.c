@@ -29,6 +29,8 @@
 #define TOUCH_NS (60 * NS_PER_SEC)
 /* What the file system needs for a file, besides its bytes. */
 enum { FILE_COST = 1024, DISK_PAGE = 4096 };
+/* Fewer bytes than that are asked for again rather than in two requests. */
+enum { BRIDGE = 64 << 10 };
 
 /* ---- the index ---- */
 
@@ -156,10 +158,11 @@ bool diskcache_make_room(struct diskcache *cache, uint64_t length)
 
 		gone = false;
 		lock_take(&cache->lock);
-		if (!limit || cache->stats.used + cost <= limit) {
+		if ((!limit || cache->stats.used + cost <= limit) &&
+		    cache->stats.blocks < cache->most) {
 			cache->stats.used += cost;
 			taken = true;
-		} else if (cache->oldest && cost <= limit) {
+		} else if (cache->oldest && (!limit || cost <= limit)) {
 			victim = cache->oldest->block;
 			forget_locked(cache, cache->oldest);
 			cache->stats.evicted++;
@@ -228,19 +231,44 @@ static int read_block(struct diskcache *cache, const struct diskblock *block,
 	return 0;
 }
 
+/* Where the first bytes from `from` on begin that are here; `end`: none are. */
+static uint64_t first_locked(struct diskcache *cache, const unsigned char *id,
+			     uint64_t from, uint64_t end) REQUIRES(cache->lock)
+{
+	const struct disk_entry *entry;
+
+	while (end > from && (entry = find_locked(cache, id, from, end - from)))
+		end = entry->block.start > from ? entry->block.start : from;
+	return end;
+}
+
+/* How many bytes to ask the store for, the first of which is not here. */
+static uint64_t gap_locked(struct diskcache *cache, const unsigned char *id,
+			   const struct store_range *range)
+	REQUIRES(cache->lock)
+{
+	uint64_t end = range->offset + range->length, start, run;
+	const struct disk_entry *entry;
+
+	run = range->offset;
+	do {
+		start = run = first_locked(cache, id, run, end);
+		while (run < end && (entry = find_locked(cache, id, run, 1)))
+			run = entry->block.start + entry->block.length;
+	} while (run < end && run - start < BRIDGE);
+	return start - range->offset;
+}
+
 /* The entry that holds the first byte of `range`, copied; else *gap. */
 static bool look_up(struct diskcache *cache, const unsigned char *id,
 		    const struct store_range *range, struct disk_entry *copy,
 		    bool *touch, size_t *gap)
 {
-	uint64_t length = range->length;
 	int64_t now = clock_monotonic_ns();
 	struct disk_entry *entry;
 
 	lock_take(&cache->lock);
-	while ((entry = find_locked(cache, id, range->offset, length)) &&
-	       entry->block.start > range->offset)
-		length = entry->block.start - range->offset;
+	entry = find_locked(cache, id, range->offset, 1);
 	if (entry) {
 		*copy = *entry;
 		*touch = now - entry->touched_ns > TOUCH_NS;
@@ -248,10 +276,17 @@ static bool look_up(struct diskcache *cache, const unsigned char *id,
 			entry->touched_ns = now;
 		list_remove_locked(cache, entry);
 		list_add_locked(cache, entry);
+	} else {
+		*gap = (size_t)gap_locked(cache, id, range);
 	}
 	lock_drop(&cache->lock);
-	*gap = (size_t)length;
 	return entry;
+}
+
+/* That a file cannot be opened now says nothing of what is in it. */
+static bool lacks_means(int failed)
+{
+	return failed == EMFILE || failed == ENFILE || failed == ENOMEM;
 }
 
 size_t diskcache_read(struct diskcache *cache,
@@ -274,6 +309,10 @@ size_t diskcache_read(struct diskcache *cache,
 			cache->stats.found += part.length;
 			lock_drop(&cache->lock);
 			return (size_t)part.length;
+		}
+		if (lacks_means(failed)) {
+			*gap = (size_t)part.length;
+			return 0;
 		}
 		note_damage(cache, &entry.block, entry.number, failed);
 		part.length = range->length;
@@ -336,6 +375,23 @@ static void note_failure(struct diskcache *cache, int failed)
 	log_warn("nothing can be kept in the cache: %s", error.message);
 }
 
+/* What a longer block holds as well goes before that is added. */
+static void replace_locked(struct diskcache *cache,
+			   const struct diskblock *block) REQUIRES(cache->lock)
+{
+	uint64_t end = block->start + block->length;
+	struct disk_entry *entry;
+
+	while ((entry = find_locked(cache, block->id, block->start,
+				    block->length)) &&
+	       entry->block.length < block->length &&
+	       entry->block.start >= block->start &&
+	       entry->block.start + entry->block.length <= end) {
+		remove_file(cache, &entry->block);
+		forget_locked(cache, entry);
+	}
+}
+
 void diskcache_write(struct diskcache *cache,
 		     const unsigned char id[DISKBLOCK_ID],
 		     const struct store_range *range, const void *data)
@@ -358,6 +414,7 @@ void diskcache_write(struct diskcache *cache,
 	lock_take(&cache->lock);
 	cache->failed = 0;
 	cache->stats.written += range->length;
+	replace_locked(cache, &block);
 	added = diskcache_add_locked(cache, &block);
 	overlaps = !find_exact_locked(cache, &block);
 	lock_drop(&cache->lock);

@@ -11,7 +11,8 @@
  * checks itself, so that whatever is found belongs to what is asked for, or is
  * removed.  Nothing is flushed: a crash costs blocks.  Whatever goes wrong here
  * costs a request to the store and a line in the log.  The least recently used
- * blocks go when room is needed, which is taken before a block is written.
+ * blocks go when room is needed, which is taken before a block is written, or
+ * when there are more than memory is for.
  *
  * Thread-safe.
  */
@@ -26,6 +27,7 @@ struct diskcache_request {
 	const char *path;     /* made when it is missing, but no parent */
 	const char *identity; /* of the store */
 	uint64_t size;	      /* bytes, or percent of its file system; 0: all */
+	uint64_t memory;      /* bytes for what is known of blocks */
 	bool percent;
 };
 
@@ -58,12 +60,13 @@ int diskcache_id(const struct diskcache *cache, const char *key,
 	STORE_WARN_UNUSED;
 /*
  * The first bytes of `range`: how many are here, copied to `data`.  0: none,
- * and *gap, at least 1, tells how many in a row are not.
+ * and *gap, at least 1, tells how many to ask the store for: those in a row
+ * that are not here, and what of little is here between them.
  */
 size_t diskcache_read(struct diskcache *cache,
 		      const unsigned char id[DISKBLOCK_ID],
 		      const struct store_range *range, void *data, size_t *gap);
-/* Keep bytes that were not here. */
+/* Keep what *gap told; smaller blocks within it go. */
 void diskcache_write(struct diskcache *cache,
 		     const unsigned char id[DISKBLOCK_ID],
 		     const struct store_range *range, const void *data);

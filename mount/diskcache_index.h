@@ -15,9 +15,13 @@ struct disk_entry {
 	struct disk_entry *newer, *older;
 };
 
+/* Of an entry and its place in the tree, about. */
+#define DISK_ENTRY_MEMORY (sizeof(struct disk_entry) + 64)
+
 struct diskcache {
 	char *path, *identity; /* owned */
 	int fd, mark_fd;
+	uint64_t most;		 /* blocks */
 	_Atomic uint64_t serial; /* of temporary files */
 	struct lock lock;
 	/* protected by `lock` */

@@ -255,6 +255,7 @@ int diskcache_open(const struct diskcache_request *request,
 				       "no memory for a cache");
 	lock_init(&made->lock);
 	made->fd = made->mark_fd = -1;
+	made->most = request->memory / DISK_ENTRY_MEMORY;
 	made->path = strdup(request->path);
 	made->identity = strdup(request->identity);
 	if (!made->path || !made->identity)

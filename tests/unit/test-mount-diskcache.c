@@ -5,16 +5,18 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "mount/diskcache.h"
+#include "mount/diskcache_index.h"
 #include "src/base/log.h"
 #include "tests/unit/mount_blocks.h"
 #include "tests/unit/seed.h"
 #include "tests/unit/unit.h"
 
 enum { SMALL = 100, SPAN = 1 << 20, READERS = 4, READS = 400, LIMIT = 1 << 19 };
+enum { FEW = 8, MEMORY = 1 << 20 };
 
 static char path[] = "/tmp/storefs-diskcache.XXXXXX";
 static struct diskcache *cache;
@@ -24,15 +26,21 @@ static unsigned char data[SPAN];
 
 static const struct store_version version = { .token = "one" };
 
-static void start(uint64_t size)
+static void start_with(uint64_t size, uint64_t memory)
 {
 	const struct diskcache_request request = { .path = path,
 						   .identity = "store",
-						   .size = size };
+						   .size = size,
+						   .memory = memory };
 
 	ck_assert_msg(!diskcache_open(&request, &cache, &error), "%s",
 		      error.message);
 	ck_assert_int_eq(diskcache_id(cache, "key", &version, id, &error), 0);
+}
+
+static void start(uint64_t size)
+{
+	start_with(size, MEMORY);
 }
 
 static void again(void)
@@ -100,7 +108,7 @@ START_TEST(what_was_kept_is_found_by_parts_and_gaps_are_told)
 	size_t gap;
 
 	keep(1000, 200000);
-	keep(300000, 1000);
+	keep(300000, 70000);
 	for (int i = 0; i < 2; i++) {
 		ck_assert_uint_eq(look(1000, 200000, &gap), 200000);
 		ck_assert_uint_eq(look(66000, 5, &gap), 5);
@@ -253,6 +261,61 @@ START_TEST(the_least_recently_used_goes_first)
 }
 END_TEST
 
+START_TEST(more_blocks_than_memory_is_for_are_not_kept)
+{
+	size_t gap;
+
+	diskcache_close(cache);
+	start_with(0, FEW * DISK_ENTRY_MEMORY);
+	for (uint64_t i = 0; i <= FEW; i++)
+		keep(i * SMALL, SMALL);
+	ck_assert_uint_eq(stats().blocks, FEW);
+	ck_assert_uint_eq(look(0, SMALL, &gap), 0);
+	ck_assert_uint_eq(look(SMALL, SMALL, &gap), SMALL);
+	diskcache_close(cache);
+	start_with(0, FEW / 2 * DISK_ENTRY_MEMORY);
+	ck_assert_uint_eq(stats().blocks, FEW / 2);
+}
+END_TEST
+
+START_TEST(little_that_is_here_between_gaps_is_asked_for_with_them)
+{
+	size_t gap;
+
+	keep(4096, 4096);
+	keep(10000, SMALL);
+	keep(20000, 100000);
+	ck_assert_uint_eq(look(0, SPAN / 2, &gap), 0);
+	ck_assert_uint_eq(gap, 20000);
+	/* What stands at the end is not asked for again. */
+	ck_assert_uint_eq(look(0, 8192, &gap), 0);
+	ck_assert_uint_eq(gap, 4096);
+	keep(0, 20000);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_uint_eq(stats().blocks, 2);
+		ck_assert_uint_eq(look(0, SPAN / 2, &gap), 20000);
+		again();
+	}
+}
+END_TEST
+
+START_TEST(without_file_descriptors_nothing_is_damaged)
+{
+	struct rlimit before, none;
+	size_t gap = 0;
+
+	keep(0, SMALL);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ 0, before.rlim_max };
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	ck_assert_uint_eq(look(10, SPAN / 2, &gap), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	ck_assert_uint_eq(gap, SMALL - 10);
+	ck_assert_uint_eq(stats().damaged, 0);
+	ck_assert_uint_eq(look(0, SMALL, &gap), SMALL);
+}
+END_TEST
+
 static void *look_anywhere(void *arg)
 {
 	unsigned int seed = *(unsigned int *)arg;
@@ -319,6 +382,10 @@ int main(void)
 	tcase_add_test(tests, a_block_under_another_name_is_not_believed);
 	tcase_add_test(tests, damage_that_many_find_is_one_and_is_mended);
 	tcase_add_test(tests, the_least_recently_used_goes_first);
+	tcase_add_test(tests, more_blocks_than_memory_is_for_are_not_kept);
+	tcase_add_test(tests,
+		       little_that_is_here_between_gaps_is_asked_for_with_them);
+	tcase_add_test(tests, without_file_descriptors_nothing_is_damaged);
 	tcase_add_test(tests, any_mixture_gives_right_bytes_within_the_size);
 	return unit_run("diskcache", tests);
 }
