@@ -380,6 +380,12 @@ static bool wants_image(struct file *file)
 	return wanted;
 }
 
+/* For all the same, so that thousands of files cost one look at the list. */
+static int64_t next_turn(void)
+{
+	return (clock_monotonic_ns() / PUT_OFF_NS + 2) * PUT_OFF_NS;
+}
+
 /*
  * A rename by copies may keep its name for long.  Unless somebody waits for
  * the file, the thread is there for others meanwhile.
@@ -395,8 +401,7 @@ static bool put_off(struct publisher *publisher, struct file *file,
 	waited_for = file->waiters || !file->dirty;
 	/* What was due by time is due again by time. */
 	if (!waited_for && !by_time)
-		publisher_retry(publisher, file,
-				clock_monotonic_ns() + PUT_OFF_NS);
+		publisher_retry(publisher, file, next_turn());
 	lock_drop(&file->lock);
 	return !waited_for;
 }
