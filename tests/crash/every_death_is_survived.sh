@@ -43,6 +43,7 @@ exceptions=(
 )
 
 stores=(local sqlite)
+[ "$full" = 0 ] || lanes=6 # they mostly wait
 [ -z "$far" ] || stores+=("$far")
 points=() # "KIND COMMIT PHASE DOOM"
 doom=     # step NAME:N, call RULE or moment MS; empty: none

@@ -9,6 +9,7 @@
 . "$SRCDIR/tests/mount/lib.sh"
 
 crash=$BUILDDIR/tests/crash
+lanes=2 # so many points are tried at a time
 workers=3
 operations=10
 point=   # what is tried, for messages
@@ -32,26 +33,26 @@ chance_of() {
 }
 chance_of "$0"
 
-# beside FUNCTION ITEM...: calls it for each item, two at a time. Where it
+# beside FUNCTION ITEM...: calls it for each item, so many at a time. Where it
 # leaves its results is its own affair; findings are counted here.
 beside() {
 	local i shards=() each good=1
 
-	for i in 0 1; do
+	for ((i = 0; i < lanes; i++)); do
 		shard "$i" "$@" &
 		shards+=($!)
 	done
-	for i in 0 1; do
+	for i in "${!shards[@]}"; do
 		wait "${shards[i]}" || good=0
 	done
-	[ "$good" = 1 ] || fail "a half of it did not come to its end"
-	for i in 0 1; do
+	[ "$good" = 1 ] || fail "a part of it did not come to its end"
+	for i in "${!shards[@]}"; do
 		read -r each <"$WORK/findings-$i"
 		failures=$((failures + each))
 	done
 }
 
-# shard NUMBER FUNCTION ITEM...: every second item.
+# shard NUMBER FUNCTION ITEM...: its share of the items.
 shard() {
 	local number=$1 function=$2 i
 	shift 2
@@ -60,7 +61,7 @@ shard() {
 	failures=0
 	rm -f "$WORK/findings-$number"
 	place_at "$WORK/p$number"
-	for ((i = number + 1; i <= $#; i += 2)); do
+	for ((i = number + 1; i <= $#; i += lanes)); do
 		chance_of "${!i}"
 		"$function" "${!i}" >"$WORK/said-$number" 2>&1
 		flock "$WORK" cat "$WORK/said-$number"
