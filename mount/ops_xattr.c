@@ -402,6 +402,10 @@ static int check_writable(struct op *op, const char *name)
 				       "%s* cannot be set", OURS);
 		op->error.detail = EPERM;
 	}
+	/* Nor is it noted: the file could not be stored with it. */
+	if (!code && !fs_can(op->fs, STORE_CAP_XATTR))
+		code = store_error_set(&op->error, STORE_NOT_SUPPORTED,
+				       "the store keeps no attributes");
 	return code;
 }
 

@@ -151,10 +151,29 @@ large() {
 	rm "$mnt/large"
 }
 
+# A new file is not given what the store could not keep with it.
+attributes() {
+	python3 - "$mnt/new" <<-'EOF' || wrong "attributes of a new file"
+		import errno, os, sys
+		fd = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY)
+		os.write(fd, b"bytes")
+		try:
+		    os.setxattr(fd, "user.colour", b"blue")
+		    sys.exit("they are taken")
+		except OSError as error:
+		    if error.errno != errno.EOPNOTSUPP:
+		        raise
+		os.close(fd)
+	EOF
+	is "$(stored new)" bytes "a new file without attributes"
+	rm "$mnt/new"
+}
+
 cases() {
 	local each
 
-	for each in folders folders_of_others folder_times pollers random large; do
+	for each in attributes folders folders_of_others folder_times pollers \
+		random large; do
 		note "$each"
 		"$each"
 		wait_settled "$mnt"
