@@ -139,7 +139,8 @@ faults() {
 	permanent_errors_wait
 }
 
-for kind in local sqlite; do
+# shellcheck disable=SC2086 # none or one
+for kind in local sqlite $far; do
 	note "$kind"
 	weather
 	store_new $kind

@@ -152,7 +152,8 @@ has_read() {
 	[ "${now:-0}" -gt "$looked" ] && looked=$now
 }
 
-for kind in local sqlite; do
+# shellcheck disable=SC2086 # none or one
+for kind in local sqlite $far; do
 	note "$kind"
 	store_new "$kind"
 	echo 'without NEAR' >fault

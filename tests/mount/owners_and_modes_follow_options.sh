@@ -68,7 +68,8 @@ prepare() {
 	chown 7:8 "$mnt/f"
 }
 
-for kind in local sqlite; do
+# shellcheck disable=SC2086 # none or one
+for kind in local sqlite $far; do
 	note "$kind"
 	store_new $kind
 	mnt=$WORK/mnt-$kind

@@ -60,7 +60,8 @@ give_way() {
 	not_stored save
 }
 
-for kind in local sqlite; do
+# shellcheck disable=SC2086 # none or one
+for kind in local sqlite $far; do
 	note "$kind"
 	weather
 	store_new $kind
