@@ -225,7 +225,7 @@ static void entry_undo(struct fs *fs, const struct fuse_entry_param *entry)
 	lock_drop(&fs->tree.lock);
 }
 
-static bool add_local(struct listing *listing, const char *text, uint64_t next)
+static bool add_local(struct listing *listing, char *text, uint64_t next)
 {
 	struct fs *fs = listing->op->fs;
 	struct fuse_entry_param entry = { 0 };
@@ -236,9 +236,15 @@ static bool add_local(struct listing *listing, const char *text, uint64_t next)
 	if (name)
 		fs_fill_entry(fs, name->node, &entry);
 	lock_drop(&fs->tree.lock);
-	/* Removed or renamed since it was noted. */
-	if (!name)
+	/*
+	 * Removed or renamed since it was noted, or stored and forgotten: a
+	 * page that is asked for from now on tells.
+	 */
+	if (!name) {
+		*text = '\0';
+		listing->dir->page_number = 0;
 		return true;
+	}
 	if (listing_add(listing, text, &entry, next)) {
 		if (!listing->plus)
 			entry_undo(fs, &entry);
@@ -317,7 +323,7 @@ static bool add_stored(struct listing *listing,
 /* Page 0; false: the buffer is full. */
 static bool list_memory(struct listing *listing, uint64_t place)
 {
-	const struct dir *dir = listing->dir;
+	struct dir *dir = listing->dir;
 
 	for (; place < PLACE_DOTDOT; place++)
 		if (!add_dots(listing, place + 1))

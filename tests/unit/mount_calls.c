@@ -312,6 +312,9 @@ int call_look_up(struct fs *fs, const char *path, struct stat *found)
 	return 0;
 }
 
+/* Bytes of a reply with "." and ".." and nothing else. */
+enum { DOTS = 2 * (FUSE_NAME_OFFSET_DIRENTPLUS + sizeof(uint64_t)) };
+
 /* One entry of a reply; what was not asked for is forgotten at once. */
 static const struct fuse_direntplus *next_entry(struct fuse_req *reply,
 						size_t *at)
@@ -326,22 +329,28 @@ static const struct fuse_direntplus *next_entry(struct fuse_req *reply,
 	return entry;
 }
 
-/* Is the name in it? */
-static bool list_root(struct fs *fs, const char *name, struct stat *found)
+/* Is the name in it?  `between` is called when nothing but dots is told. */
+static bool list_root(struct fs *fs, const char *name, void (*between)(void),
+		      struct stat *found)
 {
 	struct fuse_req opening = request_of(fs), closing = request_of(fs);
 	struct fuse_file_info fi = { .flags = O_RDONLY };
 	const struct fuse_direntplus *entry;
 	struct fuse_req reply;
+	size_t at, size = between ? DOTS : sizeof(reply.data);
 	bool there = false;
 	uint64_t offset = 0;
-	size_t at;
 
 	fs_opendir(&opening, FUSE_ROOT_ID, &fi);
 	do {
 		reply = request_of(fs);
-		fs_readdirplus(&reply, FUSE_ROOT_ID, sizeof(reply.data),
-			       (off_t)offset, &opening.fi);
+		if (offset && between) {
+			between();
+			between = NULL;
+			size = sizeof(reply.data);
+		}
+		fs_readdirplus(&reply, FUSE_ROOT_ID, size, (off_t)offset,
+			       &opening.fi);
 		for (at = 0; (entry = next_entry(&reply, &at));) {
 			offset = entry->dirent.off;
 			if (strlen(name) != entry->dirent.namelen ||
@@ -361,16 +370,21 @@ static bool list_root(struct fs *fs, const char *name, struct stat *found)
 
 bool call_listed(struct fs *fs, const char *name, struct stat *found)
 {
-	if (!list_root(fs, name, found))
+	if (!list_root(fs, name, NULL, found))
 		abort();
 	return found->st_ino;
 }
 
 bool call_lists(struct fs *fs, const char *name)
 {
+	return call_lists_while(fs, name, NULL);
+}
+
+bool call_lists_while(struct fs *fs, const char *name, void (*between)(void))
+{
 	struct stat found;
 
-	return list_root(fs, name, &found);
+	return list_root(fs, name, between, &found);
 }
 
 static int set_attributes(struct fs *fs, const char *path, struct stat *wanted,

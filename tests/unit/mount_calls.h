@@ -47,6 +47,8 @@ int call_look_up(struct fs *fs, const char *path, struct stat *found);
 bool call_listed(struct fs *fs, const char *name, struct stat *found);
 /* Is the name in a listing of the root? */
 bool call_lists(struct fs *fs, const char *name);
+/* The same, and `between` is called before it tells of the first name. */
+bool call_lists_while(struct fs *fs, const char *name, void (*between)(void));
 int call_truncate(struct fs *fs, const char *path, uint64_t size);
 int call_chmod(struct fs *fs, const char *path, mode_t mode);
 int call_touch(struct fs *fs, const char *path, int64_t seconds);

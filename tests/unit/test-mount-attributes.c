@@ -8,6 +8,7 @@
 #include <check.h>
 #include <fcntl.h>
 
+#include "mount/publish.h"
 #include "tests/unit/mount_restart.h"
 #include "tests/unit/unit.h"
 
@@ -27,16 +28,21 @@ static bool is_forgotten(void)
 }
 
 /* Stored, and the thread that did so has let go of it. */
-static void store_and_forget(const char *text)
+static void forget_stored(void)
 {
 	int64_t until = clock_monotonic_ns() + 10 * NS_PER_SEC;
 
-	ok(call_store(fs, "a", text));
 	ck_assert_uint_eq(drain(), 0);
 	while (!is_forgotten()) {
 		sched_yield();
 		ck_assert_int_lt(clock_monotonic_ns(), until);
 	}
+}
+
+static void store_and_forget(const char *text)
+{
+	ok(call_store(fs, "a", text));
+	forget_stored();
 }
 
 static void store_longer(void)
@@ -103,6 +109,22 @@ START_TEST(a_lookup_does_not_bring_back_a_name)
 }
 END_TEST
 
+static void let_it_go(void)
+{
+	publisher_pause(fs->publisher, false);
+	forget_stored();
+}
+
+START_TEST(a_file_that_is_stored_while_it_is_listed_is_listed)
+{
+	ok(call_unlink(fs, "a"));
+	publisher_pause(fs->publisher, true);
+	ok(call_store(fs, "a", "pending"));
+	ck_assert(call_lists_while(fs, "a", let_it_go));
+	memory_is(fs->store, "a", "pending");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tests = restart_case("attributes", setup);
@@ -112,5 +134,7 @@ int main(void)
 	tcase_add_test(tests, a_listing_does_not_bring_back_a_former_size);
 	tcase_add_test(tests, a_listing_tells_of_what_nobody_has_changed);
 	tcase_add_test(tests, a_lookup_does_not_bring_back_a_name);
+	tcase_add_test(tests,
+		       a_file_that_is_stored_while_it_is_listed_is_listed);
 	return unit_run_cases("mount attributes", cases);
 }
