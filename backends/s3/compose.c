@@ -18,20 +18,29 @@ enum { GAP = 64 * 1024 };
 static const struct store_range *kept_at(const struct s3_mixed *mixed,
 					 uint64_t offset, uint64_t *until)
 {
-	for (size_t i = 0; i < mixed->keep_count; i++) {
-		const struct store_range *range = &mixed->keep[i];
+	size_t low = 0;
+	size_t high = mixed->keep_count;
 
-		if (offset < range->offset) {
-			*until = range->offset;
-			return NULL;
-		}
-		if (offset - range->offset < range->length) {
-			*until = range->offset + range->length;
-			return range;
-		}
+	/* The first that ends behind it; there may be very many. */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct store_range *range = &mixed->keep[middle];
+
+		if (range->offset + range->length <= offset)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	*until = mixed->source.size;
-	return NULL;
+	if (low == mixed->keep_count) {
+		*until = mixed->source.size;
+		return NULL;
+	}
+	if (offset < mixed->keep[low].offset) {
+		*until = mixed->keep[low].offset;
+		return NULL;
+	}
+	*until = mixed->keep[low].offset + mixed->keep[low].length;
+	return &mixed->keep[low];
 }
 
 /* ---- the source ---- */
@@ -114,6 +123,7 @@ void s3_mixed_init(struct s3_mixed *mixed)
 		.size = mixed->fresh->size,
 		.read = mixed_read,
 	};
+	mixed->least = S3_PART_MIN;
 }
 
 /* ---- what is held ---- */
@@ -207,7 +217,7 @@ void s3_mixed_drop(struct s3_mixed *mixed)
 static bool is_long_enough(const struct s3_mixed *mixed, uint64_t from,
 			   uint64_t until)
 {
-	return until - from >= S3_PART_MIN || until == mixed->source.size;
+	return until - from >= mixed->least || until == mixed->source.size;
 }
 
 void s3_mixed_piece(const struct s3_mixed *mixed, uint64_t offset,
@@ -233,13 +243,35 @@ void s3_mixed_piece(const struct s3_mixed *mixed, uint64_t offset,
 		bool kept = kept_at(mixed, at, &until);
 
 		/* Short of a part it takes some of what would be copied. */
-		if (kept && at - offset >= S3_PART_MIN &&
+		if (kept && at - offset >= mixed->least &&
 		    is_long_enough(mixed, at, until))
 			break;
-		if (kept && at - offset < S3_PART_MIN &&
-		    until > offset + S3_PART_MIN)
-			until = offset + S3_PART_MIN;
+		if (kept && at - offset < mixed->least &&
+		    until > offset + mixed->least)
+			until = offset + mixed->least;
 		at = until < most ? until : most;
 	}
 	piece->range.length = at - offset;
+}
+
+static unsigned int count_pieces(const struct s3_mixed *mixed, uint64_t part)
+{
+	unsigned int count = 0;
+	struct s3_piece piece;
+
+	for (uint64_t at = 0; at < mixed->source.size && count <= S3_PARTS_MAX;
+	     count++) {
+		s3_mixed_piece(mixed, at, part, &piece);
+		at += piece.range.length;
+	}
+	return count;
+}
+
+/* With all of them as long as `part`, the number is that of any upload. */
+void s3_mixed_plan(struct s3_mixed *mixed, uint64_t part)
+{
+	mixed->least = S3_PART_MIN;
+	while (mixed->least < part && count_pieces(mixed, part) > S3_PARTS_MAX)
+		mixed->least =
+			mixed->least < part / 2 ? mixed->least * 2 : part;
 }

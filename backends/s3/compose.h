@@ -29,12 +29,18 @@ struct s3_mixed {
 	struct store_source *fresh;
 	const struct store_range *keep;
 	size_t keep_count;
+	uint64_t least; /* shortest part but the last */
 	struct s3_held *held;
 	size_t held_count;
 	uint64_t held_bytes;
 };
-/* The caller sets all but `source` and what is held. */
+/* The caller sets all but `source`, `least` and what is held. */
 void s3_mixed_init(struct s3_mixed *mixed);
+/*
+ * Choose `least` so that parts of `part` bytes, which s3_part_size() gives, are
+ * no more than S3_PARTS_MAX: between spread changes, less is copied then.
+ */
+void s3_mixed_plan(struct s3_mixed *mixed, uint64_t part);
 
 /* One part of the new version. */
 struct s3_piece {

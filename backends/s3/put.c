@@ -244,6 +244,8 @@ static int send_parts(struct put *put, struct s3_upload *upload,
 	size_t count = 0;
 	uint64_t at = 0;
 
+	if (is_mixed(put))
+		s3_mixed_plan(&put->mixed, upload->part_size);
 	while (at < put->source->size) {
 		struct s3_part *part = &parts[count];
 		bool has;
