@@ -245,8 +245,10 @@ static bool wait_or_fetch_locked(struct s3_credentials *credentials)
 	return true;
 }
 
+/* Whoever fetched them has them before somebody can refuse them. */
 static int refresh(struct s3_credentials *credentials,
-		   struct store_context *context, struct store_error *error)
+		   struct store_context *context, struct s3_keys *keys,
+		   struct store_error *error)
 {
 	struct s3_keys fresh = { .access = NULL };
 	struct store_error own = STORE_ERROR_INIT;
@@ -263,6 +265,8 @@ static int refresh(struct s3_credentials *credentials,
 		/* The old ones still do for a while. */
 		code = STORE_OK;
 	}
+	if (!code)
+		code = copy_keys(keys, &credentials->keys, &own);
 	credentials->fetching = false;
 	condition_broadcast(&credentials->fetched);
 	lock_drop(&credentials->lock);
@@ -286,15 +290,7 @@ int s3_credentials_get(struct s3_credentials *credentials,
 	if (!mine)
 		code = copy_keys(keys, &credentials->keys, error);
 	lock_drop(&credentials->lock);
-	if (!mine)
-		return code;
-	code = refresh(credentials, context, error);
-	if (code)
-		return code;
-	lock_take(&credentials->lock);
-	code = copy_keys(keys, &credentials->keys, error);
-	lock_drop(&credentials->lock);
-	return code;
+	return mine ? refresh(credentials, context, keys, error) : code;
 }
 
 bool s3_credentials_refused(struct s3_credentials *credentials,

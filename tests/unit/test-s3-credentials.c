@@ -6,6 +6,7 @@
 #include "src/base/clock.h"
 #include "tests/unit/unit.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -260,6 +261,33 @@ START_TEST(keys_the_server_refuses_are_fetched_anew)
 }
 END_TEST
 
+enum { REFUSALS = 2000 };
+
+static void *refuse_all(void *arg)
+{
+	for (int i = 0; i < REFUSALS; i++)
+		(void)s3_credentials_refused(arg, "f");
+	return NULL;
+}
+
+/* Else a request would go out without a signature. */
+START_TEST(keys_that_are_refused_meanwhile_are_still_keys)
+{
+	struct s3_credentials_options none = { .access = NULL };
+	struct s3_credentials *credentials = credentials_of(&none);
+	pthread_t thread;
+
+	setenv("AWS_ACCESS_KEY_ID", "f", 1);
+	setenv("AWS_SECRET_ACCESS_KEY", "fs", 1);
+	ck_assert_int_eq(pthread_create(&thread, NULL, refuse_all, credentials),
+			 0);
+	for (int i = 0; i < REFUSALS; i++)
+		expect_keys(credentials, "f", "fs", NULL);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	s3_credentials_free(credentials);
+}
+END_TEST
+
 START_TEST(a_process_that_hangs_is_ended)
 {
 	struct s3_credentials_options none = { .access = NULL };
@@ -289,6 +317,7 @@ int main(void)
 	tcase_add_test(tests, missing_keys_are_named);
 	tcase_add_test(tests, a_process_is_asked_again_before_its_keys_end);
 	tcase_add_test(tests, keys_the_server_refuses_are_fetched_anew);
+	tcase_add_test(tests, keys_that_are_refused_meanwhile_are_still_keys);
 	tcase_add_test(tests, a_process_that_hangs_is_ended);
 	return unit_run("s3-credentials", tests);
 }
