@@ -22,6 +22,8 @@
 
 /* Keys that end within so many seconds are fetched anew. */
 enum { EARLY = 300 };
+/* How often who waits for others looks whether it may. */
+enum { LOOK_NS = 50000000 };
 
 struct s3_credentials {
 	/* Immutable: */
@@ -233,16 +235,32 @@ static bool usable(const struct s3_keys *keys)
 	       (!keys->expires || keys->expires - EARLY > clock_now().tv_sec);
 }
 
-/* True: this thread is to fetch. */
-static bool wait_or_fetch_locked(struct s3_credentials *credentials)
+/* For a while; also when the caller has no time or is cancelled. */
+static int wait_locked(struct s3_credentials *credentials,
+		       const struct store_context *context,
+		       struct store_error *error) REQUIRES(credentials->lock)
+{
+	int64_t left = store_context_remaining(context);
+
+	(void)condition_wait_until(&credentials->fetched, &credentials->lock,
+				   clock_monotonic_ns() +
+					   (left < LOOK_NS ? left : LOOK_NS));
+	return store_context_check(context, error);
+}
+
+/* *mine: this thread is to fetch. */
+static int wait_or_fetch_locked(struct s3_credentials *credentials,
+				const struct store_context *context, bool *mine,
+				struct store_error *error)
 	REQUIRES(credentials->lock)
 {
-	while (credentials->fetching && !usable(&credentials->keys))
-		condition_wait(&credentials->fetched, &credentials->lock);
-	if (usable(&credentials->keys))
-		return false;
-	credentials->fetching = true;
-	return true;
+	int code = STORE_OK;
+
+	while (!code && credentials->fetching && !usable(&credentials->keys))
+		code = wait_locked(credentials, context, error);
+	*mine = !code && !usable(&credentials->keys);
+	credentials->fetching |= *mine;
+	return code;
 }
 
 /* Whoever fetched them has them before somebody can refuse them. */
@@ -279,15 +297,15 @@ int s3_credentials_get(struct s3_credentials *credentials,
 		       struct store_context *context, struct s3_keys *keys,
 		       struct store_error *error)
 {
-	int code = STORE_OK;
 	bool mine;
+	int code;
 
 	*keys = (struct s3_keys){ .access = NULL };
 	if (credentials->anonymous)
 		return STORE_OK;
 	lock_take(&credentials->lock);
-	mine = wait_or_fetch_locked(credentials);
-	if (!mine)
+	code = wait_or_fetch_locked(credentials, context, &mine, error);
+	if (!code && !mine)
 		code = copy_keys(keys, &credentials->keys, error);
 	lock_drop(&credentials->lock);
 	return mine ? refresh(credentials, context, keys, error) : code;

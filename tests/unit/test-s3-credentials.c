@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -261,11 +262,12 @@ START_TEST(keys_the_server_refuses_are_fetched_anew)
 }
 END_TEST
 
-enum { REFUSALS = 2000 };
+enum { REFUSERS = 4, GETS = 5000 };
+static atomic_bool refusing;
 
 static void *refuse_all(void *arg)
 {
-	for (int i = 0; i < REFUSALS; i++)
+	while (atomic_load(&refusing))
 		(void)s3_credentials_refused(arg, "f");
 	return NULL;
 }
@@ -275,15 +277,69 @@ START_TEST(keys_that_are_refused_meanwhile_are_still_keys)
 {
 	struct s3_credentials_options none = { .access = NULL };
 	struct s3_credentials *credentials = credentials_of(&none);
-	pthread_t thread;
+	pthread_t threads[REFUSERS];
 
 	setenv("AWS_ACCESS_KEY_ID", "f", 1);
 	setenv("AWS_SECRET_ACCESS_KEY", "fs", 1);
-	ck_assert_int_eq(pthread_create(&thread, NULL, refuse_all, credentials),
-			 0);
-	for (int i = 0; i < REFUSALS; i++)
+	atomic_store(&refusing, true);
+	for (int i = 0; i < REFUSERS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, refuse_all,
+						credentials),
+				 0);
+	for (int i = 0; i < GETS; i++)
 		expect_keys(credentials, "f", "fs", NULL);
+	atomic_store(&refusing, false);
+	for (int i = 0; i < REFUSERS; i++)
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+	s3_credentials_free(credentials);
+}
+END_TEST
+
+static void *get_slowly(void *arg)
+{
+	struct store_context own;
+	struct s3_keys keys;
+
+	store_context_init(&own, 20 * NS_PER_SEC, NULL);
+	ck_assert_int_eq(s3_credentials_get(arg, &own, &keys, NULL), STORE_OK);
+	s3_keys_release(&keys);
+	return NULL;
+}
+
+START_TEST(who_waits_for_the_keys_of_another_waits_for_no_longer_than_it_may)
+{
+	struct s3_credentials_options none = { .access = NULL };
+	struct s3_credentials *credentials = credentials_of(&none);
+	struct store_cancel *cancel = store_cancel_new();
+	struct store_error error = STORE_ERROR_INIT;
+	struct s3_keys keys;
+	pthread_t thread;
+	char path[512];
+
+	use_process("one", 3600);
+	write_file("config",
+		   "[default]\ncredential_process = echo >>%s/count; "
+		   "until [ -e %s/credentials ]; do sleep 0.05; done; "
+		   "cat %s/answer\n",
+		   home, home, home);
+	ck_assert_int_eq(pthread_create(&thread, NULL, get_slowly, credentials),
+			 0);
+	snprintf(path, sizeof(path), "%s/count", home);
+	while (access(path, F_OK))
+		usleep(1000);
+	store_context_init(&context, 100 * NS_PER_MS, NULL);
+	ck_assert_int_eq(
+		s3_credentials_get(credentials, &context, &keys, &error),
+		STORE_TIMEOUT);
+	store_cancel_trigger(cancel);
+	store_context_init(&context, 0, cancel);
+	ck_assert_int_eq(
+		s3_credentials_get(credentials, &context, &keys, &error),
+		STORE_CANCELLED);
+	write_file("credentials", "\n");
 	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_int_eq(calls(), 1);
+	store_cancel_free(cancel);
 	s3_credentials_free(credentials);
 }
 END_TEST
@@ -318,6 +374,9 @@ int main(void)
 	tcase_add_test(tests, a_process_is_asked_again_before_its_keys_end);
 	tcase_add_test(tests, keys_the_server_refuses_are_fetched_anew);
 	tcase_add_test(tests, keys_that_are_refused_meanwhile_are_still_keys);
+	tcase_add_test(
+		tests,
+		who_waits_for_the_keys_of_another_waits_for_no_longer_than_it_may);
 	tcase_add_test(tests, a_process_that_hangs_is_ended);
 	return unit_run("s3-credentials", tests);
 }
