@@ -24,6 +24,8 @@
 enum { EARLY = 300 };
 /* How often who waits for others looks whether it may. */
 enum { LOOK_NS = 50000000 };
+/* Keys that still do are not asked for again for so long. */
+enum { PAUSE = 30 };
 
 struct s3_credentials {
 	/* Immutable: */
@@ -38,7 +40,8 @@ struct s3_credentials {
 	/* Protected by `lock`: */
 	struct s3_keys keys;
 	bool fetching;
-	bool changeable; /* the keys did not come from options */
+	bool changeable;  /* the keys did not come from options */
+	int64_t again_ns; /* CLOCK_MONOTONIC: when to ask again for others */
 };
 
 void s3_keys_release(struct s3_keys *keys)
@@ -229,10 +232,26 @@ static int fetch(struct s3_credentials *credentials,
 
 /* ---- the keys of now ---- */
 
-static bool usable(const struct s3_keys *keys)
+/* Seconds the keys have left. */
+static int64_t left(const struct s3_keys *keys)
 {
-	return keys->access &&
-	       (!keys->expires || keys->expires - EARLY > clock_now().tv_sec);
+	if (!keys->access)
+		return 0;
+	return keys->expires ? keys->expires - clock_now().tv_sec : INT64_MAX;
+}
+
+/*
+ * Those that end soon do, too, while somebody fetches others, and for a while
+ * after that came to nothing better.
+ */
+static bool usable_locked(const struct s3_credentials *credentials)
+	REQUIRES(credentials->lock)
+{
+	int64_t seconds = left(&credentials->keys);
+
+	return seconds > EARLY ||
+	       (seconds > 0 && (credentials->fetching ||
+				clock_monotonic_ns() < credentials->again_ns));
 }
 
 /* For a while; also when the caller has no time or is cancelled. */
@@ -240,11 +259,11 @@ static int wait_locked(struct s3_credentials *credentials,
 		       const struct store_context *context,
 		       struct store_error *error) REQUIRES(credentials->lock)
 {
-	int64_t left = store_context_remaining(context);
+	int64_t most = store_context_remaining(context);
 
 	(void)condition_wait_until(&credentials->fetched, &credentials->lock,
 				   clock_monotonic_ns() +
-					   (left < LOOK_NS ? left : LOOK_NS));
+					   (most < LOOK_NS ? most : LOOK_NS));
 	return store_context_check(context, error);
 }
 
@@ -256,11 +275,21 @@ static int wait_or_fetch_locked(struct s3_credentials *credentials,
 {
 	int code = STORE_OK;
 
-	while (!code && credentials->fetching && !usable(&credentials->keys))
+	while (!code && credentials->fetching && !usable_locked(credentials))
 		code = wait_locked(credentials, context, error);
-	*mine = !code && !usable(&credentials->keys);
+	*mine = !code && !usable_locked(credentials);
 	credentials->fetching |= *mine;
 	return code;
+}
+
+static void put_off_locked(struct s3_credentials *credentials)
+	REQUIRES(credentials->lock)
+{
+	int64_t pause = left(&credentials->keys) / 8;
+
+	if (pause > PAUSE)
+		pause = PAUSE;
+	credentials->again_ns = clock_monotonic_ns() + pause * NS_PER_SEC;
 }
 
 /* Whoever fetched them has them before somebody can refuse them. */
@@ -278,13 +307,13 @@ static int refresh(struct s3_credentials *credentials,
 		s3_keys_release(&credentials->keys);
 		credentials->keys = fresh;
 		credentials->changeable = changeable;
-	} else if (credentials->keys.access &&
-		   credentials->keys.expires > clock_now().tv_sec) {
+	} else if (left(&credentials->keys) > 0) {
 		/* The old ones still do for a while. */
 		code = STORE_OK;
 	}
 	if (!code)
 		code = copy_keys(keys, &credentials->keys, &own);
+	put_off_locked(credentials);
 	credentials->fetching = false;
 	condition_broadcast(&credentials->fetched);
 	lock_drop(&credentials->lock);
