@@ -431,6 +431,22 @@ static bool clock_is_off(struct s3 *s3, const struct s3_call *call)
 	return true;
 }
 
+/* Once: that they have ended, or, where the server says nothing, may have. */
+static bool other_keys(struct s3 *s3, struct s3_call *call,
+		       const struct s3_keys *keys,
+		       const struct s3_failure *failure)
+{
+	bool sure = strcmp(failure->code, "ExpiredToken") == 0 ||
+		    strcmp(failure->code, "InvalidToken") == 0 ||
+		    strcmp(failure->code, "TokenRefreshRequired") == 0;
+
+	if (call->renewed || (!sure && (failure->code[0] || !keys->token)))
+		return false;
+	call->renewed = true;
+	call->doubts = !sure;
+	return s3_credentials_refused(s3->credentials, keys->access, sure);
+}
+
 static bool is_worth_another(struct s3 *s3, struct s3_call *call,
 			     const struct s3_keys *keys,
 			     const struct s3_failure *failure)
@@ -446,12 +462,7 @@ static bool is_worth_another(struct s3 *s3, struct s3_call *call,
 	     !failure->code[0]) &&
 	    clock_is_off(s3, call))
 		return true;
-	if (strcmp(failure->code, "ExpiredToken") == 0 ||
-	    strcmp(failure->code, "InvalidToken") == 0 ||
-	    strcmp(failure->code, "TokenRefreshRequired") == 0 ||
-	    (!failure->code[0] && keys->token))
-		return s3_credentials_refused(s3->credentials, keys->access);
-	return false;
+	return other_keys(s3, call, keys, failure);
 }
 
 /* True: try once more. */
@@ -467,17 +478,34 @@ static bool judge(struct s3 *s3, struct s3_call *call,
 	}
 	if (!s3_failure_read(call, &failure))
 		return false;
-	if (!last && is_worth_another(s3, call, keys, &failure))
-		return true;
 	call->code = s3_failure_code(call, &failure, &call->error);
-	return false;
+	call->doubts = false;
+	return !last && is_worth_another(s3, call, keys, &failure);
 }
 
 /* ---- sending ---- */
 
-/* Send those of `calls`; those to be tried again stay in it. */
+/* But for those that were to be tried with other keys, when these are not. */
+static size_t keep_changed(struct s3_call **calls, size_t count,
+			   const struct s3_keys *keys,
+			   const struct s3_keys *before)
+{
+	bool same = s3_keys_equal(keys, before);
+	size_t left = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (!calls[i]->doubts || !same)
+			calls[left++] = calls[i];
+	return left;
+}
+
+/*
+ * Send those of `calls`; those to be tried again stay in it.  *used: the keys
+ * of the attempt before, then of this one.
+ */
 static size_t attempt(struct s3 *s3, struct store_context *context,
-		      struct s3_call **calls, size_t count, bool last)
+		      struct s3_call **calls, size_t count,
+		      struct s3_keys *used, bool last)
 {
 	struct http_exchange *exchanges[AT_ONCE];
 	struct lines lines[AT_ONCE];
@@ -487,6 +515,8 @@ static size_t attempt(struct s3 *s3, struct store_context *context,
 	size_t left = 0;
 	int code = s3_credentials_get(s3->credentials, context, &keys, &error);
 
+	if (!code)
+		count = keep_changed(calls, count, &keys, used);
 	for (size_t i = 0; i < count; i++) {
 		calls[i]->error = error;
 		calls[i]->code =
@@ -505,7 +535,8 @@ static size_t attempt(struct s3 *s3, struct store_context *context,
 		if (again)
 			calls[left++] = calls[i];
 	}
-	s3_keys_release(&keys);
+	s3_keys_release(used);
+	*used = keys;
 	return left;
 }
 
@@ -513,11 +544,13 @@ void s3_send_all(struct s3 *s3, struct store_context *context,
 		 struct s3_call *const calls[], size_t count)
 {
 	struct s3_call *left[AT_ONCE] = { NULL };
+	struct s3_keys used = { .access = NULL };
 
 	for (size_t i = 0; i < count; i++)
 		left[i] = calls[i];
 	for (int try = 1; count; try++)
-		count = attempt(s3, context, left, count, try == TRIES);
+		count = attempt(s3, context, left, count, &used, try == TRIES);
+	s3_keys_release(&used);
 }
 
 int s3_send(struct s3 *s3, struct store_context *context, struct s3_call *call,

@@ -40,8 +40,11 @@ struct s3_credentials {
 	/* Protected by `lock`: */
 	struct s3_keys keys;
 	bool fetching;
-	bool changeable;  /* the keys did not come from options */
-	int64_t again_ns; /* CLOCK_MONOTONIC: when to ask again for others */
+	bool changeable; /* the keys did not come from options */
+	bool doubted;	 /* others may be there already */
+	/* On CLOCK_MONOTONIC: */
+	int64_t again_ns;  /* when to ask again for keys that last longer */
+	int64_t proven_ns; /* until then they are not doubted */
 };
 
 void s3_keys_release(struct s3_keys *keys)
@@ -50,6 +53,18 @@ void s3_keys_release(struct s3_keys *keys)
 	secret_free(keys->secret);
 	secret_free(keys->token);
 	*keys = (struct s3_keys){ .access = NULL };
+}
+
+static bool same_text(const char *left, const char *right)
+{
+	return left && right ? strcmp(left, right) == 0 : left == right;
+}
+
+bool s3_keys_equal(const struct s3_keys *left, const struct s3_keys *right)
+{
+	return same_text(left->access, right->access) &&
+	       same_text(left->secret, right->secret) &&
+	       same_text(left->token, right->token);
 }
 
 static bool copy_text(char **to, const char *text)
@@ -233,7 +248,7 @@ static int fetch(struct s3_credentials *credentials,
 /* ---- the keys of now ---- */
 
 /* Seconds the keys have left. */
-static int64_t left(const struct s3_keys *keys)
+static int64_t seconds_left(const struct s3_keys *keys)
 {
 	if (!keys->access)
 		return 0;
@@ -247,8 +262,10 @@ static int64_t left(const struct s3_keys *keys)
 static bool usable_locked(const struct s3_credentials *credentials)
 	REQUIRES(credentials->lock)
 {
-	int64_t seconds = left(&credentials->keys);
+	int64_t seconds = seconds_left(&credentials->keys);
 
+	if (credentials->doubted)
+		return false;
 	return seconds > EARLY ||
 	       (seconds > 0 && (credentials->fetching ||
 				clock_monotonic_ns() < credentials->again_ns));
@@ -285,7 +302,7 @@ static int wait_or_fetch_locked(struct s3_credentials *credentials,
 static void put_off_locked(struct s3_credentials *credentials)
 	REQUIRES(credentials->lock)
 {
-	int64_t pause = left(&credentials->keys) / 8;
+	int64_t pause = seconds_left(&credentials->keys) / 8;
 
 	if (pause > PAUSE)
 		pause = PAUSE;
@@ -303,11 +320,16 @@ static int refresh(struct s3_credentials *credentials,
 	int code = fetch(credentials, context, &fresh, &changeable, &own);
 
 	lock_take(&credentials->lock);
+	if (credentials->doubted &&
+	    (code || s3_keys_equal(&fresh, &credentials->keys)))
+		credentials->proven_ns =
+			clock_monotonic_ns() + PAUSE * NS_PER_SEC;
+	credentials->doubted = false;
 	if (!code) {
 		s3_keys_release(&credentials->keys);
 		credentials->keys = fresh;
 		credentials->changeable = changeable;
-	} else if (left(&credentials->keys) > 0) {
+	} else if (seconds_left(&credentials->keys) > 0) {
 		/* The old ones still do for a while. */
 		code = STORE_OK;
 	}
@@ -340,8 +362,18 @@ int s3_credentials_get(struct s3_credentials *credentials,
 	return mine ? refresh(credentials, context, keys, error) : code;
 }
 
+/* Some server may refuse much without a word: so not with each answer. */
+static bool doubt_locked(struct s3_credentials *credentials)
+	REQUIRES(credentials->lock)
+{
+	if (clock_monotonic_ns() < credentials->proven_ns)
+		return false;
+	credentials->doubted = true;
+	return true;
+}
+
 bool s3_credentials_refused(struct s3_credentials *credentials,
-			    const char *access)
+			    const char *access, bool sure)
 {
 	bool others;
 
@@ -350,8 +382,12 @@ bool s3_credentials_refused(struct s3_credentials *credentials,
 	lock_take(&credentials->lock);
 	others = credentials->changeable;
 	if (others && credentials->keys.access &&
-	    strcmp(credentials->keys.access, access) == 0)
-		s3_keys_release(&credentials->keys);
+	    strcmp(credentials->keys.access, access) == 0) {
+		if (sure)
+			s3_keys_release(&credentials->keys);
+		else
+			others = doubt_locked(credentials);
+	}
 	lock_drop(&credentials->lock);
 	return others;
 }

@@ -50,12 +50,15 @@ void s3_credentials_free(struct s3_credentials *credentials);
 int s3_credentials_get(struct s3_credentials *credentials,
 		       struct store_context *context, struct s3_keys *keys,
 		       struct store_error *error) STORE_WARN_UNUSED;
+/* What is told of them to the server, but for the time. */
+bool s3_keys_equal(const struct s3_keys *left, const struct s3_keys *right);
 /*
- * The server does not take the keys with this access key (any more).  True:
- * there may be others now, so try once more.
+ * The server does not take the keys with this access key (any more); `sure`:
+ * it says that this is why, else they may well be good.  True: there may be
+ * others now, so get them, and try once more.
  */
 bool s3_credentials_refused(struct s3_credentials *credentials,
-			    const char *access);
+			    const char *access, bool sure);
 /*
  * The region the profile or the environment names; malloc'd, NULL for none.
  */

@@ -122,6 +122,8 @@ struct s3_call {
 	bool failed; /* out of memory, or a value no header can hold */
 	struct buf url;
 	struct http_exchange exchange;
+	bool renewed; /* tried again for the sake of other keys */
+	bool doubts;  /* ... if there are any */
 	int code;
 	struct store_error error;
 };

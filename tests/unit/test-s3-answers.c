@@ -6,6 +6,10 @@
  */
 #include "config.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "backends/http/http.h"
 #include "backends/s3/sign.h"
 #include "src/base/clock.h"
@@ -185,6 +189,103 @@ START_TEST(denied_stays_denied_and_is_asked_once)
 	ck_assert_int_eq(error.detail, 403);
 	ck_assert_int_eq(store_delete(store, NULL, "a", true, &error),
 			 STORE_DENIED);
+	end();
+}
+END_TEST
+
+static bool denied_without_a_word(struct server_request *request)
+{
+	if (strcmp(request->method, "HEAD") == 0)
+		atomic_fetch_add(&request->server->marks, 1);
+	reply(request, "403 Forbidden", "", "");
+	return true;
+}
+
+/* Keys that have ended look like this, too, but these are all there are. */
+START_TEST(denied_without_a_word_is_asked_once_with_the_same_keys)
+{
+	struct store_info info;
+
+	setenv("AWS_SESSION_TOKEN", "token", 1);
+	begin(denied_without_a_word, "");
+	for (int i = 1; i <= 3; i++) {
+		ck_assert_int_eq(store_stat(store, NULL, "a", &info, &error),
+				 STORE_DENIED);
+		ck_assert_int_eq(atomic_load(&server.marks), i);
+	}
+	end();
+	unsetenv("AWS_SESSION_TOKEN");
+}
+END_TEST
+
+static char credentials_path[256];
+
+static void write_credentials(const char *token)
+{
+	char path[300];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s.new", credentials_path);
+	file = fopen(path, "we");
+	ck_assert_ptr_nonnull(file);
+	fprintf(file,
+		"[default]\naws_access_key_id=a\naws_secret_access_key=s\n"
+		"aws_session_token=%s\n",
+		token);
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_int_eq(rename(path, credentials_path), 0);
+}
+
+/* To this one the first token has ended. */
+static bool second_token(struct server_request *request)
+{
+	if (!atomic_fetch_add(&request->server->marks, 1))
+		write_credentials("two");
+	if (!strstr(request->head, "x-amz-security-token: two"))
+		reply(request, "403 Forbidden", "", "");
+	else
+		reply(request, "200 OK", FOUND,
+		      strcmp(request->method, "HEAD") == 0
+			      ? "x"
+			      : "<ListBucketResult/>");
+	return true;
+}
+
+START_TEST(denied_without_a_word_is_asked_again_with_other_keys)
+{
+	char options[512];
+	struct store_info info;
+	int fd;
+
+	snprintf(credentials_path, sizeof(credentials_path),
+		 "%s/storefs-keys-XXXXXX",
+		 getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+	fd = mkstemp(credentials_path);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	write_credentials("one");
+	snprintf(options, sizeof(options),
+		 "&profile=default&credentials_file=%s", credentials_path);
+	begin(second_token, options);
+	unsetenv("AWS_ACCESS_KEY_ID");
+	ck_assert_int_eq(store_stat(store, NULL, "a", &info, &error), STORE_OK);
+	end();
+	unlink(credentials_path);
+}
+END_TEST
+
+static bool ends_always(struct server_request *request)
+{
+	reply(request, "400 Bad Request", "",
+	      FAILURE("ExpiredToken") "</Error>");
+	return true;
+}
+
+START_TEST(keys_that_have_ended_for_good_are_tried_twice)
+{
+	begin(ends_always, "");
+	ck_assert_int_eq(put("a", STORE_IF_ANY), STORE_DENIED);
+	ck_assert_int_eq(atomic_load(&server.requests), 2);
 	end();
 }
 END_TEST
@@ -393,6 +494,11 @@ int main(void)
 	tcase_add_test(tests, keys_that_have_ended_are_fetched_once_more);
 	tcase_add_test(tests, a_conflict_of_conditions_is_tried_again);
 	tcase_add_test(tests, denied_stays_denied_and_is_asked_once);
+	tcase_add_test(tests,
+		       denied_without_a_word_is_asked_once_with_the_same_keys);
+	tcase_add_test(tests,
+		       denied_without_a_word_is_asked_again_with_other_keys);
+	tcase_add_test(tests, keys_that_have_ended_for_good_are_tried_twice);
 	tcase_add_test(tests, slow_down_carries_its_hint);
 	tcase_add_test(tests, a_quota_is_no_denial);
 	tcase_add_test(tests, a_failure_with_status_200_is_a_failure);

@@ -261,7 +261,7 @@ START_TEST(keys_that_end_soon_are_not_asked_for_with_every_request)
 	expect_keys(credentials, "two", "s", "t");
 	use_process("three", 3600);
 	while (!is_now(credentials, "three"))
-		usleep(10000);
+		(void)!store_context_sleep(NULL, 10 * NS_PER_MS, NULL);
 	ck_assert_int_eq(calls(), 3);
 	s3_credentials_free(credentials);
 }
@@ -277,14 +277,44 @@ START_TEST(keys_the_server_refuses_are_fetched_anew)
 	expect_keys(credentials, "one", "s", "t");
 	use_process("two", 3600);
 	/* Another thread has seen to it already. */
-	ck_assert(s3_credentials_refused(credentials, "zero"));
+	ck_assert(s3_credentials_refused(credentials, "zero", true));
 	expect_keys(credentials, "one", "s", "t");
-	ck_assert(s3_credentials_refused(credentials, "one"));
+	ck_assert(s3_credentials_refused(credentials, "one", true));
 	expect_keys(credentials, "two", "s", "t");
 	s3_credentials_free(credentials);
 	credentials = credentials_of(&given);
 	expect_keys(credentials, "o", "s", NULL);
-	ck_assert(!s3_credentials_refused(credentials, "o"));
+	ck_assert(!s3_credentials_refused(credentials, "o", true));
+	s3_credentials_free(credentials);
+}
+END_TEST
+
+START_TEST(keys_that_are_doubted_are_looked_for_once_in_a_while)
+{
+	struct s3_credentials_options none = { .access = NULL };
+	struct s3_credentials *credentials = credentials_of(&none);
+
+	use_process("one", 3600);
+	expect_keys(credentials, "one", "s", "t");
+	use_process("two", 3600);
+	ck_assert(s3_credentials_refused(credentials, "one", false));
+	expect_keys(credentials, "two", "s", "t");
+	/* With no others, they are as good as they were. */
+	ck_assert(s3_credentials_refused(credentials, "two", false));
+	expect_keys(credentials, "two", "s", "t");
+	ck_assert(!s3_credentials_refused(credentials, "two", false));
+	ck_assert_int_eq(calls(), 3);
+	/* But not when the server is sure. */
+	use_process("three", 3600);
+	ck_assert(s3_credentials_refused(credentials, "two", true));
+	expect_keys(credentials, "three", "s", "t");
+	s3_credentials_free(credentials);
+	/* Nor are they gone when nobody can tell. */
+	credentials = credentials_of(&none);
+	expect_keys(credentials, "three", "s", "t");
+	write_file("config", "[default]\ncredential_process = exit 3\n");
+	ck_assert(s3_credentials_refused(credentials, "three", false));
+	expect_keys(credentials, "three", "s", "t");
 	s3_credentials_free(credentials);
 }
 END_TEST
@@ -295,7 +325,7 @@ static atomic_bool refusing;
 static void *refuse_all(void *arg)
 {
 	while (atomic_load(&refusing))
-		(void)s3_credentials_refused(arg, "f");
+		(void)s3_credentials_refused(arg, "f", true);
 	return NULL;
 }
 
@@ -353,7 +383,7 @@ START_TEST(who_waits_for_the_keys_of_another_waits_for_no_longer_than_it_may)
 			 0);
 	snprintf(path, sizeof(path), "%s/count", home);
 	while (access(path, F_OK))
-		usleep(1000);
+		(void)!store_context_sleep(NULL, NS_PER_MS, NULL);
 	store_context_init(&context, 100 * NS_PER_MS, NULL);
 	ck_assert_int_eq(
 		s3_credentials_get(credentials, &context, &keys, &error),
@@ -402,6 +432,8 @@ int main(void)
 	tcase_add_test(tests,
 		       keys_that_end_soon_are_not_asked_for_with_every_request);
 	tcase_add_test(tests, keys_the_server_refuses_are_fetched_anew);
+	tcase_add_test(tests,
+		       keys_that_are_doubted_are_looked_for_once_in_a_while);
 	tcase_add_test(tests, keys_that_are_refused_meanwhile_are_still_keys);
 	tcase_add_test(
 		tests,
