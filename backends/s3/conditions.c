@@ -17,23 +17,29 @@
 
 /* Conditional changes before it is cheaper to know. */
 enum { GUESSES = 8 };
+/* Tries that may fail before what they told is taken. */
+enum { PROBES = 3 };
 
 /* ---- using ---- */
 
 int s3_honoured(struct s3 *s3, struct store_context *context,
 		unsigned int *honoured, struct store_error *error)
 {
-	int code = STORE_OK;
+	struct store_error own = STORE_ERROR_INIT;
+	int code;
 
 	*honoured = atomic_load(&s3->honoured);
 	/* One finds out, the others go on guessing. */
 	if (*honoured & S3_KNOWN ||
 	    atomic_fetch_add(&s3->guesses, 1) != GUESSES)
 		return STORE_OK;
-	code = s3_probe(s3, context, error);
-	if (code)
-		atomic_store(&s3->guesses, GUESSES);
+	code = s3_probe(s3, context, &own);
 	*honoured = atomic_load(&s3->honoured);
+	/* A server that errs is asked again, some guesses later. */
+	atomic_store(&s3->guesses, code && !own.detail ? GUESSES : 0);
+	if (!code || own.detail)
+		return STORE_OK;
+	*error = own;
 	return code;
 }
 
@@ -77,33 +83,50 @@ struct probe {
 	char *object;
 	struct store_version version; /* of what stands there */
 	unsigned int honoured;
+	/* The first failure that tells nothing of a condition. */
+	int failed;
 	struct store_error *error;
 };
+
+static void note_failure(struct probe *probe, int code,
+			 const struct store_error *error)
+{
+	bool tells = !store_code_retryable(code) && code != STORE_CANCELLED &&
+		     code != STORE_NO_MEMORY;
+
+	if (!code || tells || probe->failed)
+		return;
+	probe->failed = code;
+	*probe->error = *error;
+}
 
 static const char wrong_etag[] = "00000000000000000000000000000000";
 
 /*
- * The status of a put, delete or copy with one more header; a negative code
- * when there was no answer.
+ * The status of a put or delete with one more header; a negative code when
+ * there was no answer.
  */
 static int try(struct probe *probe, const char *method, const char *name,
 	       const char *value)
 {
+	struct store_error own = STORE_ERROR_INIT;
 	struct s3_text_body body;
 	struct s3_call call;
-	int result;
+	int result = STORE_OK;
 
 	s3_call_init(&call, method, probe->object);
-	call.idempotent = false;
+	call.idempotent = !name;
 	if (strcmp(method, "PUT") == 0) {
 		s3_text_body_init(&body, "storefs");
-		result = s3_body_attach(probe->s3, &call, &body.body,
-					probe->error);
+		result = s3_body_attach(probe->s3, &call, &body.body, &own);
 	}
 	s3_call_customer_key(probe->s3, &call, "x-amz-");
 	if (name)
 		s3_call_header(&call, name, "%s", value);
-	result = s3_send(probe->s3, probe->context, &call, probe->error);
+	if (!result)
+		result = s3_send_patiently(probe->s3, probe->context, &call,
+					   &own);
+	note_failure(probe, result, &own);
 	if (!result || s3_call_status(&call)) {
 		result = s3_call_status(&call);
 		if (s3_call_answer(&call, "etag") &&
@@ -154,10 +177,12 @@ static bool copy_refused(struct probe *probe,
 	int code = s3_head(probe->s3, probe->context, probe->object, NULL,
 			   &found, &error);
 
+	note_failure(probe, code, &error);
 	if (code)
 		return false;
 	code = s3_copy_object(probe->s3, probe->context, &copy, &info, &error);
 	s3_object_release(&found);
+	note_failure(probe, code, &error);
 	return code == STORE_CHANGED;
 }
 
@@ -176,16 +201,18 @@ static bool complete_refused(struct probe *probe,
 	unsigned int honoured = S3_KNOWN | S3_COMPLETE_ABSENT |
 				S3_COMPLETE_MATCH |
 				(probe->honoured & S3_BARE_ETAG);
-	int code = s3_upload_begin(&upload, &meta, &info, NULL);
+	struct store_error error = STORE_ERROR_INIT;
+	int code = s3_upload_begin(&upload, &meta, &info, &error);
 
-	if (code)
-		return false;
-	code = s3_upload_parts(&upload,
-			       store_memory_source_init(&source, "storefs", 7),
-			       &all, 1, NULL);
+	if (!code)
+		code = s3_upload_parts(
+			&upload,
+			store_memory_source_init(&source, "storefs", 7), &all,
+			1, &error);
 	if (!code)
 		code = s3_upload_complete(&upload, precondition, honoured,
-					  &info, NULL);
+					  &info, &error);
+	note_failure(probe, code, &error);
 	if (code)
 		s3_upload_abort(&upload);
 	s3_upload_release(&upload);
@@ -241,21 +268,24 @@ int s3_probe(struct s3 *s3, struct store_context *context,
 		.error = &own,
 	};
 	int code = probe_name(&probe);
-	int status;
+	int status = 0;
 
 	if (!code) {
 		status = try(&probe, "PUT", NULL, NULL);
-		code = status < 0 ? status : STORE_OK;
-		/* Who may not write needs no conditions. */
-		if (status == 200) {
+		if (status == 200)
 			try_all(&probe);
+		code = probe.failed;
+		if (status == 200)
 			(void)try(&probe, "DELETE", NULL, NULL);
-		}
 	}
 	free(probe.object);
-	if (!code)
-		atomic_store(&s3->honoured, probe.honoured);
-	else
+	if (code && own.detail &&
+	    atomic_fetch_add(&s3->probes, 1) + 1 >= PROBES && status == 200)
+		code = STORE_OK;
+	if (code)
 		*error = own;
+	/* Who may not write needs no conditions, unless that changes. */
+	else if (status != 403)
+		atomic_store(&s3->honoured, probe.honoured);
 	return code;
 }

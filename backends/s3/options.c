@@ -436,6 +436,7 @@ int s3_configure(const struct option_values *values, void **self,
 					  error);
 	atomic_init(&s3->skew, 0);
 	atomic_init(&s3->guesses, 0);
+	atomic_init(&s3->probes, 0);
 	atomic_init(&s3->honoured, trusted(&s3->settings));
 	if (!code) {
 		*self = s3;

@@ -89,6 +89,7 @@ struct s3 {
 	atomic_int_fast64_t skew; /* seconds the server is ahead */
 	atomic_uint honoured;	  /* enum s3_honoured */
 	atomic_uint guesses;	  /* conditional changes before probing */
+	atomic_uint probes;	  /* that the server failed */
 
 	struct lock lock;
 	char *region; /* protected by `lock`; as the server told */

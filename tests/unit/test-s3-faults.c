@@ -374,6 +374,28 @@ START_TEST(a_storm_in_mid_upload_costs_only_the_parts_it_hits)
 }
 END_TEST
 
+/* What it says then is nothing about conditions. */
+START_TEST(a_server_that_errs_while_it_is_tried_out_is_tried_again)
+{
+	char key[16];
+
+	fake_told("rule fail verb=PUT target=*probe* count=2");
+	store = place_open("bucket", "&conditions=probe");
+	ck_assert(store_supports(store, STORE_CAP_CONDITIONAL));
+	store_close(store);
+	store = place_open("bucket", "&retry_max_attempts=1");
+	fake_told("rule fail verb=DELETE target=*probe* count=1 status=500 "
+		  "code=InternalError");
+	fake_told("rule fail verb=PUT target=*probe* count=1 status=500 "
+		  "code=InternalError skip=1");
+	for (int i = 0; i < 40; i++) {
+		snprintf(key, sizeof(key), "n%d", i);
+		ck_assert_int_eq(put_as(key, 1, &absent, NULL), STORE_OK);
+	}
+	ck_assert(store_supports(store, STORE_CAP_CONDITIONAL));
+}
+END_TEST
+
 /* ---- errors with status 200 ---- */
 
 START_TEST(an_error_with_status_200_is_one)
@@ -636,6 +658,8 @@ int main(void)
 	tcase_add_test(tests, a_storm_of_slow_down_passes);
 	tcase_add_test(tests,
 		       a_storm_in_mid_upload_costs_only_the_parts_it_hits);
+	tcase_add_test(tests,
+		       a_server_that_errs_while_it_is_tried_out_is_tried_again);
 	tcase_add_test(tests, an_error_with_status_200_is_one);
 	tcase_add_test(tests, listings_that_lie_are_errors);
 	tcase_add_test(tests, a_million_names_are_listed_in_bounded_memory);
