@@ -564,6 +564,12 @@ int s3_send(struct s3 *s3, struct store_context *context, struct s3_call *call,
 	return call->code;
 }
 
+bool s3_is_unknown(int code, const struct store_error *error)
+{
+	return code == STORE_UNAVAILABLE &&
+	       (!error->detail || error->detail == 500);
+}
+
 /* Did the server refuse it for now, and surely did nothing? */
 static bool is_put_off(const struct s3_call *call)
 {

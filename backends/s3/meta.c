@@ -261,13 +261,24 @@ static bool read_publish(const struct http_response *headers,
 	return true;
 }
 
+bool s3_object_is_of(const struct s3_object *object,
+		     const uint8_t publish[STORE_PUBLISH_SIZE])
+{
+	uint8_t there[STORE_PUBLISH_SIZE];
+
+	return read_publish(&object->headers, there) &&
+	       memcmp(there, publish, sizeof(there)) == 0;
+}
+
 int s3_object_details(const struct s3_object *object,
 		      struct store_details *details, struct store_error *error)
 {
 	const char *type = http_header(&object->headers, "content-type");
 	int code = read_metadata(&object->headers, &details->metadata, error);
 
-	details->has_publish = read_publish(&object->headers, details->publish);
+	/* That of a folder is of no put. */
+	details->has_publish = object->info.type == STORE_TYPE_FILE &&
+			       read_publish(&object->headers, details->publish);
 	if (!code && type) {
 		details->content_type = strdup(type);
 		if (!details->content_type)

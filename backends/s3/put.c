@@ -14,8 +14,6 @@
 #include "backends/s3/compose.h"
 #include "backends/s3/s3.h"
 
-#include <string.h>
-
 /* Two conditional puts at one moment: the server asks to try again. */
 enum { CONFLICTS = 5 };
 /* Of one upload, while no answer comes. */
@@ -275,20 +273,11 @@ static int send_parts(struct put *put, struct s3_upload *upload,
 /* Was it this very put that had arrived before? */
 static bool is_ours(struct put *put, struct store_info *info)
 {
-	struct store_details details;
-	bool ours;
-
-	if (!put->request->publish || !put->has_old)
+	if (!put->request->publish || !put->has_old ||
+	    !s3_object_is_of(&put->old, put->request->publish))
 		return false;
-	store_details_init(&details);
-	ours = !s3_object_details(&put->old, &details, NULL) &&
-	       details.has_publish &&
-	       memcmp(details.publish, put->request->publish,
-		      STORE_PUBLISH_SIZE) == 0;
-	store_details_release(&details);
-	if (ours)
-		*info = put->old.info;
-	return ours;
+	*info = put->old.info;
+	return true;
 }
 
 /*
@@ -455,13 +444,6 @@ static int put_once(struct put *put, struct store_info *info,
 	return put_whole(put, info, error);
 }
 
-/* No answer came, so it may have been done. */
-static bool is_unknown(int code, const struct store_error *error)
-{
-	return code == STORE_UNAVAILABLE &&
-	       (!error->detail || error->detail == 500);
-}
-
 static int run(struct put *put, struct store_info *info,
 	       struct store_error *error)
 {
@@ -480,7 +462,7 @@ static int run(struct put *put, struct store_info *info,
 	}
 	if (code == STORE_CHANGED && is_conditional(put))
 		code = settle(put, info, error);
-	if (is_unknown(code, error) && has_arrived(put, info)) {
+	if (s3_is_unknown(code, error) && has_arrived(put, info)) {
 		store_error_clear(error);
 		code = STORE_OK;
 	}

@@ -52,36 +52,75 @@ int s3_remove(void *self, struct store_context *context, const char *key,
 
 /* ---- folders ---- */
 
-static int put_marker(struct s3 *s3, struct store_context *context,
-		      const char *folder,
-		      const struct store_attributes *attributes,
-		      struct store_info *info, struct store_error *error)
+/* Was it this very request that had arrived before? */
+static bool has_arrived(struct s3 *s3, struct store_context *context,
+			const char *folder, const uint8_t *publish,
+			struct store_info *info)
+{
+	struct s3_object found;
+	bool ours;
+
+	if (s3_head(s3, context, folder, NULL, &found, NULL))
+		return false;
+	ours = s3_object_is_of(&found, publish);
+	if (ours)
+		*info = found.info;
+	s3_object_release(&found);
+	return ours;
+}
+
+static int send_marker(struct s3 *s3, struct store_context *context,
+		       const char *folder, const struct s3_meta *meta,
+		       struct store_info *info, struct store_error *error)
 {
 	const struct store_precondition absent = {
 		.condition = STORE_IF_ABSENT,
 	};
-	struct s3_meta meta = { .type = STORE_TYPE_FOLDER,
-				.attributes = attributes };
 	struct s3_call call;
 	int code;
 
-	*info = (struct store_info){ .type = STORE_TYPE_FOLDER, .links = 1 };
 	s3_call_init(&call, "PUT", folder);
 	call.idempotent = false;
 	call.body = &no_body;
 	s3_condition_add(&call, &absent, atomic_load(&s3->honoured) | S3_KNOWN,
 			 S3_PUT_ABSENT, 0);
-	code = s3_meta_add(s3, &call, &meta, info, error);
+	code = s3_meta_add(s3, &call, meta, info, error);
 	if (!code)
 		code = s3_send(s3, context, &call, error);
 	if (!code)
 		code = s3_version_of_etag(s3_call_answer(&call, "etag"),
 					  &info->version, error);
 	s3_call_release(&call);
-	if (code == STORE_CHANGED)
-		code = store_error_set(error, STORE_EXISTS, "%s",
-				       store_code_text(STORE_EXISTS));
 	return code;
+}
+
+static int put_marker(struct s3 *s3, struct store_context *context,
+		      const char *folder,
+		      const struct store_attributes *attributes,
+		      struct store_info *info, struct store_error *error)
+{
+	uint8_t publish[STORE_PUBLISH_SIZE];
+	const struct s3_meta meta = {
+		.type = STORE_TYPE_FOLDER,
+		.attributes = attributes,
+		.publish = publish,
+	};
+	struct store_error own = STORE_ERROR_INIT;
+	int code = crypto_random(publish, sizeof(publish), error);
+
+	if (code)
+		return code;
+	*info = (struct store_info){ .type = STORE_TYPE_FOLDER, .links = 1 };
+	code = send_marker(s3, context, folder, &meta, info, &own);
+	if ((code == STORE_CHANGED || s3_is_unknown(code, &own)) &&
+	    has_arrived(s3, context, folder, publish, info))
+		return STORE_OK;
+	if (code == STORE_CHANGED)
+		store_error_set(&own, STORE_EXISTS, "%s",
+				store_code_text(STORE_EXISTS));
+	if (code)
+		*error = own;
+	return code == STORE_CHANGED ? STORE_EXISTS : code;
 }
 
 int s3_make_dir(void *self, struct store_context *context, const char *key,

@@ -162,6 +162,8 @@ int s3_send_patiently(struct s3 *s3, struct store_context *context,
 int s3_send_all_patiently(struct s3 *s3, struct store_context *context,
 			  struct s3_call *const calls[], size_t count,
 			  struct store_error *error) STORE_WARN_UNUSED;
+/* No answer came, or that something went wrong: it may have been done. */
+bool s3_is_unknown(int code, const struct store_error *error);
 const char *s3_call_answer(const struct s3_call *call, const char *header);
 int s3_call_status(const struct s3_call *call);
 
@@ -208,6 +210,9 @@ int s3_object_take(struct s3_object *object, struct s3_call *call, bool folder,
 int s3_object_details(const struct s3_object *object,
 		      struct store_details *details, struct store_error *error)
 	STORE_WARN_UNUSED;
+/* Was it put with this id? */
+bool s3_object_is_of(const struct s3_object *object,
+		     const uint8_t publish[STORE_PUBLISH_SIZE]);
 /* An ETag without its quotes. */
 int s3_version_of_etag(const char *etag, struct store_version *version,
 		       struct store_error *error) STORE_WARN_UNUSED;

@@ -538,6 +538,19 @@ START_TEST(a_put_whose_answer_is_lost_is_settled)
 }
 END_TEST
 
+START_TEST(a_folder_whose_answer_is_lost_is_made_once)
+{
+	store = place_open("bucket", "&conditions=yes&retry_max_attempts=1");
+	proxy_told("fault reset-answer verb=PUT");
+	ck_assert_int_eq(
+		store_make_folder(store, NULL, "d", NULL, NULL, &error),
+		STORE_OK);
+	ck_assert_int_eq(
+		store_make_folder(store, NULL, "d", NULL, NULL, &error),
+		STORE_EXISTS);
+}
+END_TEST
+
 START_TEST(a_completion_whose_answer_is_lost_is_settled)
 {
 	store = place_open("bucket", "&single_max=5M&part_size=5M"
@@ -664,6 +677,7 @@ int main(void)
 	tcase_add_test(tests, listings_that_lie_are_errors);
 	tcase_add_test(tests, a_million_names_are_listed_in_bounded_memory);
 	tcase_add_test(tests, a_put_whose_answer_is_lost_is_settled);
+	tcase_add_test(tests, a_folder_whose_answer_is_lost_is_made_once);
 	tcase_add_test(tests, a_completion_whose_answer_is_lost_is_settled);
 	tcase_add_test(tests, keys_that_end_in_mid_upload_are_renewed);
 	tcase_add_test(tests, a_clock_that_is_set_in_mid_upload_is_followed);
