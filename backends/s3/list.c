@@ -26,6 +26,7 @@ struct parse {
 	const char *prefix;
 	size_t root; /* bytes of the store's root in it */
 	bool recursive;
+	bool encoded;
 	struct store_page *page; /* NULL: only what is below is asked */
 	struct s3_below below;
 	/* Of the element at hand: */
@@ -35,13 +36,25 @@ struct parse {
 	bool truncated;
 };
 
+/* Some say so behind the names, and some do not encode at all. */
+bool s3_names_are_encoded(const struct s3_call *call)
+{
+	return strstr(buf_text(&call->exchange.response.body),
+		      "<EncodingType>url<");
+}
+
 /* A '+' is a blank in what AWS encodes. */
-int s3_name_decode(const char *text, char **name, struct store_error *error)
+int s3_name_decode(const char *text, bool encoded, char **name,
+		   struct store_error *error)
 {
 	CLEANUP_FREE char *copy = strdup(text);
 
 	if (!copy)
 		return store_error_set(error, STORE_NO_MEMORY, "out of memory");
+	if (!encoded) {
+		*name = steal_pointer(&copy);
+		return STORE_OK;
+	}
 	for (char *at = copy; *at; at++)
 		if (*at == '+')
 			*at = ' ';
@@ -136,7 +149,7 @@ static int take_name(struct parse *parse, const char *text,
 {
 	free(parse->name);
 	parse->name = NULL;
-	return s3_name_decode(text, &parse->name, error);
+	return s3_name_decode(text, parse->encoded, &parse->name, error);
 }
 
 static int take_member(struct parse *parse, const char *member,
@@ -197,9 +210,11 @@ static int read_answer(const struct s3_call *call, struct parse *parse,
 		       struct store_error *error)
 {
 	const struct buf *body = &call->exchange.response.body;
-	int code = xml_parse(buf_text(body), body->length, on_element, parse,
-			     error);
+	int code;
 
+	parse->encoded = s3_names_are_encoded(call);
+	code = xml_parse(buf_text(body), body->length, on_element, parse,
+			 error);
 	free(parse->name);
 	parse->name = NULL;
 	return code;

@@ -125,7 +125,7 @@ static int take_member(struct sweep *sweep, const char *member,
 	if (strcmp(member, "Key") == 0) {
 		free(sweep->object);
 		sweep->object = NULL;
-		return s3_name_decode(text, &sweep->object, error);
+		return s3_name_decode(text, true, &sweep->object, error);
 	}
 	if (strcmp(member, "UploadId") == 0)
 		return set_text(&sweep->id, text, error);
@@ -151,7 +151,7 @@ static int on_element(void *arg, const char *path, const char *text,
 	if (strcmp(path, "NextKeyMarker") == 0) {
 		free(sweep->next_object);
 		sweep->next_object = NULL;
-		return s3_name_decode(text, &sweep->next_object, error);
+		return s3_name_decode(text, true, &sweep->next_object, error);
 	}
 	if (strcmp(path, "NextUploadIdMarker") == 0)
 		return set_text(&sweep->next_id, text, error);

@@ -248,9 +248,11 @@ int s3_head_file(struct s3 *s3, struct store_context *context, const char *key,
 int s3_find(struct s3 *s3, struct store_context *context, const char *key,
 	    struct s3_object *found, struct store_error *error)
 	STORE_WARN_UNUSED;
-/* A name as listings encode it (list.c); malloc'd. */
-int s3_name_decode(const char *text, char **name, struct store_error *error)
-	STORE_WARN_UNUSED;
+/* Are the names in this answer encoded, as they were asked for? */
+bool s3_names_are_encoded(const struct s3_call *call);
+/* A name of a listing (list.c); malloc'd. */
+int s3_name_decode(const char *text, bool encoded, char **name,
+		   struct store_error *error) STORE_WARN_UNUSED;
 /* What is below a folder; `marker`: its own object is there (list.c). */
 struct s3_below {
 	bool marker;

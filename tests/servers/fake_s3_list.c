@@ -222,6 +222,8 @@ static void answer(struct page *page)
 	}
 	if ((page->truncated || endless) && !no_token)
 		add_token(page);
+	if (page->url)
+		buf_add_text(&page->out, "<EncodingType>url</EncodingType>");
 	buf_add_text(&page->out, "</ListBucketResult>");
 	fake_answer_xml(page->request, &page->out);
 }

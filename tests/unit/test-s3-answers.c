@@ -387,6 +387,7 @@ static bool breaks_off(struct server_request *request)
 	else
 		reply(request, "200 OK", "",
 		      "<ListBucketResult><IsTruncated>true</IsTruncated>"
+		      "<EncodingType>url</EncodingType>"
 		      "<NextContinuationToken>next</NextContinuationToken>"
 		      "<Contents><Key>a+b%2Bc</Key><Size>1</Size></Contents>"
 		      "<Contents><Key>x%2F%2Fy</Key><Size>1</Size></Contents>"
@@ -407,6 +408,37 @@ START_TEST(a_listing_that_breaks_off_is_an_error)
 	ck_assert_str_eq(entry->name, "a b+c");
 	ck_assert_int_eq(store_listing_next(listing, NULL, &entry, &error),
 			 STORE_NOT_FOUND);
+	store_listing_close(listing);
+	end();
+}
+END_TEST
+
+/* Also when it was asked to encode them. */
+static bool encodes_nothing(struct server_request *request)
+{
+	reply(request, "200 OK", "",
+	      "<ListBucketResult>"
+	      "<Contents><Key>100%25+1</Key><Size>1</Size></Contents>"
+	      "<Contents><Key>50% off</Key><Size>1</Size></Contents>"
+	      "</ListBucketResult>");
+	return true;
+}
+
+START_TEST(names_are_decoded_only_where_they_are_encoded)
+{
+	static const char *const names[] = { "100%25+1", "50% off" };
+	struct store_listing *listing = NULL;
+	const struct store_entry *entry = NULL;
+
+	begin(encodes_nothing, "");
+	ck_assert_int_eq(store_list(store, NULL, "", NULL, &listing, &error),
+			 STORE_OK);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(
+			store_listing_next(listing, NULL, &entry, &error),
+			STORE_OK);
+		ck_assert_str_eq(entry->name, names[i]);
+	}
 	store_listing_close(listing);
 	end();
 }
@@ -505,6 +537,7 @@ int main(void)
 	tcase_add_test(tests,
 		       an_upload_whose_name_is_unreadable_is_looked_for_later);
 	tcase_add_test(tests, a_listing_that_breaks_off_is_an_error);
+	tcase_add_test(tests, names_are_decoded_only_where_they_are_encoded);
 	tcase_add_test(tests,
 		       ignored_conditions_are_checked_before_and_not_claimed);
 	tcase_add_test(tests, a_condition_that_never_holds_is_not_used);
