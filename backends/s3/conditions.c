@@ -75,6 +75,19 @@ void s3_condition_add(struct s3_call *call,
 			       precondition->version.token, quote);
 }
 
+bool s3_is_mistaken(struct s3 *s3, struct store_context *context,
+		    const char *object, const struct store_version *version)
+{
+	struct store_error own = STORE_ERROR_INIT;
+	struct s3_object found;
+
+	if (!strchr(version->token, '-') ||
+	    s3_head(s3, context, object, version, &found, &own))
+		return false;
+	s3_object_release(&found);
+	return true;
+}
+
 /* ---- trying out ---- */
 
 struct probe {

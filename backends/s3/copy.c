@@ -32,7 +32,7 @@ static int on_result(void *arg, const char *path, const char *text,
 }
 
 static void copy_source(struct s3 *s3, struct s3_call *call,
-			const struct s3_copy *copy)
+			const struct s3_copy *copy, bool pinned)
 {
 	CLEANUP_BUF struct buf name = BUF_INIT(8192);
 
@@ -40,15 +40,16 @@ static void copy_source(struct s3 *s3, struct s3_call *call,
 	buf_add_char(&name, '/');
 	s3_encode(&name, copy->from, true);
 	s3_call_header(call, "x-amz-copy-source", "%s", buf_text(&name));
-	s3_call_header(call, "x-amz-copy-source-if-match", "\"%s\"",
-		       copy->source->info.version.token);
+	if (pinned)
+		s3_call_header(call, "x-amz-copy-source-if-match", "\"%s\"",
+			       copy->source->info.version.token);
 	s3_call_header(call, "x-amz-metadata-directive", "REPLACE");
 	s3_call_customer_key(s3, call, "x-amz-copy-source-");
 }
 
-static int copy_whole(struct s3 *s3, struct store_context *context,
-		      const struct s3_copy *copy, struct store_info *info,
-		      struct store_error *error)
+static int copy_object(struct s3 *s3, struct store_context *context,
+		       const struct s3_copy *copy, bool pinned,
+		       struct store_info *info, struct store_error *error)
 {
 	struct s3_call call;
 	int code;
@@ -56,7 +57,7 @@ static int copy_whole(struct s3 *s3, struct store_context *context,
 	s3_call_init(&call, "PUT", copy->to);
 	call.idempotent = copy->precondition.condition == STORE_IF_ANY;
 	call.body = &no_body;
-	copy_source(s3, &call, copy);
+	copy_source(s3, &call, copy, pinned);
 	s3_condition_add(&call, &copy->precondition, copy->honoured,
 			 S3_COPY_ABSENT, S3_COPY_MATCH);
 	code = s3_meta_add(s3, &call, &copy->meta, info, error);
@@ -67,6 +68,30 @@ static int copy_whole(struct s3 *s3, struct store_context *context,
 				 call.exchange.response.body.length, on_result,
 				 &info->version, error);
 	s3_call_release(&call);
+	return code;
+}
+
+static int copy_whole(struct s3 *s3, struct store_context *context,
+		      const struct s3_copy *copy, struct store_info *info,
+		      struct store_error *error)
+{
+	const struct store_version *version = &copy->source->info.version;
+	struct store_error own = STORE_ERROR_INIT;
+	struct s3_object now;
+	int code = copy_object(s3, context, copy, true, info, &own);
+
+	if (code == STORE_CHANGED &&
+	    s3_is_mistaken(s3, context, copy->from, version)) {
+		code = copy_object(s3, context, copy, false, info, &own);
+		/* Was it that version to the end? */
+		if (!code && strcmp(copy->from, copy->to) != 0)
+			code = s3_head(s3, context, copy->from, version, &now,
+				       &own);
+		if (!code && strcmp(copy->from, copy->to) != 0)
+			s3_object_release(&now);
+	}
+	if (code && error)
+		*error = own;
 	return code;
 }
 
@@ -274,14 +299,9 @@ static int remove_source(struct transfer *transfer, struct store_error *error)
 		.condition = STORE_IF_VERSION,
 		.version = transfer->source.info.version,
 	};
-	struct s3_call call;
-	int code;
 
-	s3_call_init(&call, "DELETE", transfer->from);
-	s3_condition_add(&call, &same, transfer->honoured, 0, S3_DELETE_MATCH);
-	code = s3_send(transfer->s3, transfer->context, &call, error);
-	s3_call_release(&call);
-	return code;
+	return s3_remove_object(transfer->s3, transfer->context, transfer->from,
+				&same, error);
 }
 
 static int transfer_names(struct transfer *transfer, struct store_error *error)

@@ -237,6 +237,21 @@ static void list_parts(const struct s3_upload *upload, struct buf *text)
 	buf_add_text(text, "</CompleteMultipartUpload>");
 }
 
+/* Is what parts were copied from still the same? */
+static int check_pin(const struct s3_upload *upload, struct store_error *error)
+{
+	struct s3_object found;
+	int code;
+
+	if (!upload->unpinned)
+		return STORE_OK;
+	code = s3_head(upload->s3, upload->context, upload->unpinned,
+		       &upload->pin, &found, error);
+	if (!code)
+		s3_object_release(&found);
+	return code;
+}
+
 int s3_upload_complete(struct s3_upload *upload,
 		       const struct store_precondition *precondition,
 		       unsigned int honoured, struct store_info *info,
@@ -249,6 +264,8 @@ int s3_upload_complete(struct s3_upload *upload,
 
 	list_parts(upload, &text);
 	code = buf_error(&text, "the list of parts", error);
+	if (!code)
+		code = check_pin(upload, error);
 	if (code)
 		return code;
 	s3_call_init(&call, "POST", upload->object);
@@ -326,8 +343,9 @@ static int prepare_copy(const struct s3_upload *upload, struct sending *sending)
 	buf_add_char(&name, '/');
 	s3_encode(&name, part->from, true);
 	s3_call_header(call, "x-amz-copy-source", "%s", buf_text(&name));
-	s3_call_header(call, "x-amz-copy-source-if-match", "\"%s\"",
-		       part->version->token);
+	if (!upload->unpinned)
+		s3_call_header(call, "x-amz-copy-source-if-match", "\"%s\"",
+			       part->version->token);
 	s3_call_header(call, "x-amz-copy-source-range",
 		       "bytes=%" PRIu64 "-%" PRIu64, part->range.offset,
 		       part->range.offset + part->range.length - 1);
@@ -371,9 +389,9 @@ static int take_answer(struct s3_upload *upload, const struct sending *sending,
 	return code ? code : note_part(upload, sending, etag, error);
 }
 
-int s3_upload_parts(struct s3_upload *upload, struct store_source *source,
-		    const struct s3_part *parts, size_t count,
-		    struct store_error *error)
+static int send_parts(struct s3_upload *upload, struct store_source *source,
+		      const struct s3_part *parts, size_t count,
+		      struct store_error *error)
 {
 	struct store_error own = STORE_ERROR_INIT;
 	struct sending sending[HTTP_AT_ONCE];
@@ -400,6 +418,37 @@ int s3_upload_parts(struct s3_upload *upload, struct store_source *source,
 		upload->gone |= s3_call_status(calls[i]) == 404;
 		s3_call_release(&sending[i].call);
 	}
+	if (code && error)
+		*error = own;
+	return code;
+}
+
+/* Can the server not compare the version that a part is copied from? */
+static bool unpin(struct s3_upload *upload, const struct s3_part *parts,
+		  size_t count)
+{
+	for (size_t i = 0; i < count && !upload->unpinned; i++) {
+		if (!parts[i].from)
+			continue;
+		if (!s3_is_mistaken(upload->s3, upload->context, parts[i].from,
+				    parts[i].version))
+			return false;
+		upload->unpinned = parts[i].from;
+		upload->pin = *parts[i].version;
+		return true;
+	}
+	return false;
+}
+
+int s3_upload_parts(struct s3_upload *upload, struct store_source *source,
+		    const struct s3_part *parts, size_t count,
+		    struct store_error *error)
+{
+	struct store_error own = STORE_ERROR_INIT;
+	int code = send_parts(upload, source, parts, count, &own);
+
+	if (code == STORE_CHANGED && unpin(upload, parts, count))
+		return send_parts(upload, source, parts, count, error);
 	if (code && error)
 		*error = own;
 	return code;

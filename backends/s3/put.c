@@ -484,6 +484,9 @@ int s3_put(void *self, struct store_context *context,
 
 	if (!code)
 		code = run(&put, &made, &own);
+	else if ((code == STORE_EXISTS || code == STORE_CHANGED) &&
+		 is_ours(&put, &made))
+		code = STORE_OK;
 	s3_mixed_drop(&put.mixed);
 	if (put.has_old)
 		s3_object_release(&put.old);

@@ -14,19 +14,37 @@
 
 static const struct http_body no_body = { .size = 0 };
 
-static int remove_object(struct s3 *s3, struct store_context *context,
-			 const char *object,
-			 const struct store_precondition *precondition,
-			 struct store_error *error)
+static int remove_if(struct s3 *s3, struct store_context *context,
+		     const char *object,
+		     const struct store_precondition *precondition,
+		     unsigned int honoured, struct store_error *error)
 {
 	struct s3_call call;
 	int code;
 
 	s3_call_init(&call, "DELETE", object);
-	s3_condition_add(&call, precondition, atomic_load(&s3->honoured), 0,
-			 S3_DELETE_MATCH);
+	s3_condition_add(&call, precondition, honoured, 0, S3_DELETE_MATCH);
 	code = s3_send(s3, context, &call, error);
 	s3_call_release(&call);
+	return code;
+}
+
+int s3_remove_object(struct s3 *s3, struct store_context *context,
+		     const char *object,
+		     const struct store_precondition *precondition,
+		     struct store_error *error)
+{
+	unsigned int honoured = atomic_load(&s3->honoured);
+	struct store_error own = STORE_ERROR_INIT;
+	int code = remove_if(s3, context, object, precondition, honoured, &own);
+
+	if (code == STORE_CHANGED && honoured & S3_DELETE_MATCH &&
+	    precondition->condition == STORE_IF_VERSION &&
+	    s3_is_mistaken(s3, context, object, &precondition->version))
+		return remove_if(s3, context, object, precondition, S3_KNOWN,
+				 error);
+	if (code && error)
+		*error = own;
 	return code;
 }
 
@@ -46,7 +64,8 @@ int s3_remove(void *self, struct store_context *context, const char *key,
 	code = s3_precondition(precondition, &found, error);
 	s3_object_release(&found);
 	if (!code)
-		code = remove_object(s3, context, object, precondition, error);
+		code = s3_remove_object(s3, context, object, precondition,
+					error);
 	return code;
 }
 
@@ -186,5 +205,5 @@ int s3_remove_dir(void *self, struct store_context *context, const char *key,
 				       store_code_text(STORE_NOT_EMPTY));
 	if (!below.marker)
 		return no_folder(s3, context, key, error);
-	return remove_object(s3, context, folder, &any, error);
+	return s3_remove_object(s3, context, folder, &any, error);
 }

@@ -286,6 +286,18 @@ void s3_condition_add(struct s3_call *call,
 		      unsigned int honoured, unsigned int absent,
 		      unsigned int match);
 
+/*
+ * A condition on a version that was made of parts did not hold: is it there
+ * all the same?  Swift compares the ETags of such objects for a GET only.
+ */
+bool s3_is_mistaken(struct s3 *s3, struct store_context *context,
+		    const char *object, const struct store_version *version);
+/* DELETE; CHANGED, where the server honours a condition (remove.c). */
+int s3_remove_object(struct s3 *s3, struct store_context *context,
+		     const char *object,
+		     const struct store_precondition *precondition,
+		     struct store_error *error) STORE_WARN_UNUSED;
+
 /* ---- bodies (body.c) ---- */
 
 struct s3_body {
@@ -341,6 +353,12 @@ struct s3_upload {
 	 * us, so none but Content-MD5 is used.
 	 */
 	bool copies;
+	/*
+	 * What is copied from, when the server cannot compare its version:
+	 * looked at before the end.  Borrowed; NULL: each copy compares.
+	 */
+	const char *unpinned;
+	struct store_version pin;
 	char *id;
 	/* Parts by number - 1; owned. */
 	struct s3_stored *parts;
