@@ -19,7 +19,8 @@ curl -sSf --aws-sigv4 "aws:amz:$AWS_REGION:s3" \
 	-H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' -X PUT "$RGW_URL/conf"
 
 # Where the tests ask for unfinished uploads by themselves.
-export STOREFS_TEST_UPLOADS="$RGW_URL/conf"
+keys=$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY
+export STOREFS_TEST_UPLOADS="http://$keys@${RGW_URL#http://}/conf"
 export CONF_FULL="${FULL:-0}"
 export STOREFS_TEST_S3="s3://conf?endpoint_url=$RGW_URL"
 "$BUILDDIR/tests/conformance/conf_s3"

@@ -11,7 +11,8 @@ fake_s3_start "$WORK/s3"
 endpoint=http://127.0.0.1:$fake_s3_port
 s3_curl PUT "$endpoint/conf"
 
-export STOREFS_TEST_UPLOADS=$endpoint/conf
+keys=$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY
+export STOREFS_TEST_UPLOADS=http://$keys@${endpoint#http://}/conf
 export CONF_FULL="${FULL:-0}"
 export STOREFS_TEST_S3="s3://conf?endpoint_url=$endpoint&conditions=yes"
 "$BUILDDIR/tests/conformance/conf_s3"
