@@ -16,6 +16,7 @@
 #include "mount/ops_change.h"
 #include "mount/publish.h"
 #include "src/base/clock.h"
+#include "src/base/log.h"
 
 /* What was done is asked for, but not for long: an interrupt has 1 s in all. */
 #define ASK_NS (250 * NS_PER_MS)
@@ -232,6 +233,19 @@ static int unlink_ask(struct op *op, const struct victim *victim,
 	return code;
 }
 
+/* A record of the file as it is ends what the journal has of its removal. */
+static void removal_refused(struct fs *fs, struct file *file)
+{
+	struct store_error error = STORE_ERROR_INIT;
+
+	lock_take(&file->lock);
+	commit_note_attributes_locked(file);
+	lock_drop(&file->lock);
+	if (commit_sync_notes(fs, &error))
+		log_warn("%s: that it was not removed may be forgotten: %s",
+			 file->name_hint, error.message);
+}
+
 static int unlink_in_store(struct op *op, struct node *parent, const char *name,
 			   const struct victim *victim)
 {
@@ -256,8 +270,15 @@ static int unlink_in_store(struct op *op, struct node *parent, const char *name,
 			    victim_is_dirty(victim), &op->error);
 	code = unlink_ask(op, victim, key, code);
 	commit_name_changed(op->fs, key, code);
+	if (code && noted && !answer_leaves_doubt(code))
+		removal_refused(op->fs, victim->file);
+	if (code || !noted)
+		return code;
 	/* The removal must be as durable as the record that tells of it. */
-	return !code && noted ? commit_sync_names(op->fs, &op->error) : code;
+	code = commit_sync_names(op->fs, &op->error);
+	if (code)
+		base_may_have_gone(victim->file);
+	return code;
 }
 
 static void unlink_in_memory(struct fs *fs, struct node *parent,
