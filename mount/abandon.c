@@ -36,7 +36,7 @@ static bool may_abandon_locked(struct file *file, bool ending)
 	REQUIRES(file->lock)
 {
 	return file->dirty && file->started == file->finished &&
-	       (ending || (file->doomed && !file->writers));
+	       (ending || (file_is_lost_locked(file) && !file->writers));
 }
 
 /* Is there anything in it that only we have? */
@@ -77,13 +77,15 @@ bool publish_abandon(struct file *file, const char *reason, bool ending)
 	struct fs *fs = file->fs;
 	struct store_error error = STORE_ERROR_INIT;
 	enum record_state state;
-	bool kept, given_up;
+	bool kept, given_up, noted;
 
 	lock_take(&file->lock);
 	kept = may_abandon_locked(file, ending) && worth_keeping_locked(file);
 	state = file->note.acknowledged ? RECORD_PENDING : RECORD_UNFINISHED;
+	/* What a killed writer left above it does not become a part of it. */
+	noted = file->doomed && file->note.acknowledged;
 	lock_drop(&file->lock);
-	if (kept && commit_keep(file, state, reason, &error))
+	if (kept && !noted && commit_keep(file, state, reason, &error))
 		log_error("%s: %s; its record may be missing: %s",
 			  file->name_hint, reason, error.message);
 	lock_take(&file->lock);

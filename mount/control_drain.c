@@ -56,7 +56,7 @@ static enum drain_state state_locked(const struct file *file)
 	REQUIRES(file->lock)
 {
 	/* The one whose writer was killed is about to be kept as unfinished. */
-	if (!file->dirty || file->doomed || file->beside)
+	if (!file->dirty || file_is_lost_locked(file) || file->beside)
 		return DRAIN_NOTHING;
 	if (file->started > file->finished)
 		return DRAIN_WAITS;

@@ -297,6 +297,11 @@ int file_base_reader(struct file *file, struct store_context *context,
 
 /* ---- state ---- */
 
+bool file_is_lost_locked(const struct file *file)
+{
+	return file->dirty && file->doomed && !file->note.acknowledged;
+}
+
 void file_dirty_locked(struct file *file)
 {
 	struct fs *fs = file->fs;
@@ -460,7 +465,7 @@ int file_truncate_locked(struct file *file, uint64_t size,
 		code = staging_truncate(&file->staging, size, error);
 	if (code)
 		return code;
-	if (size == 0 && file->base_exists)
+	if (size == 0 && (file->base_exists || file->note.acknowledged))
 		file->replacing = true;
 	file->doomed = false;
 	file_dirty_locked(file);

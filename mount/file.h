@@ -74,11 +74,12 @@ struct file {
 	bool replacing; /* truncated or renamed over what others may read */
 	struct node *replaced; /* by rename, with other names; a reference */
 	bool written;	       /* bytes were written since it was last clean */
-	bool doomed;	       /* its writer was killed: never publish */
-	bool held;	       /* can be read without its name, also unopened */
-	bool beside;	       /* all of it is stored, under another name */
-	bool image;	       /* one is wanted while a program is writing */
-	uint32_t attributes;   /* STORE_ATTR_* set here, not in the store */
+	/* Its writer was killed: never publish what is not acknowledged. */
+	bool doomed;
+	bool held;	     /* can be read without its name, also unopened */
+	bool beside;	     /* all of it is stored, under another name */
+	bool image;	     /* one is wanted while a program is writing */
+	uint32_t attributes; /* STORE_ATTR_* set here, not in the store */
 	struct file_xattr *xattrs; /* of a created or unlinked file */
 	struct file_unanswered unanswered;
 	/* What a put has left in the store, NULL: nothing; owned. */
@@ -225,6 +226,8 @@ void file_drop_xattrs_locked(struct file *file) REQUIRES(file->lock);
 void file_drop_replaced_locked(struct file *file) REQUIRES(file->lock);
 /* Something to publish came up. */
 void file_dirty_locked(struct file *file) REQUIRES(file->lock);
+/* Is there nothing but what a killed writer has left? */
+bool file_is_lost_locked(const struct file *file) REQUIRES(file->lock);
 /* Nothing is left to publish; drops the reference that dirt holds later. */
 void file_clean_locked(struct file *file) REQUIRES(file->lock);
 

@@ -80,7 +80,8 @@ enum inventory_state inventory_state_locked(const struct file *file)
 		return INVENTORY_FAILED;
 	if (file->writers && !file->note.acknowledged)
 		return INVENTORY_OPEN;
-	return file->doomed ? INVENTORY_UNFINISHED : INVENTORY_PENDING;
+	return file_is_lost_locked(file) ? INVENTORY_UNFINISHED
+					 : INVENTORY_PENDING;
 }
 
 static bool live_take_locked(struct inventory_item *item,

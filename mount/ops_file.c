@@ -496,8 +496,7 @@ static int flush_dirty(struct op *op, const struct handle *handle,
 		if (!replacing)
 			break;
 		lock_take(&file->lock);
-		/* What was acknowledged goes on. */
-		file->doomed = file->dirty && !file->note.acknowledged;
+		file->doomed = file->dirty;
 		lock_drop(&file->lock);
 		return STORE_OK;
 	case CLOSING_PUBLISH:

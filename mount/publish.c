@@ -88,20 +88,22 @@ static int freeze_kept(struct attempt *attempt)
 }
 
 /*
- * What has been acknowledged goes first while somebody writes on: it is an
- * image of one moment, and what is above it is not.
+ * What has been acknowledged goes first while somebody writes on, and alone
+ * when a writer was killed: it is an image of one moment, and what is above it
+ * is not.  SIZE_MAX: all of it goes.
  */
 static size_t acknowledged_layers(const struct file *file)
 {
+	bool background = file->fs->options->commit == COMMIT_BACKGROUND;
 	size_t count = 0;
 
-	if (file->fs->options->commit != COMMIT_BACKGROUND ||
-	    !file->note.acknowledged || !file->writers)
+	if (!file->note.acknowledged ||
+	    !(file->doomed || (background && file->writers)))
 		return SIZE_MAX;
 	while (count < file->staging.count &&
 	       file->staging.layers[count]->recorded)
 		count++;
-	return count ? count : SIZE_MAX;
+	return count || file->doomed ? count : SIZE_MAX;
 }
 
 static int freeze_content_locked(struct attempt *attempt, struct file *file)
@@ -113,11 +115,17 @@ static int freeze_content_locked(struct attempt *attempt, struct file *file)
 	attempt->content = file->created || file->staging.changed;
 	if (!attempt->content)
 		return STORE_OK;
-	if (count == SIZE_MAX)
+	attempt->below = count != SIZE_MAX;
+	if (!attempt->below)
 		code = staging_seal(&file->staging, &attempt->error);
 	else
 		file->running_change = file->note.change;
 	attempt->partial = file->running_change != file->change;
+	/* Attributes alone were acknowledged. */
+	if (!count) {
+		attempt->content = false;
+		return STORE_OK;
+	}
 	if (!code)
 		code = staging_freeze(&file->staging, count, true,
 				      &attempt->view, &attempt->error);
@@ -226,7 +234,8 @@ static void settle_success_locked(struct attempt *attempt, struct file *file)
 		staging_settle(&file->staging, true, &old);
 	file->created = false;
 	file->reserved = false;
-	file->replacing = false;
+	/* Above what was stored somebody may be at it. */
+	file->replacing &= attempt->below;
 	file_drop_replaced_locked(file);
 	file_drop_xattrs_locked(file);
 	if (file->note.generation == attempt->generation)
@@ -243,7 +252,7 @@ static void settle_success_locked(struct attempt *attempt, struct file *file)
 	staging_view_remove(&old);
 }
 
-/* Full jitter: anything up to the exponential bound. */
+/* Jitter: anything from a tenth of the exponential bound up to it. */
 static int64_t retry_pause(unsigned int failures)
 {
 	int64_t bound = RETRY_BASE_NS;
@@ -252,7 +261,8 @@ static int64_t retry_pause(unsigned int failures)
 		bound *= 2;
 	if (bound > RETRY_MAX_NS)
 		bound = RETRY_MAX_NS;
-	return bound / 10 + (int64_t)(random_number() % (uint64_t)bound);
+	return bound / 10 +
+	       (int64_t)(random_number() % (uint64_t)(bound - bound / 10));
 }
 
 /* Which bytes has a put of this generation brought, if one has arrived? */
@@ -420,9 +430,10 @@ static bool attempt_begin(struct attempt *attempt, bool whole, bool *abandon)
 	/* Another thread is at it: what it leaves is ours. */
 	while (file->started > file->finished)
 		condition_wait(&file->changed, &file->lock);
-	*abandon = file->dirty && file->doomed && !file->writers;
+	*abandon = file_is_lost_locked(file) && !file->writers;
 	asked = whole || is_asked_for_locked(file);
-	go = file->dirty && !file->doomed && !file->beside && asked;
+	go = file->dirty && !file_is_lost_locked(file) && !file->beside &&
+	     asked;
 	file->started++;
 	file->give_way = go ? attempt->give_way : NULL;
 	attempt->before = file->running_change;

@@ -53,15 +53,15 @@ static void drain_one(void *arg, struct file *file)
 {
 	struct drain *drain = arg;
 	struct store_error error = STORE_ERROR_INIT;
-	bool open, doomed, running;
+	bool open, lost, running;
 	int code;
 
 	lock_take(&file->lock);
 	open = file->writers;
-	doomed = file->doomed;
+	lost = file_is_lost_locked(file);
 	running = file->started > file->finished;
 	lock_drop(&file->lock);
-	if (doomed)
+	if (lost)
 		return;
 	if (open || (atomic_load(&file->fs->paused) && !running)) {
 		drain->undone++;

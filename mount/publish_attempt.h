@@ -30,6 +30,7 @@ struct attempt {
 	struct staging_view view; /* what is sent */
 	uint64_t generation;	  /* that it covers */
 	bool partial;		  /* something newer stays behind */
+	bool below;		  /* only what is acknowledged goes */
 	bool exact;		  /* nothing newer goes with it */
 	bool again;		  /* what the put without an answer has sent */
 	uint64_t position;	  /* of a record, to be durable first */

@@ -217,7 +217,7 @@ static const char *obstacle_locked(const struct file *file, bool force)
 {
 	if (file->writers && !file->note.acknowledged)
 		return "a program is writing it";
-	if (file->doomed && !force)
+	if (file_is_lost_locked(file) && !force)
 		return "its writer was killed; retry --force stores it as it "
 		       "is";
 	return NULL;

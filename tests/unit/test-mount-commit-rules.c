@@ -137,6 +137,87 @@ START_TEST(bytes_of_a_close_that_failed_do_not_overtake_the_journal)
 }
 END_TEST
 
+/* ---- OWN_RECORD ---- */
+
+/* A program that replaces the file, and is killed in the midst of that. */
+static void replace_and_die(const char *name)
+{
+	struct call_handle handle;
+	struct file *file;
+
+	ok(call_open(fs, name, O_WRONLY | O_TRUNC, &handle));
+	ok(write_text(&handle, 0, "part"));
+	file = file_of(&handle);
+	lock_take(&file->lock);
+	ck_assert(file->replacing);
+	file->doomed = true;
+	lock_drop(&file->lock);
+	call_release(&handle);
+}
+
+static void let_go(const char *name)
+{
+	publisher_pause(fs->publisher, false);
+	open_the_door();
+	ck_assert_uint_eq(drain(), 0);
+	while (!atomic_load(&fs->counters.unfinished))
+		sched_yield();
+	shows(name, "acknowledged");
+	memory_is(fs->store, name, "acknowledged");
+}
+
+/* Of a file the store has or has not, on its way or not. */
+START_TEST(a_killed_writer_replaces_nothing_that_is_acknowledged)
+{
+	memory_put(fs->store, "a", "old");
+	for (int i = 0; i < 2; i++) {
+		const char *name = i ? "b" : "a";
+
+		if (_i)
+			shut_the_door();
+		else
+			publisher_pause(fs->publisher, true);
+		atomic_store(&fs->counters.unfinished, 0);
+		ok(call_store(fs, name, "acknowledged"));
+		replace_and_die(name);
+		let_go(name);
+	}
+}
+END_TEST
+
+START_TEST(a_killed_writer_does_not_change_what_is_recovered)
+{
+	publisher_pause(fs->publisher, true);
+	ok(call_store(fs, "a", "acknowledged"));
+	replace_and_die("a");
+	if (_i >= DISK_ENDS) {
+		publisher_stop(fs->publisher);
+		publish_abandon_all(fs);
+	}
+	restart(_i % DISK_ENDS, false);
+	is_stored("a", "acknowledged");
+}
+END_TEST
+
+/* ---- a removal that is none ---- */
+
+START_TEST(a_removal_that_was_refused_is_none_after_a_crash)
+{
+	memory_put(fs->store, "a", "old");
+	publisher_pause(fs->publisher, true);
+	ok(call_store(fs, "a", "new"));
+	mount_faults(mount, "remove error=DENIED\n");
+	ck_assert_int_eq(call_unlink(fs, "a"), EACCES);
+	mount_faults(mount, "");
+	end(_i);
+	/* Somebody else does what we could not. */
+	ck_assert_int_eq(store_delete(fs->store, NULL, "a", false, NULL), 0);
+	begin_again(false);
+	ck_assert_uint_eq(drain(), 1);
+	shows("a", "new");
+}
+END_TEST
+
 /* ---- FROM_CHECK, MOVED_BASE, RECOVERED_BASE ---- */
 
 /* Uploads do not begin: a rename waits for one that runs. */
@@ -547,6 +628,20 @@ static TCase *put_cases(void)
 	return tests;
 }
 
+static TCase *kept_cases(void)
+{
+	TCase *tests = restart_case("kept", setup);
+
+	tcase_add_loop_test(
+		tests, a_killed_writer_replaces_nothing_that_is_acknowledged, 0,
+		2);
+	tcase_add_loop_test(tests,
+			    a_killed_writer_does_not_change_what_is_recovered,
+			    0, 2 * DISK_ENDS);
+	add_ends(tests, a_removal_that_was_refused_is_none_after_a_crash);
+	return tests;
+}
+
 static TCase *move_cases(void)
 {
 	TCase *tests = restart_case("moves", setup);
@@ -588,8 +683,8 @@ static TCase *answer_cases(void)
 
 int main(void)
 {
-	TCase *cases[] = { rewrite_cases(), put_cases(), move_cases(),
-			   answer_cases(), NULL };
+	TCase *cases[] = { rewrite_cases(), put_cases(),    kept_cases(),
+			   move_cases(),    answer_cases(), NULL };
 
 	return unit_run_cases("mount commit rules", cases);
 }
