@@ -14,6 +14,7 @@
 #include "mount/diskcache.h"
 #include "mount/events.h"
 #include "mount/file.h"
+#include "mount/listed.h"
 #include "mount/missing.h"
 #include "mount/prefetch.h"
 #include "mount/publish.h"
@@ -22,6 +23,7 @@
 #include "mount/uploads.h"
 #include "src/base/cleanup.h"
 #include "src/base/log.h"
+#include "src/store_internal.h"
 
 enum { PUBLISH_THREADS = 32, PREFETCH_THREADS = 32 };
 
@@ -32,6 +34,8 @@ int assemble_store(struct fs *fs, const struct source *source,
 
 	if (code)
 		return code;
+	if (fs->options->metadata == METADATA_LIST)
+		store_tell_listed(fs->store);
 	fs->capabilities = store_capabilities(fs->store);
 	fs->max_size = store_max_size(fs->store);
 	fs->source = source_masked(source);
@@ -58,6 +62,8 @@ int assemble_tree(struct fs *fs, struct store_error *error)
 	gate_init(&fs->gate, &fs->tree);
 	if (fs->options->negative_timeout_ns)
 		fs->missing = missing_new();
+	if (!fs_can(fs, STORE_CAP_NEAR))
+		fs->listed = listed_new(fs);
 	store_context_init(&context, fs->options->op_timeout_ns, NULL);
 	code = store_ping(fs->store, &context, error);
 	if (!code)
@@ -129,6 +135,7 @@ int assemble_queue(struct fs *fs, bool paused, struct store_error *error)
 
 void assemble_stop(struct fs *fs)
 {
+	listed_stop(fs->listed);
 	prefetcher_stop(fs->prefetcher);
 	/* First: no put may come between a rename that stops and the next run. */
 	publisher_stop(fs->publisher);
@@ -157,6 +164,7 @@ void assemble_release(struct fs *fs)
 		tree_release(&fs->tree);
 	}
 	missing_free(fs->missing);
+	listed_free(fs->listed);
 	fs->missing = NULL;
 	staging_area_close(fs->area);
 	fs->area = NULL;

@@ -16,6 +16,7 @@
  *	6 struct fs_running.lock	requests that are being answered
  *	7 struct folders.lock	names that the store has not flushed
  *	7 struct events.lock	who follows what happens
+ *	7 struct listed.lock	what listings have told lately
  *	7 struct missing.lock	names the kernel believes missing
  *	7 struct prefetcher.lock	who reads ahead
  *	7 struct blockcache.lock	bytes that were read
@@ -39,6 +40,7 @@ struct fuse_session;
 struct commit;
 struct diskcache;
 struct events;
+struct listed;
 struct missing;
 struct prefetcher;
 struct publisher;
@@ -83,6 +85,7 @@ struct fs {
 	struct relocations *relocations;
 	struct uploads *uploads;  /* NULL: the store has no use for them */
 	struct events *events;	  /* NULL: nobody can follow them */
+	struct listed *listed;	  /* NULL: listings tell all, or are not kept */
 	struct missing *missing;  /* names, NULL: they are not believed */
 	const char *staging_path; /* its name; borrowed */
 	char *control_path;	  /* of the control socket, NULL: none */

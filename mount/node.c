@@ -11,7 +11,6 @@
 #include "mount/node.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -409,56 +408,6 @@ void node_forget(struct tree *tree, struct node *node, uint64_t count)
 	node_reap(tree, node);
 }
 
-/* ---- keys ---- */
-
-/* Write `text` so that it ends at key[*start], with a '/' behind if needed. */
-static bool key_prepend(char *key, size_t *start, const char *text)
-{
-	size_t length = strlen(text);
-	size_t slash = key[*start] != '\0';
-
-	if (length + slash > *start)
-		return false;
-	if (slash)
-		key[--*start] = '/';
-	*start -= length;
-	memcpy(key + *start, text, length);
-	return true;
-}
-
-int node_key(struct tree *tree, const struct node *node, const char *text,
-	     char *key, struct store_error *error)
-{
-	size_t start = STORE_KEY_MAX;
-	bool fits = true;
-
-	key[start] = '\0';
-	if (text)
-		fits = key_prepend(key, &start, text);
-	for (; fits && node != tree->root; node = node->names->parent) {
-		if (!node->names)
-			return store_error_set(error, STORE_NOT_FOUND,
-					       "the file was removed");
-		fits = key_prepend(key, &start, node->names->text);
-	}
-	if (!fits) {
-		int code = store_error_set(error, STORE_INVALID,
-					   "the path is too long for a key");
-		if (error)
-			error->detail = ENAMETOOLONG;
-		return code;
-	}
-	memmove(key, key + start, STORE_KEY_MAX - start + 1);
-	return STORE_OK;
-}
-
-bool node_is_below(const struct node *node, const struct node *folder)
-{
-	while (node && node != folder)
-		node = node->names ? node->names->parent : NULL;
-	return node == folder;
-}
-
 /* ---- attributes ---- */
 
 bool node_set_version(struct node *node, const struct store_version *version)
@@ -539,6 +488,7 @@ void node_refresh(struct tree *tree, struct node *node,
 	if (node->version && !node_has_version(node, &info->version))
 		node->flags |= NODE_STALE_PAGES;
 	node_set_version(node, &info->version);
+	node->stored = info->settled ? (uint32_t)info->stored : 0;
 	if (!folder)
 		node_set_identity(tree, node, info->node);
 	node->checked_ns = clock_monotonic_ns();
@@ -659,6 +609,23 @@ struct node *tree_enter(struct tree *tree, struct node *parent,
 		return NULL;
 	}
 	return node;
+}
+
+bool node_confirm(struct node *node, const struct store_info *info,
+		  int64_t asked_ns)
+{
+	if (node->flags & NODE_LOCAL)
+		return true;
+	if (node->busy || (node->flags & NODE_REPLACED) ||
+	    node->type != info->type || !node->stored ||
+	    node->stored != (uint32_t)info->stored ||
+	    !node_has_version(node, &info->version))
+		return false;
+	if (node->checked_ns < asked_ns) {
+		node->checked_ns = asked_ns;
+		node->sure = true;
+	}
+	return true;
 }
 
 bool node_update(struct tree *tree, struct node *node,

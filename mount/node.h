@@ -64,11 +64,12 @@ struct node {
 	uint32_t allocated;  /* in units of 4 KiB, rounded up */
 	uint32_t links;
 	uint32_t uid, gid;
-	uint16_t mode; /* permission bits */
-	uint16_t busy; /* calls that are changing it in the store */
-	uint8_t type;  /* enum store_type */
-	uint8_t flags; /* enum node_flags */
-	bool resized;  /* the kernel may know another size */
+	uint32_t stored; /* store_info.stored of these attributes, 0 unknown */
+	uint16_t mode;	 /* permission bits */
+	uint16_t busy;	 /* calls that are changing it in the store */
+	uint8_t type;	 /* enum store_type */
+	uint8_t flags;	 /* enum node_flags */
+	bool resized;	 /* the kernel may know another size */
 	bool dated; /* the time of a folder was set on purpose in the store */
 	bool sure;  /* the attributes are those of checked_ns, or ours since */
 	struct node_time mtime, ctime, atime;
@@ -165,6 +166,12 @@ bool node_is_below(const struct node *node, const struct node *folder);
 bool node_update(struct tree *tree, struct node *node,
 		 const struct store_info *info, int64_t asked_ns)
 	REQUIRES(tree->lock) STORE_WARN_UNUSED;
+/*
+ * A listing that was asked for at `asked_ns` shows `info`: does the node have
+ * what else there is to know of that? Then it has been looked at.
+ */
+bool node_confirm(struct node *node, const struct store_info *info,
+		  int64_t asked_ns) STORE_WARN_UNUSED;
 /* Take over what the store told, unconditionally. */
 void node_refresh(struct tree *tree, struct node *node,
 		  const struct store_info *info) REQUIRES(tree->lock);

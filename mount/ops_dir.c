@@ -17,6 +17,7 @@
 
 #include "mount/commit.h"
 #include "mount/file.h"
+#include "mount/listed.h"
 #include "mount/ops.h"
 #include "mount/publish.h"
 #include "mount/relocation.h"
@@ -167,6 +168,9 @@ static int load_page(struct op *op, struct dir *dir, uint64_t number, bool *end)
 	if (!code)
 		code = remember_cursor(op, dir, number - 1);
 	if (!code)
+		listed_note(op->fs->listed, dir->node, &dir->page,
+			    dir->asked_ns);
+	if (!code)
 		dir->page_number = number;
 	return code;
 }
@@ -274,23 +278,46 @@ static void plain_entry(struct listing *listing,
 		entry->attr.st_ino = 1;
 }
 
-static bool full_entry(struct listing *listing,
-		       const struct store_entry *stored,
+static bool full_entry(struct listing *listing, const char *name,
+		       const struct store_info *info, int64_t asked_ns,
 		       struct fuse_entry_param *entry)
 {
 	struct fs *fs = listing->op->fs;
 	struct node *node = NULL;
 
 	lock_take(&fs->tree.lock);
-	/* A name that went since the page was read is not brought back. */
-	if (!tree_lost_since(&fs->tree, listing->dir->node, stored->name,
-			     listing->dir->asked_ns))
-		node = tree_enter(&fs->tree, listing->dir->node, stored->name,
-				  &stored->info, listing->dir->asked_ns);
+	/* A name that went since the store was asked is not brought back. */
+	if (!tree_lost_since(&fs->tree, listing->dir->node, name, asked_ns))
+		node = tree_enter(&fs->tree, listing->dir->node, name, info,
+				  asked_ns);
 	if (node)
 		fs_fill_entry(fs, node, entry);
 	lock_drop(&fs->tree.lock);
 	return node;
+}
+
+/* The page does not tell all, but memory knows the rest, or has asked. */
+static bool known_entry(struct listing *listing,
+			const struct store_entry *stored,
+			struct fuse_entry_param *entry)
+{
+	struct fs *fs = listing->op->fs;
+	struct node *folder = listing->dir->node, *node;
+	struct store_info info;
+	int64_t asked_ns;
+
+	if (!fs->listed)
+		return false;
+	lock_take(&fs->tree.lock);
+	node = listed_known(fs, folder, stored->name, &stored->info,
+			    listing->dir->asked_ns);
+	if (node)
+		fs_fill_entry(fs, node, entry);
+	lock_drop(&fs->tree.lock);
+	return node ||
+	       (listed_answer(fs->listed, folder, stored->name, &info,
+			      &asked_ns) &&
+		full_entry(listing, stored->name, &info, asked_ns, entry));
 }
 
 /* A page read long ago says nothing about attributes now. */
@@ -307,12 +334,15 @@ static bool add_stored(struct listing *listing,
 		       const struct store_entry *stored, uint64_t next)
 {
 	struct fuse_entry_param entry;
-	bool full = listing->plus && stored->complete && !page_is_old(listing);
+	bool full = false;
 
-	if (!full || !full_entry(listing, stored, &entry)) {
-		full = false;
+	if (listing->plus && !stored->complete)
+		full = known_entry(listing, stored, &entry);
+	else if (listing->plus && !page_is_old(listing))
+		full = full_entry(listing, stored->name, &stored->info,
+				  listing->dir->asked_ns, &entry);
+	if (!full)
 		plain_entry(listing, stored, &entry);
-	}
 	if (listing_add(listing, stored->name, &entry, next))
 		return true;
 	if (full)

@@ -16,6 +16,7 @@
 #include "mount/commit.h"
 #include "mount/file.h"
 #include "mount/foldertime.h"
+#include "mount/listed.h"
 #include "mount/missing.h"
 #include "mount/ops.h"
 #include "mount/publish.h"
@@ -80,6 +81,10 @@ static int lookup_store(struct op *op, struct node *parent, const char *text,
 	if (!code && relocation_hides(op->fs, parent, text))
 		code = store_error_set(&op->error, STORE_NOT_FOUND,
 				       "%s: is being renamed", text);
+	if (!code)
+		code = listed_stat(op, parent, text, key, &info);
+	if (!code)
+		code = lookup_enter(op, parent, text, &info, entry);
 	while (!code && !entry->ino) {
 		op->started_ns = clock_monotonic_ns();
 		code = store_stat(op->fs->store, &op->context, key, &info,
@@ -101,7 +106,8 @@ void fs_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 	op_begin(&op, request);
 	folder = node_of(op.fs, parent);
 	code = op_check_name(&op, name);
-	if (!code && !lookup_local(&op, folder, name, &entry))
+	if (!code && !lookup_local(&op, folder, name, &entry) &&
+	    !listed_lookup(&op, folder, name, &entry))
 		code = lookup_store(&op, folder, name, &entry);
 	if (code == STORE_NOT_FOUND) {
 		lock_take(&op.fs->tree.lock);

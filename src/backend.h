@@ -180,6 +180,14 @@ struct store_backend {
 		    struct store_info *info, struct store_details *details,
 		    struct store_error *error) STORE_WARN_UNUSED;
 	/*
+	 * Optional: the same of a key that a listing has lately shown as a
+	 * file or a folder, where that is less to ask for.
+	 */
+	int (*stat_listed)(void *self, struct store_context *context,
+			   const char *key, enum store_type listed,
+			   struct store_info *info, struct store_error *error)
+		STORE_WARN_UNUSED;
+	/*
 	 * Append up to request->limit direct children (or all descendants) to
 	 * `page` and set page->next (malloc'd, owned by the page) unless the
 	 * listing has ended.  Every entry that exists throughout the pages is

@@ -162,9 +162,19 @@ bool store_equal(const struct store *a, const struct store *b)
 
 /* ---- what it is ---- */
 
+/* What nobody would be told of. */
+#define LISTED_LACKS (STORE_CAP_POSIX | STORE_CAP_SYMLINKS | STORE_CAP_XATTR)
+
 uint64_t store_capabilities(const struct store *store)
 {
-	return layer_has(&store->backend);
+	uint64_t has = layer_has(&store->backend);
+
+	return store->listed_only ? has & ~(uint64_t)LISTED_LACKS : has;
+}
+
+void store_tell_listed(struct store *store)
+{
+	store->listed_only = true;
 }
 
 bool store_supports(const struct store *store, enum store_capability one)

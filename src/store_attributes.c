@@ -39,8 +39,8 @@ int store_set_attributes(struct store *store, struct store_context *context,
 		code = call.ops->set_attributes(call.self, call.context,
 						call.key, attributes, &found,
 						&call.error);
-	if (!code && info)
-		*info = found;
+	if (!code)
+		call_info(&call, &found, info);
 	return call_end(&call, code, error);
 }
 

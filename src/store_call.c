@@ -129,6 +129,42 @@ int call_end(struct call *call, int code, struct store_error *error)
 	return code;
 }
 
+/* ---- what is told ---- */
+
+static void tell_listed(struct store_info *info)
+{
+	const struct timespec stored = { .tv_sec = info->stored };
+
+	*info = (struct store_info){
+		.type = info->type,
+		.implicit = info->implicit,
+		.links = 1,
+		.size = info->size,
+		.ctime = info->stored ? stored : info->ctime,
+		.version = info->version,
+		.stored = info->stored,
+		.settled = info->settled,
+	};
+	if (info->type == STORE_TYPE_FOLDER) {
+		info->ctime = (struct timespec){ .tv_sec = 0 };
+		info->version = (struct store_version){ .weak = false };
+		return;
+	}
+	info->type = STORE_TYPE_FILE;
+	info->attributes.mask = STORE_ATTR_MTIME;
+	info->attributes.mtime = info->ctime;
+}
+
+void call_info(const struct call *call, const struct store_info *found,
+	       struct store_info *info)
+{
+	if (!info)
+		return;
+	*info = *found;
+	if (call->store->listed_only)
+		tell_listed(info);
+}
+
 int core_stat(struct call *call, const char *key, struct store_info *info,
 	      struct store_details *details)
 {
@@ -161,6 +197,11 @@ int core_page(struct call *call, const struct backend_list_request *request,
 		free(page->next);
 		page->next = steal_pointer(&old);
 		return code;
+	}
+	for (size_t i = before; call->store->listed_only && i < page->count;
+	     i++) {
+		tell_listed(&page->entries[i].info);
+		page->entries[i].complete = true;
 	}
 	store_context_progress(call->context);
 	return STORE_OK;

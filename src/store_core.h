@@ -42,6 +42,7 @@ struct store {
 	struct backend backend;	     /* `shared->top`, or a prefix on it */
 	char *root;		     /* key of the root, "" without prefix */
 	bool raw_keys;
+	bool listed_only; /* store_tell_listed() */
 };
 
 /* Most entries asked for at once. */
@@ -79,6 +80,9 @@ int call_keys(struct call *call, const char *from, const char *to)
 /* NOT_SUPPORTED names the first of these capabilities that is missing. */
 int call_needs(struct call *call, uint64_t capabilities) STORE_WARN_UNUSED;
 bool call_has(const struct call *call, uint64_t capabilities);
+/* What the backend has `found`, as this store tells it; `info` may be NULL. */
+void call_info(const struct call *call, const struct store_info *found,
+	       struct store_info *info);
 /* An error without text of its own. */
 int call_fail(struct call *call, int code) STORE_WARN_UNUSED;
 /*

@@ -39,6 +39,11 @@ struct store_policy {
 int store_assemble(const struct store_backend *ops, void *self,
 		   const struct store_policy *policy, struct store **store,
 		   struct store_error *error) STORE_WARN_UNUSED;
+/*
+ * From now on this handle tells of a file what a listing tells, a regular file
+ * of that size and time, and listings are complete.  Before any call.
+ */
+void store_tell_listed(struct store *store);
 /* A second handle on the same backend and root, to be closed on its own. */
 struct store *store_ref(struct store *store);
 

@@ -72,8 +72,8 @@ int store_move(struct store *store, struct store_context *context,
 		code = call.ops->move(call.self, call.context, &request, &found,
 				      &call.error);
 	}
-	if (!code && info)
-		*info = found;
+	if (!code)
+		call_info(&call, &found, info);
 	return call_end(&call, code, error);
 }
 
@@ -116,8 +116,8 @@ static int copy_checked(struct store *store, struct store_context *context,
 		code = call_needs(&call, STORE_CAP_WRITE);
 	if (!code)
 		code = copy_call(&call, request, &found);
-	if (!code && info)
-		*info = found;
+	if (!code)
+		call_info(&call, &found, info);
 	return call_end(&call, code, error);
 }
 

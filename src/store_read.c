@@ -38,8 +38,7 @@ static int reader_open(struct call *call, const struct store_version *pin,
 	reader->store = call->store;
 	reader->size = found.size;
 	reader->key = steal_pointer(&call->key);
-	if (info)
-		*info = found;
+	call_info(call, &found, info);
 	return STORE_OK;
 }
 

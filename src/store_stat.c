@@ -29,7 +29,7 @@ static int stat_any(struct store *store, struct store_context *context,
 	if (!code)
 		code = core_stat(&call, call.key, &found, details);
 	if (!code)
-		*info = found;
+		call_info(&call, &found, info);
 	return call_end(&call, code, error);
 }
 
@@ -38,6 +38,28 @@ int store_stat(struct store *store, struct store_context *context,
 	       struct store_error *error)
 {
 	return stat_any(store, context, key, info, NULL, error);
+}
+
+int store_stat_listed(struct store *store, struct store_context *context,
+		      const char *key, enum store_type listed,
+		      struct store_info *info, struct store_error *error)
+{
+	struct store_info found = { .links = 1 };
+	struct call call;
+	int code = call_begin(&call, store, "stat", context);
+
+	if (!code)
+		code = call_key(&call, key, CALL_NO_ROOT);
+	if (!code)
+		code = call_needs(&call, STORE_CAP_METADATA);
+	if (!code && call.ops->stat_listed)
+		code = call.ops->stat_listed(call.self, call.context, call.key,
+					     listed, &found, &call.error);
+	else if (!code)
+		code = core_stat(&call, call.key, &found, NULL);
+	if (!code)
+		call_info(&call, &found, info);
+	return call_end(&call, code, error);
 }
 
 int store_stat_details(struct store *store, struct store_context *context,

@@ -178,8 +178,8 @@ int store_write(struct store *store, struct store_context *context,
 		code = call.ops->put(call.self, call.context, &request, &found,
 				     &call.error);
 	}
-	if (!code && info)
-		*info = found;
+	if (!code)
+		call_info(&call, &found, info);
 	return call_end(&call, code, error);
 }
 
@@ -222,8 +222,8 @@ int store_make_folder(struct store *store, struct store_context *context,
 	if (!code)
 		code = call.ops->make_dir(call.self, call.context, call.key,
 					  attributes, &found, &call.error);
-	if (!code && info)
-		*info = found;
+	if (!code)
+		call_info(&call, &found, info);
 	return call_end(&call, code, error);
 }
 
@@ -268,8 +268,8 @@ int store_make_node(struct store *store, struct store_context *context,
 	if (!code)
 		code = call.ops->make_node(call.self, call.context, &request,
 					   &found, &call.error);
-	if (!code && info)
-		*info = found;
+	if (!code)
+		call_info(&call, &found, info);
 	return call_end(&call, code, error);
 }
 
@@ -288,7 +288,7 @@ int store_link(struct store *store, struct store_context *context,
 	if (!code)
 		code = call.ops->link(call.self, call.context, call.key,
 				      call.to, &found, &call.error);
-	if (!code && info)
-		*info = found;
+	if (!code)
+		call_info(&call, &found, info);
 	return call_end(&call, code, error);
 }

@@ -268,8 +268,8 @@ int store_writer_commit(struct store_writer *writer,
 		code = writer_stuck(writer, &call);
 	if (!code)
 		code = writer_finish(&call, writer, &found);
-	if (!code && info)
-		*info = found;
+	if (!code)
+		call_info(&call, &found, info);
 	call.key = steal_pointer(&writer->key);
 	store_writer_discard(writer);
 	return call_end(&call, code, error);

@@ -165,6 +165,7 @@ static int take_member(struct parse *parse, const char *member,
 		return s3_version_of_etag(text, &info->version, error);
 	} else if (strcmp(member, "LastModified") == 0) {
 		info->ctime = s3_time_parse(text);
+		info->stored = info->ctime.tv_sec;
 		info->attributes.mtime = info->ctime;
 		info->attributes.mask = STORE_ATTR_MTIME;
 	}

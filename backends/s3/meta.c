@@ -28,6 +28,9 @@
 #define PUBLISH META "storefs-publish"
 #define USER META "storefs-user"
 
+/* Seconds after which no server gives an object the same time. */
+enum { SETTLED_S = 2 };
+
 static const char *const attribute_names[] = { "mode",	"uid",	 "gid", "mtime",
 					       "atime", "ctime", NULL };
 
@@ -132,6 +135,14 @@ static bool mode_of(const struct http_response *headers, uint32_t *mode)
 	return true;
 }
 
+/* Has the next second begun, by the clocks of all the servers? */
+static bool is_settled(const struct http_response *headers, int64_t stored)
+{
+	const char *date = http_header(headers, "date");
+
+	return stored > 0 && date && http_date(date) >= stored + SETTLED_S;
+}
+
 static void read_attributes(const struct http_response *headers,
 			    struct store_info *info)
 {
@@ -140,7 +151,9 @@ static void read_attributes(const struct http_response *headers,
 	int64_t stored = modified ? http_date(modified) : -1;
 	const char *text;
 
-	info->ctime.tv_sec = stored > 0 ? (time_t)stored : 0;
+	info->stored = stored > 0 ? (time_t)stored : 0;
+	info->settled = is_settled(headers, stored);
+	info->ctime.tv_sec = info->stored;
 	attributes->mtime = info->ctime;
 	attributes->mask = stored > 0 ? STORE_ATTR_MTIME : 0;
 	if (mode_of(headers, &attributes->mode))

@@ -161,6 +161,7 @@ const struct store_backend s3_backend = {
 	.has = s3_has,
 	.ping = s3_ping,
 	.stat = s3_stat,
+	.stat_listed = s3_stat_listed,
 	.list = s3_list,
 	.open_reader = s3_open_reader,
 	.read = s3_read,

@@ -242,6 +242,35 @@ int s3_stat(void *self, struct store_context *context, const char *key,
 	return stat_any(self, context, key, info, details, NULL, error);
 }
 
+int s3_stat_listed(void *self, struct store_context *context, const char *key,
+		   enum store_type listed, struct store_info *info,
+		   struct store_error *error)
+{
+	struct s3 *s3 = self;
+	const struct s3_below below = { .marker = true };
+	struct store_error gone = STORE_ERROR_INIT;
+	CLEANUP_FREE char *object = NULL;
+	struct s3_object found;
+	bool folder = listed == STORE_TYPE_FOLDER;
+	int code = s3_object_name(s3, key, folder, &object, error);
+
+	if (code)
+		return code;
+	if (folder)
+		return stat_folder(s3, context, object, &below, info, NULL,
+				   error);
+	code = s3_head(s3, context, object, NULL, &found, &gone);
+	if (code == STORE_NOT_FOUND)
+		return s3_stat(s3, context, key, info, NULL, error);
+	if (code) {
+		*error = gone;
+		return code;
+	}
+	*info = found.info;
+	s3_object_release(&found);
+	return STORE_OK;
+}
+
 int s3_find(struct s3 *s3, struct store_context *context, const char *key,
 	    struct s3_object *found, struct store_error *error)
 {

@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "src/layers/layer.h"
+#include "src/layers/layer_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,34 +14,20 @@
 #include "src/base/cleanup.h"
 #include "src/layers/layers.h"
 
-struct layer {
-	struct store_backend table; /* what the next one has, too */
-	struct backend next;	    /* owned */
-	const struct layer_hooks *hooks;
-	void *hook;
-	uint64_t without; /* capabilities it takes away */
-};
-
 /* An open reader or upload of the next backend. */
 struct handle {
 	void *inner;
 	char key[];
 };
 
-#define LAYER_CALL(layer_op, layer_key, layer_context, layer_error) \
-	{                                                           \
-		.op = (layer_op), .key = (layer_key),               \
-		.context = (layer_context), .error = (layer_error), \
-	}
-
-static int before(struct layer *layer, struct layer_call *call)
+int layer_before(struct layer *layer, struct layer_call *call)
 {
 	if (!layer->hooks->before)
 		return STORE_OK;
 	return layer->hooks->before(layer->hook, call);
 }
 
-static bool after(struct layer *layer, struct layer_call *call, int *code)
+bool layer_after(struct layer *layer, struct layer_call *call, int *code)
 {
 	bool again = layer->hooks->after &&
 		     layer->hooks->after(layer->hook, call, code);
@@ -49,23 +35,6 @@ static bool after(struct layer *layer, struct layer_call *call, int *code)
 	call->attempt++;
 	return again;
 }
-
-/* Run `expression` between the hooks; the value is the resulting code. */
-#define LAYER_RUN(layer, call, expression)               \
-	({                                               \
-		int run_code;                            \
-                                                         \
-		do {                                     \
-			run_code = before(layer, call);  \
-			if (run_code)                    \
-				break;                   \
-			run_code = (expression);         \
-		} while (after(layer, call, &run_code)); \
-		run_code;                                \
-	})
-
-#define LAYER_NEXT(layer, slot, ...) \
-	((layer)->next.ops->slot((layer)->next.self, __VA_ARGS__))
 
 static struct handle *handle_new(const char *key, struct store_error *error)
 {
@@ -130,6 +99,18 @@ static int layer_stat(void *self, struct store_context *context,
 	return LAYER_RUN(
 		layer, &call,
 		LAYER_NEXT(layer, stat, context, key, info, details, error));
+}
+
+static int layer_stat_listed(void *self, struct store_context *context,
+			     const char *key, enum store_type listed,
+			     struct store_info *info, struct store_error *error)
+{
+	struct layer *layer = self;
+	struct layer_call call = LAYER_CALL(LAYER_STAT, key, context, error);
+
+	return LAYER_RUN(layer, &call,
+			 LAYER_NEXT(layer, stat_listed, context, key, listed,
+				    info, error));
 }
 
 /* A try that failed half-way may have left entries behind. */
@@ -548,61 +529,6 @@ static int layer_set_attributes(void *self, struct store_context *context,
 				    attributes, info, error));
 }
 
-/* ---- extended attributes ---- */
-
-static int layer_get_xattr(void *self, struct store_context *context,
-			   const char *key, const char *name, void **value,
-			   size_t *size, struct store_error *error)
-{
-	struct layer *layer = self;
-	struct layer_call call =
-		LAYER_CALL(LAYER_GET_XATTR, key, context, error);
-
-	return LAYER_RUN(layer, &call,
-			 LAYER_NEXT(layer, get_xattr, context, key, name, value,
-				    size, error));
-}
-
-static int layer_list_xattrs(void *self, struct store_context *context,
-			     const char *key, char **names, size_t *size,
-			     struct store_error *error)
-{
-	struct layer *layer = self;
-	struct layer_call call =
-		LAYER_CALL(LAYER_LIST_XATTRS, key, context, error);
-
-	return LAYER_RUN(layer, &call,
-			 LAYER_NEXT(layer, list_xattrs, context, key, names,
-				    size, error));
-}
-
-static int layer_set_xattr(void *self, struct store_context *context,
-			   const char *key, const struct store_xattr *xattr,
-			   int xattr_flags, struct store_error *error)
-{
-	struct layer *layer = self;
-	struct layer_call call =
-		LAYER_CALL(LAYER_SET_XATTR, key, context, error);
-
-	call.conditional = xattr_flags != 0;
-	return LAYER_RUN(layer, &call,
-			 LAYER_NEXT(layer, set_xattr, context, key, xattr,
-				    xattr_flags, error));
-}
-
-static int layer_remove_xattr(void *self, struct store_context *context,
-			      const char *key, const char *name,
-			      struct store_error *error)
-{
-	struct layer *layer = self;
-	struct layer_call call =
-		LAYER_CALL(LAYER_REMOVE_XATTR, key, context, error);
-
-	return LAYER_RUN(
-		layer, &call,
-		LAYER_NEXT(layer, remove_xattr, context, key, name, error));
-}
-
 /* ---- names, no calls ---- */
 
 static char *layer_native_path(void *self, const char *key)
@@ -646,6 +572,7 @@ static const struct store_backend layer_all = {
 	.has = layer_own_has,
 	.ping = layer_ping,
 	.stat = layer_stat,
+	.stat_listed = layer_stat_listed,
 	.list = layer_list,
 	.open_reader = layer_open_reader,
 	.read = layer_read,

@@ -86,6 +86,21 @@ static int prefix_stat(void *self, struct store_context *context,
 	return STORE_OK;
 }
 
+static int prefix_stat_listed(void *self, struct store_context *context,
+			      const char *key, enum store_type listed,
+			      struct store_info *info,
+			      struct store_error *error)
+{
+	struct prefix *prefix = self;
+	struct below below;
+	int code = go_below(prefix, key, &below, error);
+
+	if (code)
+		return code;
+	return PREFIX_NEXT(prefix, stat_listed, context, below.key, listed,
+			   info, error);
+}
+
 /* Names of a recursive listing are keys: take the folder off them. */
 static void strip_entries(const struct prefix *prefix, struct store_page *page,
 			  size_t from)
@@ -585,6 +600,7 @@ static const struct store_backend prefix_all = {
 	.has = prefix_has,
 	.ping = prefix_ping,
 	.stat = prefix_stat,
+	.stat_listed = prefix_stat_listed,
 	.list = prefix_list,
 	.open_reader = prefix_open_reader,
 	.read = prefix_read,

@@ -69,6 +69,7 @@ static void cut_reads(struct store_backend *table, const struct backend *next)
 {
 	LAYER_CUT(table, next, ping);
 	LAYER_CUT(table, next, stat);
+	LAYER_CUT(table, next, stat_listed);
 	LAYER_CUT(table, next, list);
 	LAYER_CUT(table, next, open_reader);
 	LAYER_CUT(table, next, read);

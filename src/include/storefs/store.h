@@ -121,6 +121,15 @@ void store_resolution_release(struct store_resolution *resolution);
 int store_stat(struct store *store, struct store_context *context,
 	       const char *key, struct store_info *info,
 	       struct store_error *error) STORE_WARN_UNUSED;
+/*
+ * The same of a key that a listing has lately shown as `listed`: some stores
+ * have to be asked less then.  They do not notice when the name has become
+ * that of a folder, too.
+ */
+int store_stat_listed(struct store *store, struct store_context *context,
+		      const char *key, enum store_type listed,
+		      struct store_info *info, struct store_error *error)
+	STORE_WARN_UNUSED;
 /* As store_stat, with what else is known; `details` is initialised here. */
 int store_stat_details(struct store *store, struct store_context *context,
 		       const char *key, struct store_info *info,

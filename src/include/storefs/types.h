@@ -87,6 +87,13 @@ struct store_info {
 	uint64_t node;
 	struct store_attributes attributes; /* those the store keeps */
 	struct timespec ctime; /* last change of anything; 0 when unknown */
+	/*
+	 * The same by the store's own clock, in whole seconds, as its listings
+	 * tell it, too; 0 when unknown.  `settled`: no later change will have
+	 * the same, so that all else stays while this and the version do.
+	 */
+	time_t stored;
+	bool settled;
 	struct store_version version;
 };
 
