@@ -25,6 +25,10 @@ enum { STEPS_SEEN = 3, STEPS_AHEAD = 8 };
 enum { PAGE_MAX = 16 << 10, WAITED_EACH = 1 << 20, PAGES_SEEN = 16 };
 enum { SWEEP_RANGES = 2 };
 
+/* Nobody reads cells that are longer; and so many are no accident. */
+#define CELL_MAX (UINT64_C(1) << 20)
+enum { CELLS_SEEN = 4 };
+
 /* Rows that were not read for so many reads are over. */
 enum { ROW_READS = 64 };
 
@@ -51,6 +55,18 @@ static bool is_read(const struct pattern *pattern,
 	return row->next && pattern->reads - row->used < ROW_READS;
 }
 
+static void note_cell(struct pattern *pattern, const struct pattern_row *left)
+{
+	uint64_t length = left->next - left->start;
+
+	/* A power of two, as buffers of programs are, and columns are not. */
+	if (length > CELL_MAX || length & (length - 1) ||
+	    (length && left->start % length))
+		length = 0;
+	pattern->cells = length == pattern->cell ? pattern->cells + 1 : 1;
+	pattern->cell = length;
+}
+
 /* In the place of the one that was not read for the longest time. */
 static void begin_row(struct pattern *pattern, struct pattern_habit *habit,
 		      const struct store_range *range)
@@ -64,6 +80,7 @@ static void begin_row(struct pattern *pattern, struct pattern_habit *habit,
 		if (pattern->rows[i].used > left->used)
 			left = &pattern->rows[i];
 	}
+	note_cell(pattern, left);
 	if (left->in_order)
 		habit->usual = left->next - left->start;
 	*row = (struct pattern_row){ .start = range->offset,
@@ -235,6 +252,22 @@ static size_t read_in_steps(struct pattern *pattern,
 	return count;
 }
 
+/* The rest of the cell that this read begins. */
+static size_t read_cell(const struct pattern *pattern,
+			const struct store_range *range, uint64_t size,
+			struct store_range *ranges)
+{
+	uint64_t end = range->offset + range->length;
+	uint64_t next = range->offset + pattern->cell;
+
+	if (!pattern->cell || pattern->cells < CELLS_SEEN ||
+	    range->offset % pattern->cell || end >= next || end >= size)
+		return 0;
+	ranges[0] =
+		(struct store_range){ end, (next < size ? next : size) - end };
+	return 1;
+}
+
 /*
  * The whole file, when round trips have cost as much: nobody can tell whether
  * more pages will be read, and this is at most twice what would have been
@@ -242,17 +275,19 @@ static size_t read_in_steps(struct pattern *pattern,
  */
 static size_t read_pages(struct pattern *pattern,
 			 const struct store_range *range, uint64_t size,
-			 uint64_t limit, struct store_range *ranges)
+			 uint64_t whole, struct store_range *ranges)
 {
-	size_t count = 0;
+	size_t count = read_cell(pattern, range, size, ranges);
+	bool cells = pattern->cell && pattern->cells >= PAGES_SEEN;
+	size_t most = count + SWEEP_RANGES;
 
-	if (range->length > PAGE_MAX || size > limit)
-		return 0;
+	if ((range->length > PAGE_MAX && !cells) || size > whole)
+		return count;
 	pattern->waited += WAITED_EACH;
 	if (pattern->waited < size ||
 	    pattern->waited < PAGES_SEEN * (uint64_t)WAITED_EACH)
-		return 0;
-	while (pattern->swept < size && count < SWEEP_RANGES) {
+		return count;
+	while (pattern->swept < size && count < most) {
 		uint64_t left = size - pattern->swept;
 
 		if (left > PART_MAX)
@@ -281,7 +316,8 @@ static void note_step(struct pattern *pattern, const struct store_range *range)
 
 size_t pattern_read(struct pattern *pattern, struct pattern_habit *habit,
 		    const struct store_range *range, uint64_t size,
-		    uint64_t limit, struct store_range ranges[PATTERN_RANGES])
+		    uint64_t limit, uint64_t whole,
+		    struct store_range ranges[PATTERN_RANGES])
 {
 	struct pattern_row *row = row_of(pattern, range);
 
@@ -296,7 +332,7 @@ size_t pattern_read(struct pattern *pattern, struct pattern_habit *habit,
 		return 0;
 	begin_row(pattern, habit, range);
 	if (pattern->steps < STEPS_SEEN)
-		return read_pages(pattern, range, size, limit, ranges);
+		return read_pages(pattern, range, size, whole, ranges);
 	return read_in_steps(pattern, range, size, limit, ranges);
 }
 

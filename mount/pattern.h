@@ -11,10 +11,13 @@
  * to read at the end, where such tables have their index.  Requests that the
  * kernel sends beside each other come in any order and still count.
  *
- * In equal steps: from the fourth read on, the next few steps.  Else nothing: a
- * random reader costs what it reads; but one that fetches pages of a file here
- * and there, each for a round trip, gets the whole file once it has waited for
- * as long as that takes.
+ * In equal steps: from the fourth read on, the next few steps.  In cells: where
+ * rows have the same length and lie at its multiples, as the kernel sends a
+ * large read in pieces, the first piece asks for all of the next one.
+ *
+ * Else nothing: a random reader costs what it reads; but one that fetches pages
+ * or cells of a file here and there, each for a round trip, gets the whole file
+ * once it has waited for as long as that takes.
  */
 #ifndef STOREFS_MOUNT_PATTERN_H
 #define STOREFS_MOUNT_PATTERN_H
@@ -53,6 +56,8 @@ struct pattern {
 	int64_t step;	    /* from the one before it */
 	unsigned int steps; /* equal ones in a row */
 	unsigned int asked; /* steps that were asked for ahead of `last` */
+	uint64_t cell;	    /* length of the row before, if at a multiple of it */
+	unsigned int cells; /* so many rows in a row had that */
 	uint64_t waited;    /* for pages: bytes that could have come */
 	uint64_t swept;	    /* bytes of the whole file asked for since */
 };
@@ -61,12 +66,13 @@ enum { PATTERN_RANGES = 16 };
 
 /*
  * Note a read of `range` from a file of `size` bytes; the windows grow up to
- * `limit`, together.  Fills `ranges` with what to ask for now, each one request;
+ * `limit`, together, and a whole file has at most `whole` bytes.  Fills `ranges` with what to ask for now, each one request;
  * returns how many.
  */
 size_t pattern_read(struct pattern *pattern, struct pattern_habit *habit,
 		    const struct store_range *range, uint64_t size,
-		    uint64_t limit, struct store_range ranges[PATTERN_RANGES]);
+		    uint64_t limit, uint64_t whole,
+		    struct store_range ranges[PATTERN_RANGES]);
 
 /* Is it reading in order? */
 bool pattern_is_ahead(const struct pattern *pattern);

@@ -193,7 +193,7 @@ static size_t plan(struct prefetch *reader, struct block_object *object,
 	lock_take(&prefetcher->lock);
 	share = room / 2 / (prefetcher->in_order + 1);
 	count = pattern_read(&reader->pattern, blockcache_habit(object), range,
-			     size, share, ranges);
+			     size, share, room / 4 * 3, ranges);
 	note_order_locked(reader, pattern_is_ahead(&reader->pattern));
 	lock_drop(&prefetcher->lock);
 	return count;

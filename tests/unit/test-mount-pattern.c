@@ -29,7 +29,8 @@ static size_t look(uint64_t offset, uint64_t length, uint64_t size)
 {
 	struct store_range range = { offset, length };
 
-	return pattern_read(&pattern, &habit, &range, size, limit, asked);
+	return pattern_read(&pattern, &habit, &range, size, limit, limit,
+			    asked);
 }
 
 START_TEST(random_reads_ask_for_nothing)
@@ -100,6 +101,62 @@ START_TEST(columns_of_a_table_are_no_pages)
 	limit = 2048 * MIB;
 	for (int i = 0; i < 2000; i++)
 		ck_assert_uint_eq(look_elsewhere(48 << 10, 1024 * MIB), 0);
+}
+END_TEST
+
+/* 256 KiB at such a multiple, in the two pieces that the kernel makes of it. */
+static size_t look_at_cell(uint64_t cell, uint64_t size)
+{
+	uint64_t at = cell * (256 << 10);
+	size_t count = look(at, 128 << 10, size);
+
+	ck_assert_uint_eq(look(at + (128 << 10), 128 << 10, size), 0);
+	return count;
+}
+
+START_TEST(the_rest_of_a_cell_is_asked_for_with_its_first_piece)
+{
+	static const uint64_t cells[] = { 3, 90, 41, 7, 66, 12, 25, 80 };
+
+	for (int i = 0; i < 4; i++)
+		ck_assert_uint_eq(look_at_cell(cells[i], 1024 * MIB), 0);
+	for (int i = 4; i < 8; i++) {
+		size_t count =
+			look(cells[i] * (256 << 10), 128 << 10, 1024 * MIB);
+
+		if (i == 4 && !count)
+			continue;
+		ck_assert_uint_eq(count, 1);
+		ck_assert_uint_eq(asked[0].offset,
+				  cells[i] * (256 << 10) + (128 << 10));
+		ck_assert_uint_eq(asked[0].length, 128 << 10);
+		look(asked[0].offset, 128 << 10, 1024 * MIB);
+	}
+	/* Somewhere in the middle of one. */
+	ck_assert_uint_eq(look(55 * (256 << 10) + 4096, 128 << 10, 1024 * MIB),
+			  0);
+}
+END_TEST
+
+START_TEST(who_reads_many_cells_gets_the_whole_file)
+{
+	const uint64_t size = 160 * MIB;
+	uint64_t swept = 0;
+	int cells = 0;
+
+	limit = 256 * MIB;
+	for (uint64_t i = 0; swept < size && cells < 1000; i++, cells++) {
+		uint64_t at = i * i * 7 % 631 * (256 << 10);
+		size_t count = look(at, 128 << 10, size);
+
+		for (size_t j = 0; j < count; j++)
+			if (asked[j].offset == swept)
+				swept += asked[j].length;
+		look(at + (128 << 10), 128 << 10, size);
+	}
+	ck_assert_uint_eq(swept, size);
+	ck_assert_int_ge(cells, 160);
+	ck_assert_int_lt(cells, 320);
 }
 END_TEST
 
@@ -345,6 +402,9 @@ int main(void)
 	tcase_add_test(tests, a_small_file_is_not_fetched_for_a_few_pages);
 	tcase_add_test(tests, what_found_no_room_is_waited_for_anew);
 	tcase_add_test(tests, columns_of_a_table_are_no_pages);
+	tcase_add_test(tests,
+		       the_rest_of_a_cell_is_asked_for_with_its_first_piece);
+	tcase_add_test(tests, who_reads_many_cells_gets_the_whole_file);
 	tcase_add_test(tests, one_read_asks_for_nothing);
 	tcase_add_test(tests, reading_in_order_asks_once_for_everything_behind);
 	tcase_add_test(tests, a_short_look_at_the_start_asks_for_little);
