@@ -56,7 +56,7 @@ struct pattern {
 	int64_t step;	    /* from the one before it */
 	unsigned int steps; /* equal ones in a row */
 	unsigned int asked; /* steps that were asked for ahead of `last` */
-	uint64_t cell;	    /* length of the row before, if at a multiple of it */
+	uint64_t cell; /* length of the row before, if at a multiple of it */
 	unsigned int cells; /* so many rows in a row had that */
 	uint64_t waited;    /* for pages: bytes that could have come */
 	uint64_t swept;	    /* bytes of the whole file asked for since */
@@ -66,8 +66,8 @@ enum { PATTERN_RANGES = 16 };
 
 /*
  * Note a read of `range` from a file of `size` bytes; the windows grow up to
- * `limit`, together, and a whole file has at most `whole` bytes.  Fills `ranges` with what to ask for now, each one request;
- * returns how many.
+ * `limit`, together, and a whole file has at most `whole` bytes.  Fills
+ * `ranges` with what to ask for now, each one request; returns how many.
  */
 size_t pattern_read(struct pattern *pattern, struct pattern_habit *habit,
 		    const struct store_range *range, uint64_t size,
