@@ -49,6 +49,7 @@ struct http_transfer {
 	int64_t window_ns;  /* start of the stretch speed is measured in */
 	uint64_t window;    /* bytes in it */
 	int attempt;
+	int sends; /* of this attempt: libcurl has its own */
 	bool running;
 	char reason[CURL_ERROR_SIZE];
 };

@@ -131,6 +131,11 @@ struct http_request {
 	/* Nobody sees it before another request: it may as well come late. */
 	bool unseen;
 	/*
+	 * Not even where the connection was kept from before and may have been
+	 * closed meanwhile: without an answer it is UNAVAILABLE.
+	 */
+	bool once;
+	/*
 	 * Where the body of a 2xx goes, `room` bytes at most: more is CORRUPT.
 	 * NULL: to response.body, as that of any other status.
 	 */

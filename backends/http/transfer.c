@@ -110,6 +110,26 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_OK;
 }
 
+/*
+ * libcurl sends a request again by itself when a connection it had kept is
+ * closed before a byte of the answer came.
+ */
+static int on_request(void *arg, char *to, char *from, int to_port,
+		      int from_port)
+{
+	struct http_transfer *transfer = arg;
+
+	(void)to;
+	(void)from;
+	(void)to_port;
+	(void)from_port;
+	if (!transfer->sends++ || !transfer->exchange->request.once)
+		return CURL_PREREQFUNC_OK;
+	(void)store_error_set(&transfer->exchange->error, STORE_UNAVAILABLE,
+			      "the connection was closed without an answer");
+	return CURL_PREREQFUNC_ABORT;
+}
+
 /* ---- options ---- */
 
 static void set_security(CURL *easy, const struct http_settings *settings)
@@ -178,6 +198,8 @@ static void set_callbacks(struct http_transfer *transfer)
 	curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
 	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
 	curl_easy_setopt(easy, CURLOPT_SEEKDATA, transfer);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
 }
 
 static void set_method(struct http_transfer *transfer)
@@ -236,6 +258,7 @@ int http_transfer_prepare(struct http_transfer *transfer)
 	transfer->reason[0] = '\0';
 	transfer->sent = 0;
 	transfer->received = 0;
+	transfer->sends = 0;
 	transfer->window = 0;
 	transfer->started_ns = clock_monotonic_ns();
 	transfer->moved_ns = transfer->started_ns;

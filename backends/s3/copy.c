@@ -295,13 +295,17 @@ static int copy_once(struct transfer *transfer, struct store_info *info,
 
 static int remove_source(struct transfer *transfer, struct store_error *error)
 {
-	const struct store_precondition same = {
-		.condition = STORE_IF_VERSION,
-		.version = transfer->source.info.version,
+	const struct s3_removal removal = {
+		.object = transfer->from,
+		.precondition = {
+			.condition = STORE_IF_VERSION,
+			.version = transfer->source.info.version,
+		},
+		.seen = &transfer->source.info,
 	};
 
-	return s3_remove_object(transfer->s3, transfer->context, transfer->from,
-				&same, error);
+	return s3_remove_object(transfer->s3, transfer->context, &removal,
+				error);
 }
 
 static int transfer_names(struct transfer *transfer, struct store_error *error)

@@ -107,6 +107,7 @@ struct s3_call {
 	const char *object; /* native key, NULL: the bucket itself */
 	bool idempotent;
 	bool unseen; /* as in http_request */
+	bool once;
 	const struct http_body *body;
 	/* Instead of what the settings say; AUTO: as they say. */
 	enum s3_checksum checksum;
@@ -292,10 +293,17 @@ void s3_condition_add(struct s3_call *call,
  */
 bool s3_is_mistaken(struct s3 *s3, struct store_context *context,
 		    const char *object, const struct store_version *version);
-/* DELETE; CHANGED, where the server honours a condition (remove.c). */
+/*
+ * DELETE; CHANGED, where the server honours a condition, or when the answer
+ * was lost and another version is there afterwards (remove.c).
+ */
+struct s3_removal {
+	const char *object;
+	struct store_precondition precondition;
+	const struct store_info *seen; /* what is there; NULL: any like it */
+};
 int s3_remove_object(struct s3 *s3, struct store_context *context,
-		     const char *object,
-		     const struct store_precondition *precondition,
+		     const struct s3_removal *removal,
 		     struct store_error *error) STORE_WARN_UNUSED;
 
 /* ---- bodies (body.c) ---- */
