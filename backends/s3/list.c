@@ -4,13 +4,15 @@
  * any byte survives the XML.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
  *
- * The cursor is the server's token.  Names that no key can have (empty
+ * The cursor is the server's token, and what shows that it comes again
+ * (loop.c).  Names that no key can have (empty
  * components, "." and "..", longer than 255 bytes) are left out.
  *
  * Called through the table, and to tell whether a folder is there.
  */
 #include "config.h"
 
+#include "backends/s3/loop.h"
 #include "backends/s3/s3.h"
 
 #include <stdio.h>
@@ -34,6 +36,9 @@ struct parse {
 	struct store_info info;
 	char *next;
 	bool truncated;
+	/* Where it goes on: */
+	struct s3_loop loop;
+	const char *token;
 };
 
 /* Some say so behind the names, and some do not encode at all. */
@@ -309,8 +314,8 @@ static int list_page(struct s3 *s3, struct store_context *context,
 	ask(&call, parse->prefix, limit);
 	if (!request->recursive)
 		s3_call_query(&call, "delimiter", "/");
-	if (request->cursor)
-		s3_call_query(&call, "continuation-token", request->cursor);
+	if (parse->token)
+		s3_call_query(&call, "continuation-token", parse->token);
 	code = s3_send(s3, context, &call, error);
 	if (!code)
 		code = read_answer(&call, parse, error);
@@ -318,10 +323,8 @@ static int list_page(struct s3 *s3, struct store_context *context,
 	if (!code && parse->truncated && !parse->next)
 		code = store_error_set(error, STORE_CORRUPT,
 				       "a listing without its continuation");
-	if (!code && parse->truncated && request->cursor &&
-	    strcmp(parse->next, request->cursor) == 0)
-		code = store_error_set(error, STORE_CORRUPT,
-				       "a listing that goes on with itself");
+	if (!code && parse->truncated)
+		code = s3_loop_step(&parse->loop, parse->next, error);
 	return code;
 }
 
@@ -342,12 +345,18 @@ int s3_list(void *self, struct store_context *context,
 	if (code)
 		return code;
 	parse.prefix = prefix;
-	code = list_page(s3, context, request, &parse, error);
+	if (request->cursor)
+		code = s3_loop_read(request->cursor, &parse.loop, &parse.token,
+				    error);
+	if (!code)
+		code = list_page(s3, context, request, &parse, error);
 	if (!code && !request->cursor && *request->prefix &&
 	    !parse.below.marker && !parse.below.others)
 		code = check_not_file(s3, context, request->prefix, error);
 	if (!code && parse.truncated)
-		page->next = steal_pointer(&parse.next);
+		code = s3_loop_write(&parse.loop, parse.next, &page->next,
+				     error);
+	s3_loop_release(&parse.loop);
 	free(parse.next);
 	return code;
 }

@@ -13,6 +13,7 @@
  */
 #include "config.h"
 
+#include "backends/s3/loop.h"
 #include "backends/s3/s3.h"
 
 #include <string.h>
@@ -40,6 +41,7 @@ struct sweep {
 	char *next_object;
 	char *next_id;
 	bool truncated;
+	struct s3_loop loop;
 };
 
 static int set_text(char **to, const char *text, struct store_error *error)
@@ -187,13 +189,31 @@ static int sweep_page(struct sweep *sweep, struct store_error *error)
 	return code;
 }
 
+/* Has it come to an end, or to where it has been? */
+static int look_ahead(struct sweep *sweep, bool *more,
+		      struct store_error *error)
+{
+	CLEANUP_BUF struct buf place = BUF_INIT(16384);
+
+	*more = sweep->truncated && sweep->next_object;
+	if (!*more)
+		return STORE_OK;
+	buf_addf(&place, "%s\n%s", sweep->next_object,
+		 sweep->next_id ? sweep->next_id : "");
+	return s3_loop_step(&sweep->loop, buf_text(&place), error);
+}
+
 static int sweep_all(struct sweep *sweep, struct store_error *error)
 {
+	bool more = false;
 	int code;
 
-	do
+	do {
 		code = sweep_page(sweep, error);
-	while (!code && sweep->truncated && sweep->next_object);
+		if (!code)
+			code = look_ahead(sweep, &more, error);
+	} while (!code && more);
+	s3_loop_release(&sweep->loop);
 	free(sweep->object);
 	free(sweep->id);
 	free(sweep->next_object);

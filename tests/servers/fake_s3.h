@@ -50,6 +50,7 @@ enum fake_kind {
 	FAKE_OTHER_RANGE, /* Content-Range of a part `at` bytes further on */
 	FAKE_OTHER_ETAG,
 	FAKE_ENDLESS,	  /* a page of a listing goes on with itself */
+	FAKE_CYCLE,	  /* ... with one of `at` places, in turn */
 	FAKE_NO_TOKEN,	  /* is truncated, and tells no continuation */
 	FAKE_OTHER_NAMES, /* and lists what was not asked for */
 	FAKE_BROKEN_XML,

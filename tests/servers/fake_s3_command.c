@@ -14,9 +14,9 @@ static const char *const kinds[FAKE_KINDS] = {
 	[FAKE_FAIL_200] = "fail-200",	    [FAKE_LOSE] = "lose",
 	[FAKE_LONGER] = "longer",	    [FAKE_SHORTER] = "shorter",
 	[FAKE_OTHER_RANGE] = "other-range", [FAKE_OTHER_ETAG] = "other-etag",
-	[FAKE_ENDLESS] = "endless",	    [FAKE_NO_TOKEN] = "no-token",
-	[FAKE_OTHER_NAMES] = "other-names", [FAKE_BROKEN_XML] = "broken-xml",
-	[FAKE_TWISTED] = "twisted",
+	[FAKE_ENDLESS] = "endless",	    [FAKE_CYCLE] = "cycle",
+	[FAKE_NO_TOKEN] = "no-token",	    [FAKE_OTHER_NAMES] = "other-names",
+	[FAKE_BROKEN_XML] = "broken-xml",   [FAKE_TWISTED] = "twisted",
 };
 
 static bool say(struct buf *out, const char *text)

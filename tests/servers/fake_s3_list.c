@@ -200,9 +200,20 @@ static bool read_max(struct page *page)
 	return true;
 }
 
+static void keep_place_of_cycle(struct page *page)
+{
+	const struct fake_rule *rule = &page->request->rule;
+	CLEANUP_BUF struct buf place = BUF_INIT(FAKE_KEY_MAX + 32);
+
+	buf_addf(&place, "%s%llu", page->prefix,
+		 (unsigned long long)(rule->hits % rule->at));
+	keep_last(page, buf_text(&place), place.length);
+}
+
 static void answer(struct page *page)
 {
-	bool endless = fake_hit(page->request, FAKE_ENDLESS);
+	bool cycle = fake_hit(page->request, FAKE_CYCLE);
+	bool endless = cycle || fake_hit(page->request, FAKE_ENDLESS);
 	bool no_token = fake_hit(page->request, FAKE_NO_TOKEN);
 
 	buf_addf(&page->out,
@@ -211,7 +222,9 @@ static void answer(struct page *page)
 		 page->bucket->name, page->max, page->count,
 		 page->truncated || endless || no_token ? "true" : "false");
 	add_name(page, "Prefix", page->prefix);
-	if (endless && page->count) {
+	if (cycle) {
+		keep_place_of_cycle(page);
+	} else if (endless && page->count) {
 		/* As if nothing had been told. */
 		CLEANUP_FREE char *name = NULL;
 		const char *token =
