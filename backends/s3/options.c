@@ -400,11 +400,8 @@ static unsigned int trusted(const struct s3_settings *settings)
 	case S3_CONDITIONS_NO:
 		return S3_KNOWN;
 	case S3_CONDITIONS_AUTO:
-		/* userguide/conditional-writes.html */
-		if (!settings->endpoint)
-			return S3_KNOWN | S3_PUT_ABSENT | S3_PUT_MATCH |
-			       S3_COMPLETE_ABSENT | S3_COMPLETE_MATCH;
-		return 0;
+		/* Of AWS: userguide/conditional-requests.html */
+		return settings->endpoint ? 0 : S3_KNOWN | S3_ALL_CONDITIONS;
 	default:
 		return 0;
 	}
