@@ -175,7 +175,10 @@ static int put_whole(struct put *put, struct store_info *info,
 	call.idempotent = !is_conditional(put);
 	s3_body_init(&body, put->source, 0, put->source->size);
 	code = s3_meta_add(put->s3, &call, &put->meta, info, error);
-	s3_condition_add(&call, &put->request->precondition, put->honoured,
+	/* A server that is not known yet is asked in the words of S3. */
+	s3_condition_add(&call, &put->request->precondition,
+			 put->honoured & S3_KNOWN ? put->honoured
+						  : S3_PUT_MATCH,
 			 S3_PUT_ABSENT, S3_PUT_MATCH);
 	if (!code && is_mixed(put))
 		code = s3_mixed_hold(
@@ -444,8 +447,8 @@ static int put_once(struct put *put, struct store_info *info,
 	return put_whole(put, info, error);
 }
 
-static int run(struct put *put, struct store_info *info,
-	       struct store_error *error)
+static int put_patiently(struct put *put, struct store_info *info,
+			 struct store_error *error)
 {
 	int code = put_once(put, info, error);
 
@@ -453,6 +456,70 @@ static int run(struct put *put, struct store_info *info,
 	     i < CONFLICTS && code == STORE_UNAVAILABLE && error->detail == 409;
 	     i++)
 		code = put_once(put, info, error);
+	return code;
+}
+
+/*
+ * A server that is not known yet refused the condition of a version: because
+ * it does not hold, or because the server has other words for it, or none.
+ */
+static bool is_misunderstood(struct put *put, int code)
+{
+	struct store_error own = STORE_ERROR_INIT;
+	const struct store_precondition *precondition =
+		&put->request->precondition;
+
+	if (put->honoured & S3_KNOWN ||
+	    precondition->condition != STORE_IF_VERSION)
+		return false;
+	if (code == STORE_NOT_SUPPORTED)
+		return true;
+	return code == STORE_CHANGED && !look(put, &own) &&
+	       !s3_precondition(precondition, put->has_old ? &put->old : NULL,
+				NULL);
+}
+
+/* Its words are found out, and the put is sent with them. */
+static int put_as_understood(struct put *put, struct store_info *info,
+			     struct store_error *error)
+{
+	int code = s3_probe(put->s3, put->context, error);
+
+	if (code)
+		return code;
+	/* Where nothing can be tried out it was checked just before. */
+	put->honoured = atomic_load(&put->s3->honoured) | S3_KNOWN;
+	store_error_clear(error);
+	return put_patiently(put, info, error);
+}
+
+/*
+ * Nobody knows whether it arrived: whose version is there?  Ceph answers so to
+ * the loser of two puts at one moment, too; that is told as what it is.
+ */
+static int settle_unknown(struct put *put, struct store_info *info, int code,
+			  struct store_error *error)
+{
+	int held = STORE_OK;
+
+	if (has_arrived(put, info)) {
+		store_error_clear(error);
+		return STORE_OK;
+	}
+	if (error->detail && put->has_old &&
+	    put->request->precondition.condition == STORE_IF_VERSION)
+		held = s3_precondition(&put->request->precondition, &put->old,
+				       error);
+	return held ? held : code;
+}
+
+static int run(struct put *put, struct store_info *info,
+	       struct store_error *error)
+{
+	int code = put_patiently(put, info, error);
+
+	if (is_misunderstood(put, code))
+		code = put_as_understood(put, info, error);
 	/* A server that knows no conditions says so. */
 	if (code == STORE_NOT_SUPPORTED && is_conditional(put) &&
 	    !(put->honoured & S3_KNOWN)) {
@@ -462,10 +529,8 @@ static int run(struct put *put, struct store_info *info,
 	}
 	if (code == STORE_CHANGED && is_conditional(put))
 		code = settle(put, info, error);
-	if (s3_is_unknown(code, error) && has_arrived(put, info)) {
-		store_error_clear(error);
-		code = STORE_OK;
-	}
+	if (s3_is_unknown(code, error))
+		code = settle_unknown(put, info, code, error);
 	return code;
 }
 

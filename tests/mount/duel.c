@@ -16,6 +16,7 @@
  *	--background, --conflict fail|rename|overwrite, --exclusive-open,
  *	--stale: as the mounts were made; stale, with timeouts of their own
  *	--unpinned: the store has no PINNED_READ
+ *	--by-content: and tells versions apart by their bytes, as an ETag does
  *	--lose FILE FILE: the mounts' fault files; answers of puts get lost
  *	--verbose
  *
@@ -348,6 +349,7 @@ static const struct option options[] = {
 	{ "exclusive-open", no_argument, NULL, 'x' },
 	{ "stale", no_argument, NULL, 't' },
 	{ "unpinned", no_argument, NULL, 'u' },
+	{ "by-content", no_argument, NULL, 'y' },
 	{ "lose", required_argument, NULL, 'l' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ 0 },
@@ -377,6 +379,9 @@ static bool take_option(int option, struct duel *duel, struct run *run)
 		return true;
 	case 'u':
 		duel->unpinned = true;
+		return true;
+	case 'y':
+		duel->by_content = true;
 		return true;
 	case 't':
 		duel->fresh = false;

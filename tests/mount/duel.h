@@ -93,7 +93,8 @@ struct duel {
 	const char *faults[SIDES]; /* fault files, NULL: none */
 	bool background, exclusive_open;
 	bool unpinned; /* a version that was read is gone when it is replaced */
-	bool fresh;    /* nothing is believed for any time */
+	bool by_content; /* the same bytes are the same version */
+	bool fresh;	 /* nothing is believed for any time */
 	bool answers_get_lost;
 	enum conflict conflict;
 	bool verbose;

@@ -41,6 +41,7 @@ struct worlds *worlds_new(const struct duel *duel,
 	memset(&world, 0, sizeof(world));
 	worlds->duel = duel;
 	world.count = 1;
+	world.by_content = duel->by_content;
 	world.history[0] = *initial;
 	for (int i = 0; i < SIDES; i++)
 		world.local[i].arrived = NOTHING;
@@ -88,6 +89,9 @@ bool local_base_is_present(const struct world *world, const struct local *local)
 {
 	if (local->base == NOTHING)
 		return world_present(world)->count == ABSENT;
+	if (world->by_content && world_present(world)->count != ABSENT &&
+	    content_equal(&world->history[local->base], world_present(world)))
+		return true;
 	return local->base == world->count - 1;
 }
 

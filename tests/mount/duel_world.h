@@ -36,6 +36,7 @@ struct local {
 struct world {
 	int16_t count; /* versions so far, the last is in the store */
 	int16_t beside_count;
+	bool by_content; /* what has the same bytes is the same version */
 	struct content history[HISTORY];
 	struct content beside[HISTORY];
 	struct local local[SIDES];

@@ -317,11 +317,12 @@ store_new() {
 }
 
 # each_store "KIND..." FUNCTION [OPTION,...]: mounts a fresh store of each kind
-# on mnt, calls the function and unmounts.
+# on mnt, calls the function and unmounts. With STORES in the environment those
+# are the kinds, whatever a test asks for.
 each_store() {
 	local each
 
-	for each in $1; do
+	for each in ${STORES-$1}; do
 		note "$each"
 		mnt=${mount_base:-$WORK}/mnt-$each
 		store_new "$each" "${mount_base:-$WORK}"

@@ -57,9 +57,10 @@ count() {
 
 lose=(--lose "$WORK/fault-a" --lose "$WORK/fault-b")
 
-for each in ${STORES:-local sqlite}; do
+for each in ${STORES:-local sqlite $far}; do
 	pinned=()
 	[ "$each" = local ] || pinned=(--unpinned)
+	[ "$each" != s3 ] || pinned+=(--by-content)
 	run() {
 		store_new "$each"
 		rm -rf "$WORK"/st-*

@@ -501,6 +501,75 @@ START_TEST(a_condition_that_never_holds_is_not_used)
 }
 END_TEST
 
+/* ---- a server with other words for a version ---- */
+
+static int put_over(const char *key, const char *etag)
+{
+	static const uint8_t id[STORE_PUBLISH_SIZE] = { 7, 7, 7 };
+	struct store_write_options options = {
+		.precondition.condition = STORE_IF_VERSION,
+		.publish = id,
+	};
+	struct store_memory_source source;
+
+	snprintf(options.precondition.version.token,
+		 sizeof(options.precondition.version.token), "%s", etag);
+	store_error_clear(&error);
+	return store_write(store, NULL, key,
+			   store_memory_source_init(&source, "1", 1), &options,
+			   NULL, &error);
+}
+
+static atomic_uint unguarded; /* replaced, whatever was there */
+
+static bool takes_no_quotes(struct server_request *request)
+{
+	static const char name[] = "\r\nif-match: ";
+	const char *match = strstr(request->head, name);
+
+	if (match && strncmp(match + strlen(name), "e1\r\n", 4) != 0) {
+		reply(request, "412 Precondition Failed", "",
+		      FAILURE("PreconditionFailed") "</Error>");
+		return true;
+	}
+	if (strcmp(request->method, "PUT") == 0 &&
+	    strstr(request->path, "/old"))
+		atomic_fetch_add(&unguarded, !match);
+	return ignores(request);
+}
+
+START_TEST(a_version_is_never_replaced_on_trust)
+{
+	atomic_store(&unguarded, 0);
+	begin(takes_no_quotes, "");
+	/* Not even by the first, when nothing is known of the server. */
+	ck_assert_int_eq(put_over("old", "e1"), STORE_OK);
+	ck_assert_int_eq(put_over("old", "e0"), STORE_CHANGED);
+	ck_assert_int_eq(put_over("old", "e1"), STORE_OK);
+	ck_assert_uint_eq(atomic_load(&unguarded), 0);
+	end();
+}
+END_TEST
+
+static bool errs_at_the_loser(struct server_request *request)
+{
+	if (strcmp(request->method, "PUT") != 0)
+		return ignores(request);
+	reply(request, "500 Internal Server Error", "",
+	      FAILURE("UnknownError") "</Error>");
+	return true;
+}
+
+START_TEST(who_lost_a_race_is_told_so_where_the_server_only_errs)
+{
+	begin(errs_at_the_loser, "&conditions=yes&retry_max_attempts=1");
+	ck_assert_int_eq(put_over("old", "e0"), STORE_CHANGED);
+	/* Who has lost nothing may try again. */
+	ck_assert_int_eq(put_over("old", "e1"), STORE_UNAVAILABLE);
+	end();
+}
+END_TEST
+
 /* What is staged for one server must not go to another. */
 START_TEST(a_server_named_by_the_environment_is_part_of_the_identity)
 {
@@ -541,6 +610,9 @@ int main(void)
 	tcase_add_test(tests,
 		       ignored_conditions_are_checked_before_and_not_claimed);
 	tcase_add_test(tests, a_condition_that_never_holds_is_not_used);
+	tcase_add_test(tests, a_version_is_never_replaced_on_trust);
+	tcase_add_test(tests,
+		       who_lost_a_race_is_told_so_where_the_server_only_errs);
 	tcase_add_test(
 		tests,
 		a_server_named_by_the_environment_is_part_of_the_identity);
