@@ -424,9 +424,12 @@ static int settle(struct put *put, struct store_info *info,
 		store_error_clear(error);
 		return STORE_OK;
 	}
+	/* With nothing there it was the source that has changed. */
 	if (precondition->condition == STORE_IF_ABSENT)
-		return store_error_set(error, STORE_EXISTS, "%s",
-				       store_code_text(STORE_EXISTS));
+		return put->has_old
+			       ? store_error_set(error, STORE_EXISTS, "%s",
+						 store_code_text(STORE_EXISTS))
+			       : STORE_CHANGED;
 	if (!put->has_old)
 		return store_error_set(error, STORE_NOT_FOUND, "%s",
 				       store_code_text(STORE_NOT_FOUND));

@@ -570,6 +570,32 @@ START_TEST(who_lost_a_race_is_told_so_where_the_server_only_errs)
 }
 END_TEST
 
+/* The base of an edit is gone while its kept ranges are read. */
+static int read_changed(struct store_source *source, uint64_t offset,
+			void *data, size_t length, struct store_error *failed)
+{
+	(void)source;
+	(void)offset;
+	(void)data;
+	(void)length;
+	return store_error_set(failed, STORE_CHANGED, "the source changed");
+}
+
+START_TEST(a_source_that_changed_is_no_name_that_is_taken)
+{
+	struct store_source source = { .size = 1, .read = read_changed };
+	struct store_write_options options = {
+		.precondition.condition = STORE_IF_ABSENT,
+	};
+
+	begin(ignores, "&conditions=yes");
+	ck_assert_int_eq(store_write(store, NULL, "new", &source, &options,
+				     NULL, &error),
+			 STORE_CHANGED);
+	end();
+}
+END_TEST
+
 /* What is staged for one server must not go to another. */
 START_TEST(a_server_named_by_the_environment_is_part_of_the_identity)
 {
@@ -611,6 +637,7 @@ int main(void)
 		       ignored_conditions_are_checked_before_and_not_claimed);
 	tcase_add_test(tests, a_condition_that_never_holds_is_not_used);
 	tcase_add_test(tests, a_version_is_never_replaced_on_trust);
+	tcase_add_test(tests, a_source_that_changed_is_no_name_that_is_taken);
 	tcase_add_test(tests,
 		       who_lost_a_race_is_told_so_where_the_server_only_errs);
 	tcase_add_test(
