@@ -544,6 +544,20 @@ static struct block_object *object_new_locked(struct blockcache *cache,
 	return NULL;
 }
 
+bool blockcache_has(struct blockcache *cache, uint64_t file,
+		    const struct store_version *version)
+{
+	const struct block_object like = { .file = file, .version = *version };
+	bool has;
+	void *found;
+
+	lock_take(&cache->lock);
+	found = tfind(&like, &cache->objects, object_compare);
+	has = found && (*(struct block_object **)found)->count;
+	lock_drop(&cache->lock);
+	return has;
+}
+
 struct block_object *blockcache_get(struct blockcache *cache, uint64_t file,
 				    const struct store_version *version)
 {

@@ -72,6 +72,9 @@ void blockcache_release(struct blockcache *cache, enum blockcache_use use,
 /* Bytes that are not reserved. */
 uint64_t blockcache_room(struct blockcache *cache);
 
+/* Is anything of that version here? */
+bool blockcache_has(struct blockcache *cache, uint64_t file,
+		    const struct store_version *version);
 /*
  * The object of this version of this file, also when it was put before and
  * some of its blocks are still here; a reference.  `file`: what tells files

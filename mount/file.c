@@ -185,20 +185,25 @@ int file_open_reader(struct file *file, struct store_context *context,
 {
 	struct gate_pass pass = { .nodes = { file->node }, .looks = true };
 	struct tree *tree = &file->fs->tree;
+	struct store_version known = { .weak = false };
 	struct store_reader *opened;
 	char key[STORE_KEY_MAX + 1];
-	uint64_t number = 0;
+	uint64_t number = 0, size = 0;
 	int code = gate_enter(&file->fs->gate, &pass, context, error);
 
 	if (!code) {
 		lock_take(&tree->lock);
 		number = file->node->number;
+		size = file->node->size;
+		node_get_version(file->node, &known);
 		code = node_key(tree, file->node, NULL, key, error);
 		lock_drop(&tree->lock);
 	}
 	if (!code)
-		code = store_open_reader(file->fs->store, context, key, pin,
-					 &opened, info, error);
+		code = store_open_small(
+			file->fs->store, context, key, pin,
+			reader_expects(file->fs, key, number, &known, size),
+			&opened, info, error);
 	gate_leave(&file->fs->gate, &pass);
 	if (code)
 		return code;

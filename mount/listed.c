@@ -46,6 +46,7 @@ struct page {
 	size_t last, ahead; /* the last look, and how far is asked for */
 	unsigned int in_order;
 	size_t window;
+	int64_t batch_ns; /* when more was asked for last */
 	size_t count;
 	size_t *by_name;
 	struct seen *entries; /* in the order of the listing */
@@ -134,6 +135,7 @@ static struct page *page_new(const struct store_page *from, int64_t asked_ns)
 	page->users = 1;
 	page->asked_ns = asked_ns;
 	page->window = AHEAD_MIN;
+	page->batch_ns = asked_ns;
 	if (!page->by_name)
 		return page;
 	for (size_t i = 0; i < page->count; i++)
@@ -395,6 +397,20 @@ static void queue_locked(struct listed *listed, struct page *page, size_t at)
 	condition_signal(&listed->work);
 }
 
+/* An answer is of use for a while: what half of that is enough for is asked. */
+static void fit_window_locked(const struct listed *listed, struct page *page)
+	REQUIRES(listed->lock)
+{
+	int64_t now = clock_monotonic_ns(), took = now - page->batch_ns;
+	int64_t lasts = listed->fs->options->attr_timeout_ns;
+
+	if (took > lasts / 2 && page->window > AHEAD_MIN)
+		page->window /= 2;
+	else if (took < lasts / 4 && page->window < AHEAD_MAX)
+		page->window *= 2;
+	page->batch_ns = now;
+}
+
 /* Somebody looks at this entry: at one after the other, as they were listed? */
 static void note_look_locked(struct listed *listed, struct page *page,
 			     const struct seen *seen) REQUIRES(listed->lock)
@@ -410,14 +426,13 @@ static void note_look_locked(struct listed *listed, struct page *page,
 		return;
 	if (page->ahead <= at)
 		page->ahead = at + 1;
+	/* In batches: half a window is consumed before more is asked for. */
+	if (page->ahead - at > page->window / 2)
+		return;
+	fit_window_locked(listed, page);
 	until = at + 1 + page->window;
 	if (until > page->count)
 		until = page->count;
-	/* In batches: half a window is consumed before more is asked for. */
-	if (until < page->ahead + page->window / 2 && until < page->count)
-		return;
-	if (page->window < AHEAD_MAX)
-		page->window *= 2;
 	for (; page->ahead < until; page->ahead++)
 		if (page->entries[page->ahead].state == SEEN_TOLD)
 			queue_locked(listed, page, page->ahead);
@@ -491,29 +506,6 @@ int listed_stat(struct op *op, struct node *folder, const char *name,
 }
 
 /* ---- telling ---- */
-
-bool listed_answer(struct listed *listed, const struct node *folder,
-		   const char *name, struct store_info *info, int64_t *asked_ns)
-{
-	struct page *page;
-	struct seen *seen;
-	bool answered;
-
-	if (!listed)
-		return false;
-	lock_take(&listed->lock);
-	page = find_locked(listed, folder, name, &seen);
-	answered = page && seen->state == SEEN_ANSWERED &&
-		   is_fresh(listed->fs, seen->asked_ns,
-			    listed->fs->options->attr_timeout_ns);
-	if (answered) {
-		note_look_locked(listed, page, seen);
-		*info = seen->info;
-		*asked_ns = seen->asked_ns;
-	}
-	lock_drop(&listed->lock);
-	return answered;
-}
 
 bool listed_lookup(struct op *op, struct node *folder, const char *name,
 		   struct fuse_entry_param *entry)

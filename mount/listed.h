@@ -37,10 +37,6 @@ void listed_note(struct listed *listed, struct node *folder,
 struct node *listed_known(struct fs *fs, struct node *folder, const char *name,
 			  const struct store_info *shown, int64_t asked_ns)
 	REQUIRES(fs->tree.lock);
-/* Was it asked ahead? Then *info, of *asked_ns. */
-bool listed_answer(struct listed *listed, const struct node *folder,
-		   const char *name, struct store_info *info,
-		   int64_t *asked_ns);
 
 /*
  * The entry of a name below `folder` if memory knows it and a listing lately

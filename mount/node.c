@@ -423,6 +423,14 @@ bool node_set_version(struct node *node, const struct store_version *version)
 	return copy || !version->token[0];
 }
 
+void node_get_version(const struct node *node, struct store_version *version)
+{
+	*version = (struct store_version){ .weak = false };
+	if (node->version)
+		memcpy(version->token, node->version,
+		       strlen(node->version) + 1);
+}
+
 bool node_has_version(const struct node *node,
 		      const struct store_version *version)
 {

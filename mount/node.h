@@ -191,6 +191,8 @@ void node_set_identity(struct tree *tree, struct node *node,
 		       uint64_t store_node) REQUIRES(tree->lock);
 /* False when out of memory: the version counts as unknown then. */
 bool node_set_version(struct node *node, const struct store_version *version);
+/* Its token stays empty when it is unknown. */
+void node_get_version(const struct node *node, struct store_version *version);
 bool node_has_version(const struct node *node,
 		      const struct store_version *version);
 

@@ -278,46 +278,45 @@ static void plain_entry(struct listing *listing,
 		entry->attr.st_ino = 1;
 }
 
-static bool full_entry(struct listing *listing, const char *name,
-		       const struct store_info *info, int64_t asked_ns,
+static bool full_entry(struct listing *listing,
+		       const struct store_entry *stored,
 		       struct fuse_entry_param *entry)
 {
 	struct fs *fs = listing->op->fs;
 	struct node *node = NULL;
 
 	lock_take(&fs->tree.lock);
-	/* A name that went since the store was asked is not brought back. */
-	if (!tree_lost_since(&fs->tree, listing->dir->node, name, asked_ns))
-		node = tree_enter(&fs->tree, listing->dir->node, name, info,
-				  asked_ns);
+	/* A name that went since the page was read is not brought back. */
+	if (!tree_lost_since(&fs->tree, listing->dir->node, stored->name,
+			     listing->dir->asked_ns))
+		node = tree_enter(&fs->tree, listing->dir->node, stored->name,
+				  &stored->info, listing->dir->asked_ns);
 	if (node)
 		fs_fill_entry(fs, node, entry);
 	lock_drop(&fs->tree.lock);
 	return node;
 }
 
-/* The page does not tell all, but memory knows the rest, or has asked. */
+/*
+ * The page does not tell all, but memory knows the rest.  What was asked ahead
+ * is not told here, where nobody may want to know yet.
+ */
 static bool known_entry(struct listing *listing,
 			const struct store_entry *stored,
 			struct fuse_entry_param *entry)
 {
 	struct fs *fs = listing->op->fs;
-	struct node *folder = listing->dir->node, *node;
-	struct store_info info;
-	int64_t asked_ns;
+	struct node *node;
 
 	if (!fs->listed)
 		return false;
 	lock_take(&fs->tree.lock);
-	node = listed_known(fs, folder, stored->name, &stored->info,
+	node = listed_known(fs, listing->dir->node, stored->name, &stored->info,
 			    listing->dir->asked_ns);
 	if (node)
 		fs_fill_entry(fs, node, entry);
 	lock_drop(&fs->tree.lock);
-	return node ||
-	       (listed_answer(fs->listed, folder, stored->name, &info,
-			      &asked_ns) &&
-		full_entry(listing, stored->name, &info, asked_ns, entry));
+	return node;
 }
 
 /* A page read long ago says nothing about attributes now. */
@@ -339,8 +338,7 @@ static bool add_stored(struct listing *listing,
 	if (listing->plus && !stored->complete)
 		full = known_entry(listing, stored, &entry);
 	else if (listing->plus && !page_is_old(listing))
-		full = full_entry(listing, stored->name, &stored->info,
-				  listing->dir->asked_ns, &entry);
+		full = full_entry(listing, stored, &entry);
 	if (!full)
 		plain_entry(listing, stored, &entry);
 	if (listing_add(listing, stored->name, &entry, next))

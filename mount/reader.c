@@ -92,6 +92,31 @@ struct base_reader *reader_new(struct fs *fs, struct store_reader *opened,
 	return reader;
 }
 
+/* A version whose bytes are here is only looked at. */
+static bool is_here(const struct fs *fs, const char *key, uint64_t number,
+		    const struct store_version *version)
+{
+	const struct store_range first = { 0, 1 };
+	unsigned char id[DISKBLOCK_ID];
+	size_t gap;
+	char byte;
+
+	if (!version->token[0])
+		return false;
+	return blockcache_has(fs->blocks, number, version) ||
+	       (fs->disk && !diskcache_id(fs->disk, key, version, id, NULL) &&
+		diskcache_read(fs->disk, id, &first, &byte, &gap));
+}
+
+size_t reader_expects(const struct fs *fs, const char *key, uint64_t number,
+		      const struct store_version *version, uint64_t size)
+{
+	if (!fs->blocks || size > READER_SMALL ||
+	    is_here(fs, key, number, version))
+		return 0;
+	return (size_t)size;
+}
+
 void reader_hold(struct base_reader *reader)
 {
 	atomic_fetch_add(&reader->references, 1);

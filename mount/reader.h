@@ -30,6 +30,14 @@ struct base_reader {
 struct base_reader *reader_new(struct fs *fs, struct store_reader *opened,
 			       const char *key, uint64_t number,
 			       const struct store_info *info);
+/* So small a file comes with its opening, where a store can do that. */
+enum { READER_SMALL = 128 << 10 };
+/*
+ * What to tell store_open_small() of a file that was last seen with that size
+ * and version; 0 when it is long, or here.
+ */
+size_t reader_expects(const struct fs *fs, const char *key, uint64_t number,
+		      const struct store_version *version, uint64_t size);
 void reader_hold(struct base_reader *reader);
 void reader_put(struct base_reader *reader);
 /*

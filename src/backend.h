@@ -212,6 +212,16 @@ struct store_backend {
 			   void **reader, struct store_info *info,
 			   struct store_error *error) STORE_WARN_UNUSED;
 	/*
+	 * Optional: the same of a file that is probably not longer than
+	 * `expected` and will be read from its beginning, where one request
+	 * does both.
+	 */
+	int (*open_small)(void *self, struct store_context *context,
+			  const char *key, const struct store_version *pin,
+			  size_t expected, void **reader,
+			  struct store_info *info, struct store_error *error)
+		STORE_WARN_UNUSED;
+	/*
 	 * Read up to `length` bytes (at least 1) at `offset` into `data`.
 	 * *got is less than `length` only at the end of the file.  Several
 	 * threads may read from one reader.

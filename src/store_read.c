@@ -26,13 +26,21 @@ struct store_reader {
 };
 
 static int reader_open(struct call *call, const struct store_version *pin,
-		       struct store_reader *reader, struct store_info *info)
+		       size_t expected, struct store_reader *reader,
+		       struct store_info *info)
 {
+	const struct store_backend *ops = call->ops;
 	struct store_info found = { .links = 1 };
-	int code = call->ops->open_reader(call->self, call->context, call->key,
-					  pin, &reader->handle, &found,
-					  &call->error);
+	int code;
 
+	if (expected && ops->open_small)
+		code = ops->open_small(call->self, call->context, call->key,
+				       pin, expected, &reader->handle, &found,
+				       &call->error);
+	else
+		code = ops->open_reader(call->self, call->context, call->key,
+					pin, &reader->handle, &found,
+					&call->error);
 	if (code)
 		return code;
 	reader->store = call->store;
@@ -42,10 +50,10 @@ static int reader_open(struct call *call, const struct store_version *pin,
 	return STORE_OK;
 }
 
-int store_open_reader(struct store *store, struct store_context *context,
-		      const char *key, const struct store_version *pin,
-		      struct store_reader **reader, struct store_info *info,
-		      struct store_error *error)
+int store_open_small(struct store *store, struct store_context *context,
+		     const char *key, const struct store_version *pin,
+		     size_t expected, struct store_reader **reader,
+		     struct store_info *info, struct store_error *error)
 {
 	CLEANUP_FREE struct store_reader *made = calloc(1, sizeof(*made));
 	struct call call;
@@ -58,10 +66,19 @@ int store_open_reader(struct store *store, struct store_context *context,
 	if (!code && !made)
 		code = call_fail(&call, STORE_NO_MEMORY);
 	if (!code)
-		code = reader_open(&call, pin, made, info);
+		code = reader_open(&call, pin, expected, made, info);
 	if (!code)
 		*reader = steal_pointer(&made);
 	return call_end(&call, code, error);
+}
+
+int store_open_reader(struct store *store, struct store_context *context,
+		      const char *key, const struct store_version *pin,
+		      struct store_reader **reader, struct store_info *info,
+		      struct store_error *error)
+{
+	return store_open_small(store, context, key, pin, 0, reader, info,
+				error);
 }
 
 /* `length` is at least 1 and within the file. */

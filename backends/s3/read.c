@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Readers: a HEAD pins the version, each read is one range of it.  A server
+ * Readers: a HEAD pins the version, each read is one range of it.  A small file
+ * comes with its opening: the answer tells all that of a HEAD does.  A server
  * that ignores If-Match still tells the ETag of what it sends.
  *
  * Called through the table, from several threads at once; nothing of a
@@ -18,10 +19,15 @@
 #include "src/base/base64.h"
 #include "src/base/crc32c.h"
 
+/* Of files that come with their opening: of one, and of all that are open. */
+enum { HEAD_MAX = 256 << 10, HEADS_MAX = 16 << 20 };
+
 struct reader {
 	char *object;
 	uint64_t size;
 	struct store_version version;
+	char *head; /* its first bytes, NULL: none; owned, counted */
+	size_t head_length, head_room;
 };
 
 int s3_open_object(const char *object, const struct store_version *version,
@@ -67,6 +73,17 @@ int s3_open_reader(void *self, struct store_context *context, const char *key,
 		return code;
 	*info = found.info;
 	return STORE_OK;
+}
+
+/* Is there room for so many bytes?  They count, then. */
+static bool head_reserve(struct s3 *s3, size_t bytes)
+{
+	if (bytes > HEAD_MAX)
+		return false;
+	if (atomic_fetch_add(&s3->heads, bytes) + bytes <= HEADS_MAX)
+		return true;
+	atomic_fetch_sub(&s3->heads, bytes);
+	return false;
 }
 
 static int changed(struct store_error *error)
@@ -166,6 +183,123 @@ static int read_once(struct s3 *s3, struct store_context *context,
 	return code;
 }
 
+/* ---- opening small files ---- */
+
+/* The size of the whole file. */
+static int read_size(const struct s3_call *call, uint64_t *size,
+		     struct store_error *error)
+{
+	const char *range = s3_call_answer(call, "content-range");
+
+	*size = call->exchange.response.got;
+	if (s3_call_status(call) != 206 ||
+	    (range && sscanf(range, "bytes 0-%*u/%" SCNu64, size) == 1))
+		return STORE_OK;
+	return store_error_set(error, STORE_CORRUPT,
+			       "a part that does not say of what");
+}
+
+static int check_head(const struct s3_call *call,
+		      const struct store_version *pin, struct reader *reader,
+		      struct store_error *error)
+{
+	int code = s3_version_of_etag(s3_call_answer(call, "etag"),
+				      &reader->version, error);
+
+	if (!code && pin && !store_version_equal(pin, &reader->version))
+		code = changed(error);
+	if (!code)
+		code = read_size(call, &reader->size, error);
+	if (code)
+		return code;
+	if (reader->head_length > reader->size)
+		reader->head_length = (size_t)reader->size;
+	code = check_answer(call, reader, 0, reader->head_length, error);
+	if (!code)
+		code = check_sum(call, reader, reader->head,
+				 reader->head_length, error);
+	return code;
+}
+
+/* The first bytes, and what a HEAD would have told. */
+static int fetch_head(struct s3 *s3, struct store_context *context,
+		      const struct store_version *pin, struct reader *reader,
+		      struct store_info *info, struct store_error *error)
+{
+	struct s3_object found;
+	struct s3_call call;
+	int code;
+
+	s3_call_init(&call, "GET", reader->object);
+	s3_call_customer_key(s3, &call, "x-amz-");
+	s3_call_header(&call, "range", "bytes=0-%zu", reader->head_length - 1);
+	s3_call_header(&call, "x-amz-checksum-mode", "ENABLED");
+	if (pin)
+		s3_call_header(&call, "if-match", "\"%s\"", pin->token);
+	call.data = reader->head;
+	call.room = reader->head_length;
+	code = s3_send(s3, context, &call, error);
+	if (!code)
+		code = check_head(&call, pin, reader, error);
+	if (!code)
+		code = s3_object_take(&found, &call, false, error);
+	if (!code) {
+		s3_object_release(&found);
+		*info = found.info;
+		info->size = reader->size;
+	}
+	s3_call_release(&call);
+	return code;
+}
+
+/* Not for these: nothing is there, or nothing of an empty file, or damage. */
+static bool needs_looking(int code, const struct store_error *error)
+{
+	return code == STORE_NOT_FOUND || code == STORE_CORRUPT ||
+	       (code && error->detail == 416);
+}
+
+int s3_open_small(void *self, struct store_context *context, const char *key,
+		  const struct store_version *pin, size_t expected,
+		  void **opened, struct store_info *info,
+		  struct store_error *error)
+{
+	struct store_error own = STORE_ERROR_INIT;
+	struct s3 *s3 = self;
+	struct store_info found;
+	struct reader *reader;
+	int code;
+
+	if (!head_reserve(s3, expected))
+		return s3_open_reader(self, context, key, pin, opened, info,
+				      error);
+	reader = calloc(1, sizeof(*reader));
+	if (reader)
+		reader->head = malloc(expected);
+	if (!reader || !reader->head) {
+		free(reader);
+		atomic_fetch_sub(&s3->heads, expected);
+		return store_error_set(error, STORE_NO_MEMORY, "out of memory");
+	}
+	reader->head_length = reader->head_room = expected;
+	code = s3_object_name(s3, key, false, &reader->object, &own);
+	if (!code)
+		code = fetch_head(s3, context, pin, reader, &found, &own);
+	if (!code) {
+		*opened = reader;
+		*info = found;
+		return STORE_OK;
+	}
+	s3_close_reader(self, reader);
+	if (needs_looking(code, &own))
+		return s3_open_reader(self, context, key, pin, opened, info,
+				      error);
+	*error = own;
+	return code;
+}
+
+/* ---- reading ---- */
+
 int s3_read(void *self, struct store_context *context, void *opaque,
 	    uint64_t offset, void *data, size_t length, size_t *got,
 	    struct store_error *error)
@@ -179,6 +313,11 @@ int s3_read(void *self, struct store_context *context, void *opaque,
 	}
 	if (length > reader->size - offset)
 		length = (size_t)(reader->size - offset);
+	if (offset + length <= reader->head_length) {
+		memcpy(data, reader->head + offset, length);
+		*got = length;
+		return STORE_OK;
+	}
 	code = read_once(self, context, reader, offset, data, length, error);
 	/* What was damaged on the way may come whole another time. */
 	if (code == STORE_CORRUPT)
@@ -192,8 +331,11 @@ int s3_read(void *self, struct store_context *context, void *opaque,
 void s3_close_reader(void *self, void *opaque)
 {
 	struct reader *reader = opaque;
+	struct s3 *s3 = self;
 
-	(void)self;
+	if (reader->head)
+		atomic_fetch_sub(&s3->heads, reader->head_room);
+	free(reader->head);
 	free(reader->object);
 	free(reader);
 }

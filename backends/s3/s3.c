@@ -164,6 +164,7 @@ const struct store_backend s3_backend = {
 	.stat_listed = s3_stat_listed,
 	.list = s3_list,
 	.open_reader = s3_open_reader,
+	.open_small = s3_open_small,
 	.read = s3_read,
 	.close_reader = s3_close_reader,
 	.put = s3_put,

@@ -90,6 +90,7 @@ struct s3 {
 	atomic_uint honoured;	  /* enum s3_honoured */
 	atomic_uint guesses;	  /* conditional changes before probing */
 	atomic_uint probes;	  /* that the server failed */
+	atomic_size_t heads;	  /* bytes that came with opening */
 
 	struct lock lock;
 	char *region; /* protected by `lock`; as the server told */
@@ -490,6 +491,10 @@ int s3_list(void *self, struct store_context *context,
 int s3_open_reader(void *self, struct store_context *context, const char *key,
 		   const struct store_version *pin, void **reader,
 		   struct store_info *info, struct store_error *error);
+int s3_open_small(void *self, struct store_context *context, const char *key,
+		  const struct store_version *pin, size_t expected,
+		  void **reader, struct store_info *info,
+		  struct store_error *error) STORE_WARN_UNUSED;
 int s3_read(void *self, struct store_context *context, void *reader,
 	    uint64_t offset, void *data, size_t length, size_t *got,
 	    struct store_error *error);

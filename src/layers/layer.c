@@ -175,10 +175,10 @@ static int layer_usage(void *self, struct store_context *context,
 
 /* ---- reading ---- */
 
-static int layer_open_reader(void *self, struct store_context *context,
-			     const char *key, const struct store_version *pin,
-			     void **reader, struct store_info *info,
-			     struct store_error *error)
+static int layer_open_small(void *self, struct store_context *context,
+			    const char *key, const struct store_version *pin,
+			    size_t expected, void **reader,
+			    struct store_info *info, struct store_error *error)
 {
 	struct layer *layer = self;
 	struct handle *handle = handle_new(key, error);
@@ -188,15 +188,27 @@ static int layer_open_reader(void *self, struct store_context *context,
 
 	if (!handle)
 		return STORE_NO_MEMORY;
-	code = LAYER_RUN(layer, &call,
-			 LAYER_NEXT(layer, open_reader, context, key, pin,
-				    &handle->inner, info, error));
+	code = LAYER_RUN(
+		layer, &call,
+		expected ? LAYER_NEXT(layer, open_small, context, key, pin,
+				      expected, &handle->inner, info, error)
+			 : LAYER_NEXT(layer, open_reader, context, key, pin,
+				      &handle->inner, info, error));
 	if (code) {
 		free(handle);
 		return code;
 	}
 	*reader = handle;
 	return STORE_OK;
+}
+
+static int layer_open_reader(void *self, struct store_context *context,
+			     const char *key, const struct store_version *pin,
+			     void **reader, struct store_info *info,
+			     struct store_error *error)
+{
+	return layer_open_small(self, context, key, pin, 0, reader, info,
+				error);
 }
 
 static int read_once(struct layer *layer, struct layer_call *call, void *inner,
@@ -575,6 +587,7 @@ static const struct store_backend layer_all = {
 	.stat_listed = layer_stat_listed,
 	.list = layer_list,
 	.open_reader = layer_open_reader,
+	.open_small = layer_open_small,
 	.read = layer_read,
 	.close_reader = layer_close_reader,
 	.reader_data = layer_reader_data,

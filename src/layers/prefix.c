@@ -192,6 +192,21 @@ static int prefix_open_reader(void *self, struct store_context *context,
 			   info, error);
 }
 
+static int prefix_open_small(void *self, struct store_context *context,
+			     const char *key, const struct store_version *pin,
+			     size_t expected, void **reader,
+			     struct store_info *info, struct store_error *error)
+{
+	struct prefix *prefix = self;
+	struct below below;
+	int code = go_below(prefix, key, &below, error);
+
+	if (code)
+		return code;
+	return PREFIX_NEXT(prefix, open_small, context, below.key, pin,
+			   expected, reader, info, error);
+}
+
 static int prefix_read(void *self, struct store_context *context, void *reader,
 		       uint64_t offset, void *data, size_t length, size_t *got,
 		       struct store_error *error)
@@ -603,6 +618,7 @@ static const struct store_backend prefix_all = {
 	.stat_listed = prefix_stat_listed,
 	.list = prefix_list,
 	.open_reader = prefix_open_reader,
+	.open_small = prefix_open_small,
 	.read = prefix_read,
 	.close_reader = prefix_close_reader,
 	.reader_data = prefix_reader_data,

@@ -72,6 +72,7 @@ static void cut_reads(struct store_backend *table, const struct backend *next)
 	LAYER_CUT(table, next, stat_listed);
 	LAYER_CUT(table, next, list);
 	LAYER_CUT(table, next, open_reader);
+	LAYER_CUT(table, next, open_small);
 	LAYER_CUT(table, next, read);
 	LAYER_CUT(table, next, close_reader);
 	LAYER_CUT(table, next, reader_data);

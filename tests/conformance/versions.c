@@ -270,6 +270,99 @@ START_TEST(a_pinned_open_takes_only_its_version)
 }
 END_TEST
 
+/* Whatever is expected of its size, a file is what it is. */
+START_TEST(a_small_open_is_an_open)
+{
+	static const size_t sizes[] = { 0, 1, 99, 100, 101, 70000 };
+	static const size_t expected[] = { 1, 100, 70000, 1 << 20 };
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		CLEANUP_FREE unsigned char *data = calloc(1, 70001);
+		CLEANUP_FREE unsigned char *read = calloc(1, 70001);
+
+		conf_fill(data, sizes[i], (unsigned int)i);
+		CONF_OK(conf_put_bytes("a", data, sizes[i], NULL, NULL));
+		for (size_t j = 0; j < sizeof(expected) / sizeof(*expected);
+		     j++) {
+			struct store_reader *reader = NULL;
+			struct store_info info, seen;
+			size_t got = 0;
+
+			CONF_OK(store_open_small(conf_store, NULL, "a", NULL,
+						 expected[j], &reader, &info,
+						 &conf_error));
+			CONF_OK(conf_stat("a", &seen));
+			ck_assert_str_eq(info.version.token,
+					 seen.version.token);
+			ck_assert_uint_eq(info.size, sizes[i]);
+			ck_assert_uint_eq(store_reader_size(reader), sizes[i]);
+			CONF_OK(store_read_at(reader, NULL, 0, read, 70001,
+					      &got, &conf_error));
+			ck_assert_uint_eq(got, sizes[i]);
+			ck_assert(!memcmp(read, data, sizes[i]));
+			CONF_OK(store_read_at(reader, NULL, 60, read, 100, &got,
+					      &conf_error));
+			ck_assert(!memcmp(read, data + 60, got));
+			store_close_reader(reader);
+		}
+		CONF_OK(store_delete(conf_store, NULL, "a", false,
+				     &conf_error));
+	}
+}
+END_TEST
+
+START_TEST(a_small_open_fails_as_others_do)
+{
+	struct store_reader *reader = NULL;
+	struct store_version one;
+	struct store_info info;
+
+	CONF_OK(conf_put("a", "1"));
+	CONF_OK(conf_put("d/b", "2"));
+	version_of("a", &one);
+	CONF_OK(store_open_small(conf_store, NULL, "a", &one, 100, &reader,
+				 &info, &conf_error));
+	store_close_reader(reader);
+	reader = NULL;
+	CONF_OK(conf_put_over("a", "22"));
+	CONF_FAILS(STORE_CHANGED,
+		   store_open_small(conf_store, NULL, "a", &one, 100, &reader,
+				    &info, &conf_error));
+	CONF_FAILS(STORE_NOT_FOUND,
+		   store_open_small(conf_store, NULL, "none", NULL, 100,
+				    &reader, &info, &conf_error));
+	CONF_FAILS(STORE_IS_DIR,
+		   store_open_small(conf_store, NULL, "d", NULL, 100, &reader,
+				    &info, &conf_error));
+	ck_assert_ptr_null(reader);
+}
+END_TEST
+
+START_TEST(what_a_listing_shows_is_what_stat_tells)
+{
+	struct store_info told, seen;
+
+	CONF_OK(conf_put("d/a", "1"));
+	CONF_OK(store_stat_listed(conf_store, NULL, "d/a", STORE_TYPE_FILE,
+				  &told, &conf_error));
+	CONF_OK(conf_stat("d/a", &seen));
+	ck_assert_str_eq(told.version.token, seen.version.token);
+	ck_assert_int_eq(told.type, STORE_TYPE_FILE);
+	ck_assert_uint_eq(told.attributes.mask, seen.attributes.mask);
+	ck_assert_uint_eq(told.attributes.mode, seen.attributes.mode);
+	CONF_OK(store_stat_listed(conf_store, NULL, "d", STORE_TYPE_FOLDER,
+				  &told, &conf_error));
+	ck_assert_int_eq(told.type, STORE_TYPE_FOLDER);
+	/* It has gone since, or become the other. */
+	CONF_FAILS(STORE_NOT_FOUND,
+		   store_stat_listed(conf_store, NULL, "no", STORE_TYPE_FILE,
+				     &told, &conf_error));
+	CONF_OK(store_stat_listed(conf_store, NULL, "d", STORE_TYPE_FILE, &told,
+				  &conf_error));
+	ck_assert_int_eq(told.type, STORE_TYPE_FOLDER);
+}
+END_TEST
+
 enum { OLD_SIZE = 400000 };
 
 /* A file of OLD_SIZE bytes, a reader on it, and its first bytes read. */
@@ -427,6 +520,9 @@ void conf_add_versions(void)
 	conf_add("P versions", needs | STORE_CAP_POSIX,
 		 an_attribute_change_tells_the_version_of_now);
 	conf_add("F4", result, a_pinned_open_takes_only_its_version);
+	conf_add("F4", 0, a_small_open_is_an_open);
+	conf_add("F4", result, a_small_open_fails_as_others_do);
+	conf_add("F4", result, what_a_listing_shows_is_what_stat_tells);
 	conf_add("F4", 0, a_reader_finishes_the_version_it_opened);
 	conf_add("F4", 0, a_reader_survives_the_removal_of_its_file);
 	conf_add("F4", 0, a_reader_survives_renames_over_its_file);

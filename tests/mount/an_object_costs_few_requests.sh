@@ -100,7 +100,7 @@ costs HHLLP cp small "$mnt/d/small"
 costs HHLLP cp small "$mnt/d/again"
 pin "$mnt/d/small"
 costs HP cp small "$mnt/d/one"
-costs GH cat "$mnt/d/small"
+costs G cat "$mnt/d/small"
 costs '' stat "$mnt/d/small" "$mnt/d"
 costs HLP chmod 600 "$mnt/d/two"
 costs '' stat "$mnt/d/two"
@@ -128,7 +128,7 @@ cold() {
 }
 cold HHL stat "$mnt/d"
 cold HHHLL stat "$mnt/d/small"
-cold GHHHHLL cat "$mnt/d/small"
+cold GHHHLL cat "$mnt/d/small"
 cold HHLL ls -U "$mnt/d"
 cold DHHHHLL rm "$mnt/d/four"
 

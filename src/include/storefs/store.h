@@ -220,6 +220,15 @@ int store_open_reader(struct store *store, struct store_context *context,
 		      struct store_reader **reader, struct store_info *info,
 		      struct store_error *error) STORE_WARN_UNUSED;
 /*
+ * The same of a file that is probably not longer than `expected` bytes and will
+ * be read from its beginning at once: some stores need one request for both.
+ */
+int store_open_small(struct store *store, struct store_context *context,
+		     const char *key, const struct store_version *pin,
+		     size_t expected, struct store_reader **reader,
+		     struct store_info *info, struct store_error *error)
+	STORE_WARN_UNUSED;
+/*
  * Up to `length` bytes at `offset`; *got is short only at the end of the
  * file.  A version that is gone is CHANGED, never a mixture.
  */
