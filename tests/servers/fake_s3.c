@@ -154,6 +154,7 @@ static bool serve_one(struct connection *connection)
 	use(connection, length);
 	init(&request, connection);
 	message_of_request(&message, head);
+	request.keeps = !message_has_word(head, "connection", "close");
 	if (message.bad || message.kind == MESSAGE_CHUNKED ||
 	    message.left > FAKE_BODY_MAX)
 		keeps = false;

@@ -11,7 +11,8 @@
  *
  * What it is strict about: signatures with their scope, date and token;
  * lengths; payload hashes, Content-MD5 and checksums; conditions of put,
- * copy, complete and delete; ranges; parts; names; continuation tokens.
+ * copy, complete and delete; ranges; parts; names; continuation tokens;
+ * keys of customers, and that they come by TLS (X-Forwarded-Proto).
  * Buckets are made with PUT, or simulated by fake_s3_command().
  *
  * fake_s3_command() is what a test, or the control socket, can tell it:
@@ -21,11 +22,14 @@
  *	deny PATTERN | permit	objects nobody may touch; all again
  *	region NAME		of the buckets (us-east-1)
  *	clock SECONDS		how much it is ahead
+ *	public BUCKET		anybody may read it, unsigned
+ *	payer BUCKET		only for requests that say that they pay
  *	simulate BUCKET COUNT	read only: d000/f000000, 1000 in each folder
  *	rule KIND WORD...	see enum fake_kind; verb= target= skip= count=
  *				status= code= at=
  *	rules | clear		with their hits; forget them
  *	counts			"requests N", "refused N" (4xx but 404, 412)
+ *	show BUCKET/KEY		the headers an object was put with
  *	uploads			unfinished ones: bucket/key
  */
 #ifndef STOREFS_TESTS_SERVERS_FAKE_S3_H

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/cleanup.h"
 #include "tests/servers/fake_s3_inside.h"
 #include "tests/servers/place.h"
 
@@ -161,6 +162,35 @@ static bool run_bare(struct fake_s3 *fake, const char *name, struct buf *out)
 	return true;
 }
 
+static bool set_bucket(struct fake_s3 *fake, const char *what, const char *name)
+{
+	struct fake_bucket *bucket = fake_bucket_find(fake, name);
+
+	if (!bucket)
+		return false;
+	if (strcmp(what, "public") == 0)
+		bucket->public = true;
+	else
+		bucket->payer = true;
+	return true;
+}
+
+/* What an object was put with. */
+static bool show(struct fake_s3 *fake, const char *path, struct buf *out)
+{
+	const char *key = strchr(path, '/');
+	CLEANUP_FREE char *name =
+		strndup(path, key ? (size_t)(key - path) : strlen(path));
+	struct fake_bucket *bucket = fake_bucket_find(fake, name);
+	struct fake_object *object =
+		bucket && key ? fake_object_find(bucket, key + 1) : NULL;
+
+	if (object)
+		buf_addf(out, "%scustomer: %s\n", object->kept.lines,
+			 object->kept.customer);
+	return object != NULL;
+}
+
 static bool run_with(struct fake_s3 *fake, char **words, struct buf *out)
 {
 	const char *name = words[0];
@@ -176,6 +206,11 @@ static bool run_with(struct fake_s3 *fake, char **words, struct buf *out)
 	else if (strcmp(name, "expire") == 0 || strcmp(name, "revoke") == 0)
 		return end_key(fake, value, *name == 'e') ||
 		       say(out, "no such key");
+	else if (strcmp(name, "public") == 0 || strcmp(name, "payer") == 0)
+		return set_bucket(fake, name, value) ||
+		       say(out, "no such bucket");
+	else if (strcmp(name, "show") == 0)
+		return show(fake, value, out) || say(out, "no such object");
 	else if (strcmp(name, "simulate") == 0 && words[2])
 		return fake_bucket_make(fake, value,
 					strtoull(words[2], NULL, 10)) ||

@@ -22,6 +22,7 @@ enum {
 	FAKE_RULES_MAX = 32,
 	FAKE_KEYS_MAX = 8,
 	FAKE_DENIED_MAX = 8,
+	FAKE_CUSTOMER_MAX = 32,
 };
 
 /* ---- what is stored (fake_s3_store.c) ---- */
@@ -34,8 +35,9 @@ struct fake_blob {
 
 /* Headers an object was put with and is given back with. */
 struct fake_kept {
-	char *lines;	 /* "name: value\r\n"..., or NULL */
-	char sha256[64]; /* base64, "" for none */
+	char *lines;			  /* "name: value\r\n"..., or NULL */
+	char customer[FAKE_CUSTOMER_MAX]; /* MD5 of his key, "" for none */
+	char sha256[64];		  /* base64, "" for none */
 	char crc32c[16];
 };
 
@@ -75,6 +77,8 @@ struct fake_bucket {
 	size_t count;
 	size_t room;
 	size_t simulated; /* instead of objects */
+	bool public;	  /* anybody may read */
+	bool payer;	  /* who asks has to say that he pays */
 };
 
 /* ---- the server ---- */
@@ -190,6 +194,16 @@ bool fake_check_sums(struct fake_request *request);
 void fake_md5(const void *data, size_t length, unsigned char md5[16]);
 void fake_hex(const unsigned char *data, size_t length, char *hex);
 uint32_t fake_crc32c(const void *data, size_t length);
+
+/* fake_s3_sse.c */
+bool fake_check_storage(struct fake_request *request);
+/* The MD5 of the key that came, "": none; `prefix`: "x-amz-". */
+bool fake_customer(struct fake_request *request, const char *prefix,
+		   char md5[FAKE_CUSTOMER_MAX]);
+bool fake_check_customer(struct fake_request *request, const char *prefix,
+			 const char *of);
+/* No check: what becomes of an MD5. */
+void fake_hide_etag(const struct fake_kept *kept, char *etag);
 
 /* Percent-encoding (fake_s3_name.c); `slash`: '/' stays. */
 void fake_encode(struct buf *to, const char *text, bool slash);

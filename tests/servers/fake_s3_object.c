@@ -25,7 +25,9 @@ static bool is_kept(const char *name)
 					     "expires",
 					     "x-amz-storage-class",
 					     "x-amz-website-redirect-location",
-					     "x-amz-server-side-encryption" };
+					     "x-amz-server-side-encryption",
+					     "x-amz-server-side-encryption-aws-"
+					     "kms-key-id" };
 
 	if (strncmp(name, "x-amz-meta-", 11) == 0)
 		return true;
@@ -41,6 +43,8 @@ bool fake_kept_read(struct fake_request *request, struct fake_kept *kept)
 	size_t meta = 0;
 
 	*kept = (struct fake_kept){ .lines = NULL };
+	if (!fake_customer(request, "x-amz-", kept->customer))
+		return false;
 	for (size_t i = 0; i < request->headers.count; i++) {
 		const struct fake_field *field = &request->headers.list[i];
 
@@ -173,6 +177,11 @@ static void add_object_headers(struct fake_request *request,
 				: object->etag);
 	fake_add_header(request, "Accept-Ranges: bytes");
 	buf_add_text(&request->out, object->kept.lines);
+	if (object->kept.customer[0])
+		fake_add_header(request,
+				"x-amz-server-side-encryption-customer-"
+				"key-md5: %s",
+				object->kept.customer);
 	if (!strstr(object->kept.lines, "content-type:"))
 		fake_add_header(request, "Content-Type: binary/octet-stream");
 	if (!mode || !whole)
@@ -224,7 +233,9 @@ void fake_object_get(struct fake_request *request, struct fake_bucket *bucket)
 		fake_fail(request, 404, "NoSuchKey", "there is no such key");
 	else if (fake_query(request, "partNumber"))
 		fake_fail(request, 501, "NotImplemented", "no parts to get");
-	else if (check_read(request, object))
+	else if (fake_check_customer(request, "x-amz-",
+				     object->kept.customer) &&
+		 check_read(request, object))
 		send_object(request, object);
 }
 
@@ -243,6 +254,7 @@ static void put_object(struct fake_request *request, struct fake_bucket *bucket)
 	object->kept = kept;
 	object->modified = fake_now(request->fake);
 	fake_hex(request->md5, 16, object->etag);
+	fake_hide_etag(&kept, object->etag);
 	fake_add_header(request, "ETag: \"%s\"", object->etag);
 	if (kept.crc32c[0])
 		fake_add_header(request, "x-amz-checksum-crc32c: %s",
@@ -275,6 +287,9 @@ struct fake_object *fake_copy_source(struct fake_request *request,
 			  "the source is not there");
 		return NULL;
 	}
+	if (!fake_check_customer(request, "x-amz-copy-source-",
+				 object->kept.customer))
+		return NULL;
 	if (match && !etag_matches(match, object->etag)) {
 		(void)failed(request);
 		return NULL;
@@ -324,6 +339,7 @@ static void copy_object(struct fake_request *request,
 	/* A new object has one part. */
 	fake_md5(from->blob->data, from->blob->size, request->md5);
 	fake_hex(request->md5, 16, etag);
+	fake_hide_etag(&kept, etag);
 	object = fake_object_put(bucket, request->key,
 				 fake_blob_use(from->blob));
 	object->kept = kept;

@@ -156,6 +156,7 @@ static void put_part(struct fake_request *request, struct fake_upload *upload)
 	part->blob = fake_blob_use(request->body);
 	memcpy(part->md5, request->md5, 16);
 	fake_hex(part->md5, 16, part->etag);
+	fake_hide_etag(&upload->kept, part->etag);
 	memcpy(part->crc32c, request->crc32c_text, sizeof(part->crc32c));
 	memcpy(part->sha256, request->sha256_text, sizeof(part->sha256));
 	fake_add_header(request, "ETag: \"%s\"", part->etag);
@@ -196,6 +197,7 @@ static void copy_part(struct fake_request *request, struct fake_upload *upload)
 	memcpy(part->blob->data, from->blob->data + first, length);
 	fake_md5(part->blob->data, length, part->md5);
 	fake_hex(part->md5, 16, part->etag);
+	fake_hide_etag(&upload->kept, part->etag);
 	buf_addf(&text,
 		 "<CopyPartResult><ETag>&quot;%s&quot;</ETag>"
 		 "</CopyPartResult>",
@@ -416,6 +418,11 @@ static void run(struct fake_request *request, struct fake_bucket *bucket,
 {
 	const char *method = request->method;
 
+	/* Where there are checksums, the end has to bring the key, too. */
+	if ((fake_query(request, "partNumber") ||
+	     (strcmp(method, "POST") == 0 && upload->algorithm[0])) &&
+	    !fake_check_customer(request, "x-amz-", upload->kept.customer))
+		return;
 	if (strcmp(method, "PUT") == 0 && fake_query(request, "partNumber")) {
 		if (fake_header(request, "x-amz-copy-source"))
 			copy_part(request, upload);

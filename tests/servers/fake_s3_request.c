@@ -211,6 +211,31 @@ static bool check_name(struct fake_request *request)
 	return true;
 }
 
+/* Of the bucket: who pays, and who need not sign. */
+static bool check_payer(struct fake_request *request)
+{
+	const struct fake_bucket *bucket =
+		fake_bucket_find(request->fake, request->bucket);
+	const char *payer = fake_header(request, "x-amz-request-payer");
+
+	if (!bucket || !bucket->payer ||
+	    (payer && strcmp(payer, "requester") == 0))
+		return true;
+	fake_fail(request, 403, "AccessDenied", "somebody has to pay");
+	return false;
+}
+
+static bool may_come_unsigned(struct fake_request *request)
+{
+	const struct fake_bucket *bucket =
+		fake_bucket_find(request->fake, request->bucket);
+
+	return bucket && bucket->public && !bucket->payer &&
+	       !fake_header(request, "authorization") &&
+	       (strcmp(request->method, "GET") == 0 ||
+		strcmp(request->method, "HEAD") == 0);
+}
+
 static bool check_length(struct fake_request *request)
 {
 	bool uploads = request->key && strcmp(request->method, "PUT") == 0;
@@ -297,8 +322,10 @@ static void of_object(struct fake_request *request, struct fake_bucket *bucket)
 /* False when it has answered: what can be said before the body is there. */
 static bool check_early(struct fake_request *request)
 {
-	return check_length(request) && fake_check_signature(request) &&
-	       check_name(request) && !fail_by_rule(request);
+	return check_length(request) &&
+	       (may_come_unsigned(request) || fake_check_signature(request)) &&
+	       check_payer(request) && check_name(request) &&
+	       fake_check_storage(request) && !fail_by_rule(request);
 }
 
 void fake_run(struct fake_request *request)
