@@ -310,6 +310,20 @@ static int result_code(CURLcode result)
 	}
 }
 
+/* A proxy that lets nobody through says why. */
+static int refused_by_proxy(struct http_transfer *transfer)
+{
+	long status = 0;
+	int code;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	code = status ? http_status_code((int)status) : STORE_OK;
+	if (!code)
+		return STORE_OK;
+	return store_error_set(&transfer->exchange->error, code,
+			       "the proxy gives %ld", status);
+}
+
 static void finish_response(struct http_transfer *transfer)
 {
 	struct http_response *response = &transfer->exchange->response;
@@ -364,6 +378,8 @@ void http_transfer_end(struct http_transfer *transfer, CURLcode result)
 	if (result == CURLE_OK)
 		exchange->code = STORE_OK;
 	else if (exchange->error.code) /* a callback of ours said why */
+		exchange->code = exchange->error.code;
+	else if (refused_by_proxy(transfer))
 		exchange->code = exchange->error.code;
 	else
 		exchange->code = store_error_set(

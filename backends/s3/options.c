@@ -262,10 +262,11 @@ static int check_customer_key(const char *text, struct s3_settings *settings,
 {
 	unsigned char raw[DIGEST_RAW_MAX];
 	struct digest *digest = NULL;
-	size_t length = 0;
+	size_t length = 0, size;
 	char *key = base64_decode(text, &length);
 	int code = STORE_OK;
 
+	size = length;
 	if (!key || length != 32)
 		code = store_error_set(error, STORE_INVALID,
 				       "sse_customer_key: 32 bytes in base64");
@@ -285,9 +286,127 @@ static int check_customer_key(const char *text, struct s3_settings *settings,
 	}
 	digest_free(digest);
 	if (key)
-		secret_wipe(key, 32);
+		secret_wipe(key, size);
 	free(key);
 	return code;
+}
+
+/* What one of them means is lost, or denied, without the other. */
+static int check_pairs(const struct option_values *values,
+		       struct store_error *error)
+{
+	static const struct {
+		const char *name;
+		const char *needs;
+	} pairs[] = {
+		{ "session_token", "key" },
+		{ "tls_client_key", "tls_client_cert" },
+		{ "tls_client_key_password", "tls_client_cert" },
+	};
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		if (option_text(values, pairs[i].name) &&
+		    !option_text(values, pairs[i].needs))
+			return store_error_set(error, STORE_INVALID,
+					       "%s means nothing without %s",
+					       pairs[i].name, pairs[i].needs);
+	return STORE_OK;
+}
+
+static int check_anonymous(const struct option_values *values,
+			   struct store_error *error)
+{
+	static const char *const keys[] = { "key", "secret", "profile",
+					    "session_token",
+					    "credentials_file" };
+
+	if (!option_flag(values, "anonymous"))
+		return STORE_OK;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (option_text(values, keys[i]))
+			return store_error_set(error, STORE_INVALID,
+					       "anonymous asks without keys: "
+					       "not with %s",
+					       keys[i]);
+	if (option_flag(values, "requester_pays"))
+		return store_error_set(error, STORE_INVALID,
+				       "anonymous, nobody pays: not with "
+				       "requester_pays");
+	return STORE_OK;
+}
+
+static int check_encryption(const struct option_values *values,
+			    struct store_error *error)
+{
+	const char *sse = option_text(values, "sse");
+
+	if (sse && option_text(values, "sse_customer_key"))
+		return store_error_set(error, STORE_INVALID,
+				       "sse and sse_customer_key: a file is "
+				       "encrypted in one way");
+	if (option_text(values, "sse_kms_key_id") &&
+	    (!sse || strncmp(sse, "aws:kms", 7) != 0))
+		return store_error_set(error, STORE_INVALID,
+				       "sse_kms_key_id is the key of "
+				       "sse=aws:kms");
+	return STORE_OK;
+}
+
+/* "[scheme://][user:password@]host[:port]" as libcurl takes it. */
+static int check_proxy(const char *proxy, struct store_error *error)
+{
+	static const char *const schemes[] = { "http",	  "https",  "socks4",
+					       "socks4a", "socks5", "socks5h" };
+	const char *end = proxy ? strstr(proxy, "://") : NULL;
+
+	if (!end)
+		return STORE_OK;
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (strlen(schemes[i]) == (size_t)(end - proxy) &&
+		    strncmp(proxy, schemes[i], (size_t)(end - proxy)) == 0 &&
+		    end[3])
+			return STORE_OK;
+	return store_error_set(error, STORE_INVALID,
+			       "proxy: http://host:port, or https, socks4, "
+			       "socks4a, socks5, socks5h");
+}
+
+/* A bucket before an address, or one that can be no part of a name. */
+static int check_style(const struct s3_settings *settings,
+		       struct store_error *error)
+{
+	const char *host =
+		settings->endpoint ? strstr(settings->endpoint, "://") + 3 : "";
+
+	if (settings->style != S3_STYLE_VIRTUAL)
+		return STORE_OK;
+	if (*host == '[' || (*host && !host[strspn(host, "0123456789.:")]))
+		return store_error_set(error, STORE_INVALID,
+				       "addressing_style=virtual: no bucket "
+				       "can stand before the address %s",
+				       host);
+	if (settings->bucket[strspn(settings->bucket,
+				    "abcdefghijklmnopqrstuvwxyz0123456789.-")])
+		return store_error_set(error, STORE_INVALID,
+				       "addressing_style=virtual: the bucket "
+				       "%s cannot be part of a host name",
+				       settings->bucket);
+	return STORE_OK;
+}
+
+static int check_meaning(const struct option_values *values,
+			 const struct s3_settings *settings,
+			 struct store_error *error)
+{
+	int code = check_pairs(values, error);
+
+	if (!code)
+		code = check_anonymous(values, error);
+	if (!code)
+		code = check_encryption(values, error);
+	if (!code)
+		code = check_proxy(option_text(values, "proxy"), error);
+	return code ? code : check_style(settings, error);
 }
 
 /* ---- the instance ---- */
@@ -426,6 +545,8 @@ int s3_configure(const struct option_values *values, void **self,
 		return store_error_set(error, STORE_NO_MEMORY, "out of memory");
 	lock_init(&s3->lock);
 	code = fill_settings(values, &s3->settings, error);
+	if (!code)
+		code = check_meaning(values, &s3->settings, error);
 	if (!code)
 		code = fill_http(values, &s3->http, error);
 	if (!code)
