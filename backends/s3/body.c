@@ -4,7 +4,9 @@
  *
  * A signed payload is a checksum already; over TLS the payload is not signed
  * and a checksum goes along: CRC32C to AWS, else Content-MD5, since many
- * servers take the newer headers and ignore them.
+ * servers take the newer headers and ignore them.  Where the server encrypts
+ * with other keys than its own an ETag is no MD5, and CRC32C is the only way
+ * to know again what it has.
  *
  * Called by put.c, multipart.c and whoever posts XML.  No locks.
  */
@@ -76,12 +78,21 @@ static bool signs_payload(const struct s3 *s3)
 	return endpoint && strncmp(endpoint, "https:", 6) != 0;
 }
 
+/* Else an upload could not go on: nobody could tell what is there. */
+static bool hides_md5(const struct s3_settings *settings)
+{
+	return settings->sse_customer ||
+	       (settings->sse && strncmp(settings->sse, "aws:kms", 7) == 0);
+}
+
 enum s3_checksum s3_checksum_of(const struct s3 *s3, const struct s3_call *call)
 {
 	if (call->checksum != S3_CHECKSUM_AUTO)
 		return call->checksum;
 	if (s3->settings.checksum != S3_CHECKSUM_AUTO)
 		return s3->settings.checksum;
+	if (hides_md5(&s3->settings))
+		return S3_CHECKSUM_CRC32C;
 	if (signs_payload(s3))
 		return S3_CHECKSUM_NONE;
 	return s3->settings.endpoint ? S3_CHECKSUM_MD5 : S3_CHECKSUM_CRC32C;
@@ -203,27 +214,63 @@ static int sums_end(const struct s3 *s3, struct s3_call *call,
 	return code;
 }
 
-int s3_body_sums(const struct http_body *body, struct s3_sums *found,
-		 struct store_error *error)
+static int text_of(const void *raw, size_t length, char *text, size_t room,
+		   struct store_error *error)
 {
-	struct sums sums = { .want_crc = true };
-	CLEANUP_FREE char *text = NULL;
-	unsigned char raw[4];
-	int code = digest_new("md5", &sums.md5, error);
+	CLEANUP_FREE char *encoded = base64_encode(raw, length);
 
+	if (!encoded)
+		return store_error_set(error, STORE_NO_MEMORY, "out of memory");
+	snprintf(text, room, "%s", encoded);
+	return STORE_OK;
+}
+
+static int text_of_sums(struct sums *sums, char *text, size_t room,
+			struct store_error *error)
+{
+	unsigned char raw[DIGEST_RAW_MAX];
+	size_t length = 4;
+	int code = STORE_OK;
+
+	if (sums->md5)
+		return digest_finish(sums->md5, text, error);
+	if (sums->sha256)
+		code = digest_finish_raw(sums->sha256, raw, &length, error);
+	else
+		put_big_endian(sums->crc, raw);
+	return code ? code : text_of(raw, length, text, room, error);
+}
+
+static bool is_md5(const char *etag)
+{
+	return strlen(etag) == 32 && strspn(etag, "0123456789abcdef") == 32;
+}
+
+int s3_body_is(const struct http_body *body, const struct s3_stored *stored,
+	       bool *same, struct store_error *error)
+{
+	const char *told = stored->crc32c[0]   ? stored->crc32c
+			   : stored->sha256[0] ? stored->sha256
+					       : stored->etag;
+	struct sums sums = { .want_crc = told == stored->crc32c };
+	char text[DIGEST_HEX_MAX] = "";
+	int code = STORE_OK;
+
+	*same = false;
+	if (told == stored->etag && !is_md5(told))
+		return STORE_OK;
+	if (!sums.want_crc && told == stored->sha256)
+		code = digest_new("sha256", &sums.sha256, error);
+	else if (!sums.want_crc)
+		code = digest_new("md5", &sums.md5, error);
 	if (!code)
 		code = sums_read(&sums, body, error);
 	if (!code)
-		code = digest_finish(sums.md5, found->md5, error);
+		code = text_of_sums(&sums, text, sizeof(text), error);
+	digest_free(sums.sha256);
 	digest_free(sums.md5);
-	if (code)
-		return code;
-	put_big_endian(sums.crc, raw);
-	text = base64_encode(raw, sizeof(raw));
-	if (!text)
-		return store_error_set(error, STORE_NO_MEMORY, "out of memory");
-	snprintf(found->crc32c, sizeof(found->crc32c), "%s", text);
-	return STORE_OK;
+	*same = !code && strcmp(text, told) == 0;
+	return code;
 }
 
 int s3_body_attach(struct s3 *s3, struct s3_call *call,

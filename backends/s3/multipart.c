@@ -274,6 +274,7 @@ int s3_upload_complete(struct s3_upload *upload,
 	s3_call_header(&call, "content-type", "application/xml");
 	s3_condition_add(&call, precondition, honoured, S3_COMPLETE_ABSENT,
 			 S3_COMPLETE_MATCH);
+	s3_call_customer_key(upload->s3, &call, "x-amz-");
 	s3_text_body_init(&body, buf_text(&text));
 	code = s3_body_attach(upload->s3, &call, &body.body, error);
 	if (!code)

@@ -290,18 +290,12 @@ static int list_parts(struct s3_upload *upload, struct store_error *error)
 	return code;
 }
 
-static bool is_md5(const char *etag)
-{
-	return strlen(etag) == 32 && strspn(etag, "0123456789abcdef") == 32;
-}
-
 int s3_upload_has(struct s3_upload *upload, struct store_source *source,
 		  const struct s3_part *part, bool *has,
 		  struct store_error *error)
 {
 	struct s3_stored *stored = s3_upload_stored(upload, part->number);
 	struct s3_body body;
-	struct s3_sums sums;
 	int code = STORE_OK;
 
 	*has = false;
@@ -309,13 +303,10 @@ int s3_upload_has(struct s3_upload *upload, struct store_source *source,
 		return STORE_OK;
 	/* Of a copy: the digest of the upload has version and range. */
 	*has = part->from;
-	if (!part->from && (stored->crc32c[0] || is_md5(stored->etag))) {
+	if (!part->from) {
 		s3_body_init(&body, source, part->range.offset,
 			     part->range.length);
-		code = s3_body_sums(&body.body, &sums, error);
-		*has = !code &&
-		       (stored->crc32c[0] ? !strcmp(stored->crc32c, sums.crc32c)
-					  : !strcmp(stored->etag, sums.md5));
+		code = s3_body_is(&body.body, stored, has, error);
 	}
 	if (*has && upload->count < part->number)
 		upload->count = part->number;

@@ -330,14 +330,6 @@ int s3_body_attach(struct s3 *s3, struct s3_call *call,
 		   const struct http_body *body, struct store_error *error)
 	STORE_WARN_UNUSED;
 
-/* What a server may tell of such a body: MD5 in hex, and CRC32C in base64. */
-struct s3_sums {
-	char md5[DIGEST_HEX_MAX];
-	char crc32c[16];
-};
-int s3_body_sums(const struct http_body *body, struct s3_sums *sums,
-		 struct store_error *error) STORE_WARN_UNUSED;
-
 /* The kind of checksum for this call: never AUTO. */
 enum s3_checksum s3_checksum_of(const struct s3 *s3,
 				const struct s3_call *call);
@@ -352,6 +344,10 @@ struct s3_stored {
 	char crc32c[16]; /* base64, "": not told */
 	char sha256[64];
 };
+
+/* Has it these bytes?  By the best of the sums it tells; false with none. */
+int s3_body_is(const struct http_body *body, const struct s3_stored *stored,
+	       bool *same, struct store_error *error) STORE_WARN_UNUSED;
 
 struct s3_upload {
 	struct s3 *s3;
