@@ -25,10 +25,11 @@ static bool is_kept(const char *name)
 					     "expires",
 					     "x-amz-storage-class",
 					     "x-amz-website-redirect-location",
-					     "x-amz-server-side-encryption",
-					     "x-amz-server-side-encryption-aws-"
-					     "kms-key-id" };
+					     "x-amz-server-side-encryption" };
+	static const char key[] = "x-amz-server-side-encryption-aws-kms-key-id";
 
+	if (strcmp(name, key) == 0)
+		return true;
 	if (strncmp(name, "x-amz-meta-", 11) == 0)
 		return true;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
