@@ -275,18 +275,22 @@ s3_started= # its folder
 s3_owner=   # who stops it
 s3_folders=0
 
-# s3_start: a server with one bucket, once for a script.
+# s3_start: a server with one bucket, once for a script; $s3_server says which.
 s3_start() {
+	local bucket
+
 	[ -z "$s3_started" ] || return 0
-	s3_started=$WORK/rgw s3_owner=$BASHPID
+	s3_started=$WORK/s3-server s3_owner=$BASHPID
 	"$s3_server" start "$s3_started" || fail "no S3 server"
 	# shellcheck source=/dev/null
 	. "$s3_started/env"
-	export AWS_ENDPOINT_URL=$RGW_URL
+	export AWS_ENDPOINT_URL=${RGW_URL-${SWIFT_URL-}}
+	# An access key of Swift has a colon.
+	bucket=${AWS_ACCESS_KEY_ID//:/%3A}:$AWS_SECRET_ACCESS_KEY
+	bucket=http://$bucket@${AWS_ENDPOINT_URL#http://}/mount
 	curl -sSf --aws-sigv4 "aws:amz:$AWS_REGION:s3" \
-		--user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
 		-H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \
-		-X PUT "$RGW_URL/mount" || fail "no bucket"
+		-X PUT "$bucket" || fail "no bucket"
 }
 
 # store_new KIND [DIR]: an empty one, as kind and url; backing is the folder
