@@ -286,6 +286,14 @@ static int copy_once(struct transfer *transfer, struct store_info *info,
 	if (!code) {
 		code = s3_copy_object(transfer->s3, transfer->context, &copy,
 				      info, error);
+		/* Of what is there we know already. */
+		if (code == STORE_NOT_SUPPORTED &&
+		    !(copy.honoured & S3_KNOWN)) {
+			copy.honoured = S3_KNOWN;
+			store_error_clear(error);
+			code = s3_copy_object(transfer->s3, transfer->context,
+					      &copy, info, error);
+		}
 		if (code == STORE_CHANGED)
 			code = refused(transfer, error);
 	}

@@ -42,9 +42,8 @@ exceptions=(
 	'upload: removed|uploads_go_on_after_a_death.sh'
 )
 
-stores=(local sqlite)
+read -ra stores <<<"${STORES-local sqlite $far}"
 [ "$full" = 0 ] || lanes=6 # they mostly wait
-[ -z "$far" ] || stores+=("$far")
 points=() # "KIND COMMIT PHASE DOOM"
 doom=     # step NAME:N, call RULE or moment MS; empty: none
 

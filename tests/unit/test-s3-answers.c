@@ -596,6 +596,34 @@ START_TEST(a_source_that_changed_is_no_name_that_is_taken)
 }
 END_TEST
 
+/* Copies with a condition are refused, as by Swift. */
+static bool copies_on_no_condition(struct server_request *request)
+{
+	if (strstr(request->path, "list-type=2")) {
+		reply(request, "200 OK", "",
+		      "<ListBucketResult></ListBucketResult>");
+		return true;
+	}
+	if (!strstr(request->head, "\r\nx-amz-copy-source:") ||
+	    !strstr(request->head, "\r\nif-none-match:"))
+		return ignores(request);
+	reply(request, "501 Not Implemented", "",
+	      FAILURE("NotImplemented") "</Error>");
+	return true;
+}
+
+START_TEST(a_server_that_copies_on_no_condition_copies)
+{
+	begin(copies_on_no_condition, "");
+	ck_assert_int_eq(store_copy(store, NULL, "old", "new", 0, NULL, &error),
+			 STORE_OK);
+	ck_assert_int_eq(
+		store_copy(store, NULL, "old", "old2", 0, NULL, &error),
+		STORE_EXISTS);
+	end();
+}
+END_TEST
+
 /* What is staged for one server must not go to another. */
 START_TEST(a_server_named_by_the_environment_is_part_of_the_identity)
 {
@@ -637,6 +665,7 @@ int main(void)
 		       ignored_conditions_are_checked_before_and_not_claimed);
 	tcase_add_test(tests, a_condition_that_never_holds_is_not_used);
 	tcase_add_test(tests, a_version_is_never_replaced_on_trust);
+	tcase_add_test(tests, a_server_that_copies_on_no_condition_copies);
 	tcase_add_test(tests, a_source_that_changed_is_no_name_that_is_taken);
 	tcase_add_test(tests,
 		       who_lost_a_race_is_told_so_where_the_server_only_errs);
