@@ -345,6 +345,11 @@ remount() {
 	mount_store "$url" "$mnt" "${1-$shared}" || fail "no mount of $url"
 }
 
+# has CAPABILITY: the store at $url.
+has() {
+	"$STORECTL" caps --json "$url" | grep -q "\"$1\""
+}
+
 # stored NAME: the bytes of a file as the store has them.
 stored() {
 	"$STORECTL" cat "$url!/$1"

@@ -33,9 +33,18 @@ racers() {
 }
 
 cases() {
-	racers create --rounds "$rounds"
-	racers poll --writes "$writes"
-	racers poll --writes $((writes / 4)) --size 3000000
+	local links='' stale='' writes=$writes
+
+	has LINKS || links=--without-links
+	# Where a version that is replaced is gone its reader is told.
+	has PINNED_READ || stale=--may-be-stale
+	[ "$kind" != s3 ] || writes=$((writes / 5))
+	# shellcheck disable=SC2086
+	racers create --rounds "$rounds" $links
+	# shellcheck disable=SC2086
+	racers poll --writes "$writes" $stale
+	# shellcheck disable=SC2086
+	racers poll --writes $((writes / 4)) --size 3000000 $stale
 	case $kind in
 	local)
 		racers poll --writes "$writes" --poll-path "$backing/polled"
@@ -50,5 +59,5 @@ cases() {
 	is "$(ls -A "$mnt")" "" "$kind: left behind"
 }
 
-each_store "local sqlite memory" cases
+each_store "local sqlite memory $far" cases
 finish

@@ -49,6 +49,7 @@ struct race {
 	size_t size; // of the smaller content; the other is a third larger
 	bool in_place;
 	bool torn;
+	bool without_links;
 	bool may_be_stale;
 	const char *poll_path;
 	const char *poll_cmd;
@@ -213,6 +214,21 @@ static int make_own_files(const struct race *c, bool make)
 	return 0;
 }
 
+// Where there are no links everybody is told so.
+static int links_refused(const struct race *c)
+{
+	char name[NAME_MAX_LEN];
+	char own[NAME_MAX_LEN];
+
+	file_name(c, "raced", name);
+	file_name(c, "own-0", own);
+	if (link(own, name) == -1 && errno == EPERM)
+		return 0;
+	printf("FAIL link is not refused with EPERM\n");
+	unlink(name);
+	return 1;
+}
+
 static int run_create(const struct race *c)
 {
 	int failed = 0;
@@ -221,9 +237,12 @@ static int run_create(const struct race *c)
 		perror("racers: cannot prepare");
 		return 2;
 	}
+	if (c->without_links)
+		failed += links_refused(c);
 	for (int round = 0; round < c->rounds; round++)
 		for (int kind = 0; kind < KINDS; kind++)
-			failed += one_round(c, (enum kind)kind) != 0;
+			if (kind != BY_LINK || !c->without_links)
+				failed += one_round(c, (enum kind)kind) != 0;
 	make_own_files(c, false);
 	printf("%d racers, %d rounds of %d kinds, %d failed\n", c->racers,
 	       c->rounds, KINDS, failed);
@@ -433,6 +452,8 @@ static int parse(int argc, char **argv, struct race *c)
 			c->torn = true;
 		else if (strcmp(argv[i], "--may-be-stale") == 0)
 			c->may_be_stale = true;
+		else if (strcmp(argv[i], "--without-links") == 0)
+			c->without_links = true;
 		else if (more && strcmp(argv[i], "--racers") == 0)
 			c->racers = (int)strtol(argv[++i], NULL, 10);
 		else if (more && strcmp(argv[i], "--rounds") == 0)
@@ -466,7 +487,8 @@ int main(int argc, char **argv)
 
 	if ((!create && !polling) || parse(argc, argv, &c)) {
 		fprintf(stderr,
-			"usage: racers create [--racers N] [--rounds N] DIR\n"
+			"usage: racers create [--racers N] [--rounds N]"
+			" [--without-links] DIR\n"
 			"       racers poll [--writes N] [--size BYTES]"
 			" [--atomic-overwrite]\n"
 			"              [--poll-path PATH | --poll-cmd CMD]"
