@@ -212,6 +212,8 @@ static int copy_file(struct cargo *cargo, struct store_error *error)
 		.source = cargo->version.token[0] ? &cargo->version : NULL,
 		.target.condition = STORE_IF_ABSENT,
 		.publish = publish,
+		/* A listing may show them as files. */
+		.symlinks = true,
 	};
 	int code;
 
@@ -270,7 +272,9 @@ static int find_source(struct cargo *cargo, struct store_error *error)
 		cargo->gone = true;
 		return STORE_OK;
 	}
-	if (!code && info.type != cargo->type)
+	if (!code && info.type != cargo->type &&
+	    !(cargo->type == STORE_TYPE_FILE &&
+	      info.type == STORE_TYPE_SYMLINK))
 		code = store_error_set(error, STORE_CHANGED,
 				       "%s: is something else by now",
 				       cargo->from);

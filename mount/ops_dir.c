@@ -258,7 +258,14 @@ static bool add_local(struct listing *listing, char *text, uint64_t next)
 	return false;
 }
 
-/* A name without a node: enough for readdir. */
+/* Where a listing shows symlinks as files a file may be either. */
+static bool type_is_told(const struct fs *fs, const struct store_entry *stored)
+{
+	return stored->complete || stored->info.type != STORE_TYPE_FILE ||
+	       !fs_can(fs, STORE_CAP_SYMLINKS);
+}
+
+/* A name without a node: enough for readdir.  Without a type: unknown. */
 static void plain_entry(struct listing *listing,
 			const struct store_entry *stored,
 			struct fuse_entry_param *entry)
@@ -267,7 +274,8 @@ static void plain_entry(struct listing *listing,
 	const struct name *name;
 
 	*entry = (struct fuse_entry_param){ 0 };
-	entry->attr.st_mode = file_type_bits(stored->info.type);
+	if (type_is_told(fs, stored))
+		entry->attr.st_mode = file_type_bits(stored->info.type);
 	entry->attr.st_ino = (ino_t)stored->info.id;
 	lock_take(&fs->tree.lock);
 	name = tree_find_name(&fs->tree, listing->dir->node, stored->name);

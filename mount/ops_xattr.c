@@ -20,6 +20,7 @@
 #include "mount/inventory.h"
 #include "mount/ops.h"
 #include "src/base/buf.h"
+#include "src/base/cleanup.h"
 #include "src/base/clock.h"
 
 #define OURS "user.storefs."
@@ -421,6 +422,37 @@ static void pending_changed(struct file *file) NO_THREAD_SAFETY
 		commit_note_attributes_locked(file);
 }
 
+/*
+ * May the file have one more?  As setxattr(2) says it: later it could not be
+ * stored at all.
+ */
+static int pending_fits(struct op *op, const struct file *file,
+			const struct store_xattr *xattr) NO_THREAD_SAFETY
+{
+	CLEANUP_FREE struct store_xattr *all = NULL;
+	size_t count = 1;
+	int code;
+
+	for (const struct file_xattr *one = file->xattrs; one; one = one->next)
+		count++;
+	all = calloc(count, sizeof(*all));
+	if (!all)
+		return store_error_set(&op->error, STORE_NO_MEMORY,
+				       "no memory for attributes");
+	all[0] = *xattr;
+	count = 1;
+	for (const struct file_xattr *one = file->xattrs; one; one = one->next)
+		if (strcmp(one->name, xattr->name) != 0)
+			all[count++] =
+				(struct store_xattr){ one->name, one->value,
+						      one->size };
+	code = store_check_xattrs(op->fs->store, all, count, &op->error);
+	if (code != STORE_TOO_LARGE)
+		return code;
+	op->error.code = STORE_NO_SPACE;
+	return STORE_NO_SPACE;
+}
+
 /* What a request does to a file that the store does not know. */
 static int change_pending(struct op *op, struct file *file,
 			  const struct store_xattr *xattr, int flags,
@@ -428,8 +460,11 @@ static int change_pending(struct op *op, struct file *file,
 {
 	struct file_xattr **link;
 
-	if (!remove)
-		return pending_set(op, file, xattr, flags);
+	if (!remove) {
+		int code = pending_fits(op, file, xattr);
+
+		return code ? code : pending_set(op, file, xattr, flags);
+	}
 	link = pending_find(file, xattr->name);
 	if (!*link)
 		return no_such_attribute(op);

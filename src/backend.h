@@ -112,6 +112,11 @@ struct backend_node_request {
 enum backend_move_flags {
 	BACKEND_MOVE_REPLACE = 1 << 0,	/* as rename(2); else STORE_EXISTS */
 	BACKEND_MOVE_EXCHANGE = 1 << 1, /* both exist and swap names */
+	/*
+	 * Only of a copy: a symlink is copied as a file is, where it is kept
+	 * as one; else INVALID as without.
+	 */
+	BACKEND_COPY_SYMLINKS = 1 << 2,
 };
 
 struct backend_move_request {
@@ -412,6 +417,13 @@ struct store_backend {
 	char *(*local_path)(void *self);
 	/* Optional: bytes of the largest file, 0 for no limit. */
 	uint64_t (*max_size)(void *self);
+	/*
+	 * Optional: could a new file be put with all of these?  INVALID,
+	 * TOO_LARGE.  No I/O.
+	 */
+	int (*check_xattrs)(void *self, const struct store_xattr *xattrs,
+			    size_t count, struct store_error *error)
+		STORE_WARN_UNUSED;
 };
 
 /* An instance of a backend or of a layer. */

@@ -114,3 +114,15 @@ int store_remove_xattr(struct store *store, struct store_context *context,
 					      name, &call.error);
 	return call_end(&call, code, error);
 }
+
+int store_check_xattrs(struct store *store, const struct store_xattr *xattrs,
+		       size_t count, struct store_error *error)
+{
+	struct call call;
+	int code = xattr_begin(&call, store, "check attributes of", NULL, "");
+
+	if (!code && call.ops->check_xattrs)
+		code = call.ops->check_xattrs(call.self, xattrs, count,
+					      &call.error);
+	return call_end(&call, code, error);
+}

@@ -149,6 +149,8 @@ int store_copy_version(struct store *store, struct store_context *context,
 
 	if (options->target.condition != STORE_IF_ABSENT)
 		request.flags |= BACKEND_MOVE_REPLACE;
+	if (options->symlinks)
+		request.flags |= BACKEND_COPY_SYMLINKS;
 	if (options->source) {
 		request.source.condition = STORE_IF_VERSION;
 		request.source.version = *options->source;

@@ -278,7 +278,13 @@ static int copy_once(struct transfer *transfer, struct store_info *info,
 
 	if (code)
 		return code;
-	if (!transfer->moves)
+	copy.meta.type = transfer->source.info.type;
+	if (!transfer->moves && copy.meta.type != STORE_TYPE_FILE &&
+	    !(transfer->request->flags & BACKEND_COPY_SYMLINKS))
+		code = store_error_set(error, STORE_INVALID,
+				       "is a %s, not a file",
+				       store_type_name(copy.meta.type));
+	if (!code && !transfer->moves)
 		code = s3_precondition(&transfer->request->source,
 				       &transfer->source, error);
 	if (!code)
@@ -385,19 +391,15 @@ int s3_copy_file(void *self, struct store_context *context,
 /* A marker has no bytes worth a copy. */
 static int set_of_folder(struct s3 *s3, struct store_context *context,
 			 const char *folder, bool marker,
-			 const struct store_attributes *attributes,
-			 struct store_info *info, struct store_error *error)
+			 const struct s3_meta *change, struct store_info *info,
+			 struct store_error *error)
 {
 	struct s3_object found = { .info = { .links = 1 } };
-	struct s3_meta meta = {
-		.type = STORE_TYPE_FOLDER,
-		.attributes = attributes,
-		.keep_publish = true,
-		.keep_mtime = true,
-	};
+	struct s3_meta meta = *change;
 	struct s3_call call;
 	int code = STORE_OK;
 
+	meta.type = STORE_TYPE_FOLDER;
 	if (marker) {
 		code = s3_head(s3, context, folder, NULL, &found, error);
 		meta.from = &found;
@@ -421,23 +423,20 @@ static int set_of_folder(struct s3 *s3, struct store_context *context,
 /* Beginning with what was found there; the caller releases that. */
 static int set_of_file(struct s3 *s3, struct store_context *context,
 		       const char *object, struct s3_object *found,
-		       const struct store_attributes *attributes,
-		       struct store_info *info, struct store_error *error)
+		       const struct s3_meta *change, struct store_info *info,
+		       struct store_error *error)
 {
-	const struct s3_copy copy = {
+	struct s3_copy copy = {
 		.from = object,
 		.to = object,
 		.source = found,
-		.meta = {
-			.type = STORE_TYPE_FILE,
-			.from = found,
-			.attributes = attributes,
-			.keep_publish = true,
-			.keep_mtime = true,
-		},
+		.meta = *change,
 	};
-	int code = s3_copy_object(s3, context, &copy, info, error);
+	int code;
 
+	copy.meta.from = found;
+	copy.meta.type = found->info.type;
+	code = s3_copy_object(s3, context, &copy, info, error);
 	for (int i = 1; code == STORE_CHANGED && i < TRIES; i++) {
 		struct s3_object now;
 
@@ -446,6 +445,7 @@ static int set_of_file(struct s3 *s3, struct store_context *context,
 			return code;
 		s3_object_release(found);
 		*found = now;
+		copy.meta.type = now.info.type;
 		code = s3_copy_object(s3, context, &copy, info, error);
 	}
 	return code;
@@ -453,8 +453,7 @@ static int set_of_file(struct s3 *s3, struct store_context *context,
 
 /* Is there a file, a folder with its marker, or one without? */
 static int set_of_any(struct s3 *s3, struct store_context *context,
-		      const char *key,
-		      const struct store_attributes *attributes,
+		      const char *key, const struct s3_meta *change,
 		      struct store_info *info, struct store_error *error)
 {
 	CLEANUP_FREE char *object = NULL;
@@ -467,8 +466,8 @@ static int set_of_any(struct s3 *s3, struct store_context *context,
 	if (code)
 		return code;
 	if (there.info.type != STORE_TYPE_FOLDER) {
-		code = set_of_file(s3, context, object, &there, attributes,
-				   info, error);
+		code = set_of_file(s3, context, object, &there, change, info,
+				   error);
 		s3_object_release(&there);
 		return code;
 	}
@@ -478,7 +477,23 @@ static int set_of_any(struct s3 *s3, struct store_context *context,
 				       "a bucket has no attributes");
 	if (!code)
 		code = set_of_folder(s3, context, folder, !there.info.implicit,
-				     attributes, info, error);
+				     change, info, error);
+	return code;
+}
+
+int s3_change(struct s3 *s3, struct store_context *context, const char *key,
+	      const struct s3_meta *change, struct store_info *info,
+	      struct store_error *error)
+{
+	struct s3_meta meta = *change;
+	struct store_info made;
+	int code;
+
+	meta.keep_publish = true;
+	meta.keep_mtime = true;
+	code = set_of_any(s3, context, key, &meta, &made, error);
+	if (!code)
+		*info = made;
 	return code;
 }
 
@@ -487,10 +502,7 @@ int s3_set_attributes(void *self, struct store_context *context,
 		      const struct store_attributes *attributes,
 		      struct store_info *info, struct store_error *error)
 {
-	struct store_info made;
-	int code = set_of_any(self, context, key, attributes, &made, error);
+	const struct s3_meta change = { .attributes = attributes };
 
-	if (!code)
-		*info = made;
-	return code;
+	return s3_change(self, context, key, &change, info, error);
 }

@@ -6,7 +6,7 @@
  * gid, mtime, atime, ctime (seconds.nanoseconds); what rclone writes under
  * the same names is read, too.  Ours are storefs-publish, the id of a put in
  * hex, and storefs-user, "name=value&..." percent-encoded: user metadata that
- * no header can carry as it is.
+ * no header can carry as it is.  Extended attributes are in xattr.c.
  *
  * Called by all operations on objects.  Pure but for the clock.
  */
@@ -117,7 +117,10 @@ static bool number_of(const struct http_response *headers, const char *name,
 	return true;
 }
 
-/* s3fs writes decimal; rclone octal, which is larger than any decimal one. */
+/*
+ * With the type.  s3fs writes decimal; rclone octal, which is larger than any
+ * decimal one.
+ */
 static bool mode_of(const struct http_response *headers, uint32_t *mode)
 {
 	const char *text = meta_of(headers, "mode");
@@ -131,7 +134,7 @@ static bool mode_of(const struct http_response *headers, uint32_t *mode)
 		if (*end)
 			return false;
 	}
-	*mode = value & 07777;
+	*mode = value;
 	return true;
 }
 
@@ -156,8 +159,10 @@ static void read_attributes(const struct http_response *headers,
 	info->ctime.tv_sec = info->stored;
 	attributes->mtime = info->ctime;
 	attributes->mask = stored > 0 ? STORE_ATTR_MTIME : 0;
-	if (mode_of(headers, &attributes->mode))
+	if (mode_of(headers, &attributes->mode)) {
 		attributes->mask |= STORE_ATTR_MODE;
+		attributes->mode &= 07777;
+	}
 	if (number_of(headers, "uid", &attributes->uid))
 		attributes->mask |= STORE_ATTR_UID;
 	if (number_of(headers, "gid", &attributes->gid))
@@ -171,6 +176,18 @@ static void read_attributes(const struct http_response *headers,
 	text = meta_of(headers, "ctime");
 	if (text)
 		(void)s3_time_of_metadata(text, &info->ctime);
+}
+
+/* What has no body that could be a target is a file all the same. */
+static enum store_type type_of(const struct http_response *headers,
+			       uint64_t size)
+{
+	uint32_t mode;
+
+	if (mode_of(headers, &mode) && S_ISLNK(mode) && size > 0 &&
+	    size <= S3_TARGET_MAX)
+		return STORE_TYPE_SYMLINK;
+	return STORE_TYPE_FILE;
 }
 
 int s3_object_take(struct s3_object *object, struct s3_call *call, bool folder,
@@ -192,6 +209,8 @@ int s3_object_take(struct s3_object *object, struct s3_call *call, bool folder,
 				       "an object without a length");
 	if (!folder)
 		info.size = strtoull(length, NULL, 10);
+	if (!folder)
+		info.type = type_of(answer, info.size);
 	read_attributes(answer, &info);
 	object->info = info;
 	object->headers = (struct http_response){ .headers = answer->headers };
@@ -290,7 +309,7 @@ int s3_object_details(const struct s3_object *object,
 	int code = read_metadata(&object->headers, &details->metadata, error);
 
 	/* That of a folder is of no put. */
-	details->has_publish = object->info.type == STORE_TYPE_FILE &&
+	details->has_publish = object->info.type != STORE_TYPE_FOLDER &&
 			       read_publish(&object->headers, details->publish);
 	if (!code && type) {
 		details->content_type = strdup(type);
@@ -311,15 +330,25 @@ static void add_time(struct s3_call *call, const char *name,
 		       time.tv_nsec);
 }
 
+static unsigned int kind_of(enum store_type type)
+{
+	switch (type) {
+	case STORE_TYPE_FOLDER:
+		return S_IFDIR;
+	case STORE_TYPE_SYMLINK:
+		return S_IFLNK;
+	default:
+		return S_IFREG;
+	}
+}
+
 static void add_attributes(struct s3_call *call, enum store_type type,
 			   const struct store_info *info)
 {
 	const struct store_attributes *attributes = &info->attributes;
-	unsigned int kind = type == STORE_TYPE_FOLDER ? S_IFDIR : S_IFREG;
-
 	if (attributes->mask & STORE_ATTR_MODE)
 		s3_call_header(call, META "mode", "%u",
-			       kind | attributes->mode);
+			       kind_of(type) | attributes->mode);
 	if (attributes->mask & STORE_ATTR_UID)
 		s3_call_header(call, META "uid", "%u", attributes->uid);
 	if (attributes->mask & STORE_ATTR_GID)
@@ -356,6 +385,11 @@ static void merge_attributes(const struct s3_meta *meta,
 	if (mask & STORE_ATTR_ATIME)
 		to->atime = given->atime;
 	to->mask |= mask | STORE_ATTR_MTIME;
+	/* That it is a symlink is said nowhere else. */
+	if (meta->type == STORE_TYPE_SYMLINK && !(to->mask & STORE_ATTR_MODE)) {
+		to->mode = 0777;
+		to->mask |= STORE_ATTR_MODE;
+	}
 }
 
 /* Will name and value come back from any server as they are? */
@@ -416,7 +450,6 @@ static void carry(struct s3_call *call, const struct s3_meta *meta)
 		bool user = user_name(header) || strcmp(header, USER) == 0;
 		bool goes =
 			is_one_of(header, kept_headers) ||
-			strcmp(header, META "xattr") == 0 ||
 			(user && !meta->metadata) ||
 			(meta->keep_publish && strcmp(header, PUBLISH) == 0);
 
@@ -480,6 +513,8 @@ int s3_meta_add(const struct s3 *s3, struct s3_call *call,
 		const struct s3_meta *meta, struct store_info *info,
 		struct store_error *error)
 {
+	int code;
+
 	merge_attributes(meta, info);
 	add_content_type(call, meta);
 	if (meta->from)
@@ -490,13 +525,17 @@ int s3_meta_add(const struct s3 *s3, struct s3_call *call,
 	if (meta->publish)
 		add_publish(call, meta->publish);
 	add_storage(s3, call);
+	code = s3_xattrs_add(call, meta, error);
+	if (code)
+		return code;
 	if (call->failed)
 		return store_error_set(error, STORE_INVALID,
 				       "attributes no header can hold");
-	if (metadata_bytes(call) > S3_METADATA_MAX)
-		return store_error_set(error, STORE_INVALID,
-				       "more than %d bytes of metadata, with "
-				       "those for mode, owner and times",
-				       S3_METADATA_MAX);
-	return STORE_OK;
+	if (metadata_bytes(call) <= S3_METADATA_MAX)
+		return STORE_OK;
+	return store_error_set(
+		error, meta->xattr_count ? STORE_TOO_LARGE : STORE_INVALID,
+		"more than %d bytes of metadata, with those for "
+		"mode, owner and times",
+		S3_METADATA_MAX);
 }

@@ -23,6 +23,7 @@ struct put {
 	struct s3 *s3;
 	struct store_context *context;
 	const struct backend_put_request *request;
+	enum store_type type;
 	char *object;
 	bool has_old;
 	struct s3_object old; /* what is there, when somebody has to know */
@@ -112,11 +113,13 @@ static void prepare_meta(struct put *put)
 	const struct backend_put_request *request = put->request;
 
 	put->meta = (struct s3_meta){
-		.type = STORE_TYPE_FILE,
+		.type = put->type,
 		.attributes = request->attributes,
 		.metadata = request->metadata,
 		.content_type = request->content_type,
 		.publish = request->publish,
+		.xattrs = request->xattrs,
+		.xattr_count = request->xattr_count,
 	};
 	if (request->flags & BACKEND_PUT_KEEP && put->has_old)
 		put->meta.from = &put->old;
@@ -441,7 +444,7 @@ static int put_once(struct put *put, struct store_info *info,
 		    struct store_error *error)
 {
 	*info = (struct store_info){
-		.type = STORE_TYPE_FILE,
+		.type = put->type,
 		.links = 1,
 		.size = put->source->size,
 	};
@@ -537,14 +540,16 @@ static int run(struct put *put, struct store_info *info,
 	return code;
 }
 
-int s3_put(void *self, struct store_context *context,
-	   const struct backend_put_request *request, struct store_info *info,
-	   struct store_error *error)
+int s3_put_typed(struct s3 *s3, struct store_context *context,
+		 const struct backend_put_request *request,
+		 enum store_type type, struct store_info *info,
+		 struct store_error *error)
 {
 	struct put put = {
-		.s3 = self,
+		.s3 = s3,
 		.context = context,
 		.request = request,
+		.type = type,
 	};
 	struct store_error own = STORE_ERROR_INIT;
 	struct store_info made;
@@ -564,4 +569,12 @@ int s3_put(void *self, struct store_context *context,
 	else
 		*info = made;
 	return code;
+}
+
+int s3_put(void *self, struct store_context *context,
+	   const struct backend_put_request *request, struct store_info *info,
+	   struct store_error *error)
+{
+	return s3_put_typed(self, context, request, STORE_TYPE_FILE, info,
+			    error);
 }

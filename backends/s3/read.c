@@ -64,6 +64,10 @@ int s3_open_reader(void *self, struct store_context *context, const char *key,
 	if (code)
 		return code;
 	s3_object_release(&found);
+	if (found.info.type != STORE_TYPE_FILE)
+		return store_error_set(error, STORE_INVALID,
+				       "is a %s, not a file",
+				       store_type_name(found.info.type));
 	if (pin && !store_version_equal(pin, &found.info.version))
 		return store_error_set(error, STORE_CHANGED,
 				       "another version is there");
@@ -248,6 +252,10 @@ static int fetch_head(struct s3 *s3, struct store_context *context,
 		*info = found.info;
 		info->size = reader->size;
 	}
+	/* By its mode and the length of this part: a HEAD tells. */
+	if (!code && found.info.type != STORE_TYPE_FILE)
+		code = store_error_set(error, STORE_CORRUPT,
+				       "perhaps a symlink");
 	s3_call_release(&call);
 	return code;
 }

@@ -5,8 +5,11 @@
  *
  * Keys: the name of the object below `root`.  UTF-8, at most 1024 bytes with
  *   the root; others are INVALID before any request.
- * Limits: 5 TiB a file.  More than single_max goes in parts.  Attributes and
- *   user metadata share the 2 KiB of headers S3 has for them.
+ * Limits: 5 TiB a file.  More than single_max goes in parts.  Attributes,
+ *   extended ones, and user metadata share the 2 KiB of headers S3 has for
+ *   them.
+ * Symlinks: objects whose mode says so, with the target as their bytes.  A
+ *   listing shows them as files.
  * Folders: an object with a '/' behind its name, or what is below it.  Files
  *   are put without their folders being made or asked for, so a file `a` and
  *   a file `a/b` may both be there, and a folder whose marker nobody made
@@ -151,7 +154,8 @@ const struct store_backend s3_backend = {
 			STORE_CAP_LAZY_READ | STORE_CAP_WRITE_RESULT |
 			STORE_CAP_CONDITIONAL | STORE_CAP_COMPOSE |
 			STORE_CAP_MARKERS | STORE_CAP_POSIX |
-			STORE_CAP_PUBLISH_ID | STORE_CAP_RESUME,
+			STORE_CAP_PUBLISH_ID | STORE_CAP_RESUME |
+			STORE_CAP_SYMLINKS | STORE_CAP_XATTR,
 	.concurrency = STORE_PARALLEL,
 	.lists_recursively = true,
 	.from_url = s3_from_url,
@@ -169,6 +173,7 @@ const struct store_backend s3_backend = {
 	.close_reader = s3_close_reader,
 	.put = s3_put,
 	.drop_upload = s3_drop_upload,
+	.make_node = s3_make_node,
 	.remove = s3_remove,
 	.remove_many = s3_remove_many,
 	.make_dir = s3_make_dir,
@@ -176,8 +181,13 @@ const struct store_backend s3_backend = {
 	.move = s3_move,
 	.copy = s3_copy_file,
 	.set_attributes = s3_set_attributes,
+	.get_xattr = s3_get_xattr,
+	.list_xattrs = s3_list_xattrs,
+	.set_xattr = s3_set_xattr,
+	.remove_xattr = s3_remove_xattr,
 	.native_path = s3_native_path,
 	.to_key = s3_to_key,
 	.identity = s3_identity,
 	.max_size = s3_max_size,
+	.check_xattrs = s3_check_xattrs,
 };

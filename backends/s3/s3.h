@@ -27,6 +27,8 @@
 /* Objects to try a server out begin so; one that was left is not shown. */
 #define S3_PROBE ".storefs-probe-"
 #define S3_METADATA_MAX 2048
+/* Of them for mode, owner, times, and the id of a put: surely enough. */
+#define S3_METADATA_OURS 256
 
 enum s3_style { S3_STYLE_AUTO, S3_STYLE_PATH, S3_STYLE_VIRTUAL };
 enum s3_checksum {
@@ -199,6 +201,11 @@ int s3_failure_named(const struct s3_failure *failure,
 int s3_object_name(const struct s3 *s3, const char *key, bool folder,
 		   char **object, struct store_error *error) STORE_WARN_UNUSED;
 
+/* A longer body is no symlink's target: PATH_MAX, with its NUL. */
+#define S3_TARGET_MAX 4095
+/* Those of s3fs, as all its metadata. */
+#define S3_XATTR_HEADER "x-amz-meta-xattr"
+
 /* ---- what is known of an object (meta.c) ---- */
 
 struct s3_object {
@@ -221,7 +228,7 @@ int s3_version_of_etag(const char *etag, struct store_version *version,
 
 /* Headers of a new version. */
 struct s3_meta {
-	enum store_type type; /* FILE or FOLDER */
+	enum store_type type; /* FILE, FOLDER or SYMLINK */
 	const struct s3_object
 		*from; /* carry over what is not named; or NULL */
 	const struct store_attributes *attributes; /* or NULL */
@@ -230,11 +237,28 @@ struct s3_meta {
 	const uint8_t *publish;			   /* NULL: none, or ... */
 	bool keep_publish;			   /* ... that of `from` */
 	bool keep_mtime; /* that of `from`, unless attributes has one */
+	/*
+	 * Set over those of `from`, or one taken from them; flags as in
+	 * setxattr(2).
+	 */
+	const struct store_xattr *xattrs;
+	size_t xattr_count;
+	int xattr_flags;
+	const char *xattr_removed; /* NULL: none */
 };
 /* Add them, and fill info->attributes and ->ctime with what they say. */
 int s3_meta_add(const struct s3 *s3, struct s3_call *call,
 		const struct s3_meta *meta, struct store_info *info,
 		struct store_error *error) STORE_WARN_UNUSED;
+
+/* ---- extended attributes (xattr.c) ---- */
+
+/*
+ * Add the header of those of `meta`: EXISTS, NOT_FOUND with ENODATA as its
+ * flags say.  Nothing when it names none.
+ */
+int s3_xattrs_add(struct s3_call *call, const struct s3_meta *meta,
+		  struct store_error *error) STORE_WARN_UNUSED;
 
 /* ---- steps ---- */
 
@@ -498,6 +522,14 @@ void s3_close_reader(void *self, void *reader);
 int s3_put(void *self, struct store_context *context,
 	   const struct backend_put_request *request, struct store_info *info,
 	   struct store_error *error);
+/* A put of what is not a plain file, but has bytes as one. */
+int s3_put_typed(struct s3 *s3, struct store_context *context,
+		 const struct backend_put_request *request,
+		 enum store_type type, struct store_info *info,
+		 struct store_error *error) STORE_WARN_UNUSED;
+int s3_make_node(void *self, struct store_context *context,
+		 const struct backend_node_request *request,
+		 struct store_info *info, struct store_error *error);
 int s3_remove(void *self, struct store_context *context, const char *key,
 	      const struct store_precondition *precondition,
 	      struct store_error *error);
@@ -519,5 +551,21 @@ int s3_set_attributes(void *self, struct store_context *context,
 		      const char *key,
 		      const struct store_attributes *attributes,
 		      struct store_info *info, struct store_error *error);
+/* The same of all that headers hold: what `change` names is set (copy.c). */
+int s3_change(struct s3 *s3, struct store_context *context, const char *key,
+	      const struct s3_meta *change, struct store_info *info,
+	      struct store_error *error) STORE_WARN_UNUSED;
+int s3_get_xattr(void *self, struct store_context *context, const char *key,
+		 const char *name, void **value, size_t *size,
+		 struct store_error *error);
+int s3_list_xattrs(void *self, struct store_context *context, const char *key,
+		   char **names, size_t *size, struct store_error *error);
+int s3_set_xattr(void *self, struct store_context *context, const char *key,
+		 const struct store_xattr *xattr, int xattr_flags,
+		 struct store_error *error);
+int s3_check_xattrs(void *self, const struct store_xattr *xattrs, size_t count,
+		    struct store_error *error);
+int s3_remove_xattr(void *self, struct store_context *context, const char *key,
+		    const char *name, struct store_error *error);
 
 #endif

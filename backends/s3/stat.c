@@ -10,7 +10,11 @@
 
 #include "backends/s3/s3.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+/* A symlink was replaced between the look and the reading: look again. */
+enum { TRIES = 5 };
 
 int s3_ping(void *self, struct store_context *context,
 	    struct store_error *error)
@@ -235,11 +239,65 @@ static int stat_any(struct s3 *s3, struct store_context *context,
 	return code;
 }
 
+/* Of the version that `info` tells of. */
+static int read_target(struct s3 *s3, struct store_context *context,
+		       const char *key, const struct store_info *info,
+		       char **target, struct store_error *error)
+{
+	CLEANUP_FREE char *object = NULL;
+	CLEANUP_FREE char *text = malloc((size_t)info->size + 1);
+	void *reader = NULL;
+	size_t got = 0;
+	int code;
+
+	if (!text)
+		return store_error_set(error, STORE_NO_MEMORY, "out of memory");
+	code = s3_object_name(s3, key, false, &object, error);
+	if (!code)
+		code = s3_open_object(object, &info->version, info->size,
+				      &reader, error);
+	if (code)
+		return code;
+	code = s3_read(s3, context, reader, 0, text, (size_t)info->size, &got,
+		       error);
+	s3_close_reader(s3, reader);
+	if (code)
+		return code;
+	text[got] = '\0';
+	*target = steal_pointer(&text);
+	return STORE_OK;
+}
+
+static int stat_once(struct s3 *s3, struct store_context *context,
+		     const char *key, struct store_info *info,
+		     struct store_details *details, struct store_error *error)
+{
+	int code = stat_any(s3, context, key, info, details, NULL, error);
+
+	if (!code && details && info->type == STORE_TYPE_SYMLINK)
+		code = read_target(s3, context, key, info, &details->target,
+				   error);
+	return code;
+}
+
 int s3_stat(void *self, struct store_context *context, const char *key,
 	    struct store_info *info, struct store_details *details,
 	    struct store_error *error)
 {
-	return stat_any(self, context, key, info, details, NULL, error);
+	struct store_error own = STORE_ERROR_INIT;
+	struct store_info found;
+	int code = stat_once(self, context, key, &found, details, &own);
+
+	for (int i = 1; details && code == STORE_CHANGED && i < TRIES; i++) {
+		store_error_clear(&own);
+		store_details_release(details);
+		code = stat_once(self, context, key, &found, details, &own);
+	}
+	if (code)
+		*error = own;
+	else
+		*info = found;
+	return code;
 }
 
 int s3_stat_listed(void *self, struct store_context *context, const char *key,

@@ -239,6 +239,9 @@ static int copy_node(struct copy *copy, const char *from, const char *to,
 	int code =
 		copy_attributes_gather(&attributes, copy, from, info, &error);
 
+	/* They have none, but some stores write one down. */
+	if (info->type == STORE_TYPE_SYMLINK)
+		attributes.posix.mask &= ~(uint32_t)STORE_ATTR_MODE;
 	if (!code) {
 		code = store_make_node(copy->to, ctl_context(copy->ctl), to,
 				       &node, &made, &error);

@@ -620,6 +620,7 @@ static const struct store_backend layer_all = {
 	.identity = layer_identity,
 	.local_path = layer_local_path,
 	.max_size = layer_max_size,
+	.check_xattrs = layer_check_xattrs,
 };
 
 int layer_wrap(const struct layer_hooks *hooks, void *hook,

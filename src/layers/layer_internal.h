@@ -54,5 +54,7 @@ int layer_set_xattr(void *self, struct store_context *context, const char *key,
 int layer_remove_xattr(void *self, struct store_context *context,
 		       const char *key, const char *name,
 		       struct store_error *error) STORE_WARN_UNUSED;
+int layer_check_xattrs(void *self, const struct store_xattr *xattrs,
+		       size_t count, struct store_error *error);
 
 #endif

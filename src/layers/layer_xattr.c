@@ -56,3 +56,12 @@ int layer_remove_xattr(void *self, struct store_context *context,
 		layer, &call,
 		LAYER_NEXT(layer, remove_xattr, context, key, name, error));
 }
+
+int layer_check_xattrs(void *self, const struct store_xattr *xattrs,
+		       size_t count, struct store_error *error)
+{
+	struct layer *layer = self;
+
+	return layer->next.ops->check_xattrs(layer->next.self, xattrs, count,
+					     error);
+}

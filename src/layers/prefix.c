@@ -610,6 +610,15 @@ static uint64_t prefix_max_size(void *self)
 	return prefix->next.ops->max_size(prefix->next.self);
 }
 
+static int prefix_check_xattrs(void *self, const struct store_xattr *xattrs,
+			       size_t count, struct store_error *error)
+{
+	struct prefix *prefix = self;
+
+	return prefix->next.ops->check_xattrs(prefix->next.self, xattrs, count,
+					      error);
+}
+
 static const struct store_backend prefix_all = {
 	.close = prefix_close,
 	.has = prefix_has,
@@ -649,6 +658,7 @@ static const struct store_backend prefix_all = {
 	.identity = prefix_identity,
 	.local_path = prefix_local_path,
 	.max_size = prefix_max_size,
+	.check_xattrs = prefix_check_xattrs,
 };
 
 int layer_prefix(const char *folder, struct backend *backend,

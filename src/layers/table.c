@@ -86,6 +86,7 @@ static void cut_reads(struct store_backend *table, const struct backend *next)
 	LAYER_CUT(table, next, to_key);
 	LAYER_CUT(table, next, local_path);
 	LAYER_CUT(table, next, max_size);
+	LAYER_CUT(table, next, check_xattrs);
 }
 
 static void cut_writes(struct store_backend *table, const struct backend *next)
@@ -143,5 +144,6 @@ void layer_table_cut(struct store_backend *table, uint64_t without)
 		table->list_xattrs = NULL;
 		table->set_xattr = NULL;
 		table->remove_xattr = NULL;
+		table->check_xattrs = NULL;
 	}
 }

@@ -682,7 +682,7 @@ const struct conf_backend conf_backend = {
 			STORE_CAP_LAZY_READ | STORE_CAP_WRITE_RESULT |
 			STORE_CAP_COMPOSE | STORE_CAP_MARKERS |
 			STORE_CAP_POSIX | STORE_CAP_PUBLISH_ID |
-			STORE_CAP_RESUME,
+			STORE_CAP_RESUME | STORE_CAP_SYMLINKS | STORE_CAP_XATTR,
 	/* Servers differ in what they make of conditions. */
 	.optional = STORE_CAP_CONDITIONAL,
 	.persistent = true,

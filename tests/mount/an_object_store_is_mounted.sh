@@ -4,11 +4,12 @@
 # timeout-full: 3600
 # A mount of an S3 store, which knows no folders, cannot move, and may not keep
 # conditions: files behave as in a plain directory, folders are made, moved and
-# removed, and what one mount has stored the next one finds (M1, M2, M4).
+# removed, symlinks and extended attributes are kept, and what one mount has
+# stored the next one finds (M1, M2, M4).
 # shellcheck source=tests/mount/lib.sh
 . "$SRCDIR/tests/mount/lib.sh"
 need_root
-lacking=link,symlink,mknod,setxattr,getxattr,removexattr,link_handle,exchange
+lacking=link,mknod,link_handle,exchange
 ops=500 file_ops=300 writes=40
 [ "$full" = 0 ] || ops=5000 file_ops=5000 writes=1000
 
@@ -151,28 +152,92 @@ large() {
 	rm "$mnt/large"
 }
 
-# A new file is not given what the store could not keep with it.
-attributes() {
-	python3 - "$mnt/new" <<-'EOF' || wrong "attributes of a new file"
+# xattr_fails FILE NAME VALUE ERRNO: setting it is refused with this error.
+xattr_fails() {
+	python3 - "$@" <<-'EOF' || wrong "$2 of $1"
 		import errno, os, sys
-		fd = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY)
-		os.write(fd, b"bytes")
 		try:
-		    os.setxattr(fd, "user.colour", b"blue")
-		    sys.exit("they are taken")
+		    os.setxattr(sys.argv[1], sys.argv[2], sys.argv[3].encode())
 		except OSError as error:
-		    if error.errno != errno.EOPNOTSUPP:
-		        raise
-		os.close(fd)
+		    sys.exit(error.errno != getattr(errno, sys.argv[4]))
+		sys.exit("it is taken")
 	EOF
-	is "$(stored new)" bytes "a new file without attributes"
-	rm "$mnt/new"
+}
+
+# Those of a new file go with it, and as many as headers can hold: no more,
+# also of a file that nobody has stored yet.
+attributes() {
+	local long
+
+	long=$(printf '%02000d' 0)
+	exec 6>"$mnt/new"
+	printf bytes >&6
+	setfattr -n user.colour -v blue "$mnt/new"
+	xattr_fails "$mnt/new" user.long "$long" ENOSPC
+	exec 6>&-
+	is "$(stored new)" bytes "a new file with attributes"
+	setfattr -n user.shape -v round "$mnt/new"
+	xattr_fails "$mnt/new" user.long "$long" ENOSPC
+	chmod 640 "$mnt/new"
+	mv "$mnt/new" "$mnt/moved"
+	mkdir "$mnt/folder"
+	setfattr -n user.of -v folder "$mnt/folder"
+	mv "$mnt/folder" "$mnt/renamed"
+	remount
+	printf more >>"$mnt/moved"
+	is "$(getfattr --absolute-names --only-values -n user.colour "$mnt/moved")" blue "colour"
+	is "$(getfattr --absolute-names --only-values -n user.shape "$mnt/moved")" round "shape"
+	is "$(getfattr --absolute-names --only-values -n user.of "$mnt/renamed")" folder \
+		"attribute of a folder"
+	setfattr -x user.colour "$mnt/moved"
+	is "$(getfattr --absolute-names "$mnt/moved" | grep -c '^user')" 1 \
+		"attributes that are left"
+	rm -r "$mnt/moved" "$mnt/renamed"
+}
+
+# What cp -a, tar and git make of a tree with links in it.
+links() {
+	mkdir -p "$WORK/tree/sub"
+	echo text >"$WORK/tree/file"
+	ln -s file "$WORK/tree/link"
+	ln -s ../no/where "$WORK/tree/sub/dangling"
+	touch -h -d '2021-02-03 04:05:06.5' "$WORK/tree/link"
+	cp -a "$WORK/tree" "$mnt/copy" || wrong "cp -a"
+	mkdir "$mnt/tar"
+	tar -C "$WORK/tree" -cf - . | tar -C "$mnt/tar" -xf - || wrong "tar"
+	mv "$mnt/copy" "$mnt/moved"
+	for each in moved tar; do
+		is "$(readlink "$mnt/$each/link")" file "$each: target"
+	done
+	remount
+	for each in moved tar; do
+		is "$(cat "$mnt/$each/link")" text "$each: through the link"
+		is "$(readlink "$mnt/$each/sub/dangling")" ../no/where \
+			"$each: target after a mount"
+		is "$(stat -c %Y "$mnt/$each/link")" \
+			"$(stat -c %Y "$WORK/tree/link")" "$each: time"
+	done
+	# A listing does not tell them from files: it says that it knows not.
+	python3 - "$mnt/moved" <<-'EOF' || wrong "types in a listing"
+		import os, sys
+		links = [e.name for e in os.scandir(sys.argv[1]) if e.is_symlink()]
+		sys.exit(links != ["link"])
+	EOF
+	is "$(cd "$mnt/moved" && find . -type l | sort | xargs)" \
+		"./link ./sub/dangling" "found"
+	! ln -s other "$mnt/moved/link" 2>/dev/null || wrong "a taken name"
+	ln -sfn other "$mnt/moved/link"
+	is "$(readlink "$mnt/moved/link")" other "replaced"
+	"$STORECTL" ls -l "$url!/moved" >"$WORK/listed"
+	says "$WORK/listed" "other"
+	"$STORECTL" cp -r "$url!/tar" "$WORK/back" || wrong "storectl cp -r"
+	rm -r "$mnt/moved" "$mnt/tar"
 }
 
 cases() {
 	local each
 
-	for each in attributes folders folders_of_others folder_times pollers \
+	for each in attributes links folders folders_of_others folder_times pollers \
 		random large; do
 		note "$each"
 		"$each"

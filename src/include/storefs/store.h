@@ -412,6 +412,8 @@ struct store_copy_options {
 	struct store_precondition target;
 	/* As in store_write_options: names the copy; NULL for none. */
 	const uint8_t *publish;
+	/* A symlink, too, if the store can; a later stat tells its id. */
+	bool symlinks;
 };
 int store_copy_version(struct store *store, struct store_context *context,
 		       const char *from, const char *to,
@@ -442,6 +444,13 @@ int store_list_xattrs(struct store *store, struct store_context *context,
 int store_set_xattr(struct store *store, struct store_context *context,
 		    const char *key, const struct store_xattr *xattr,
 		    int xattr_flags, struct store_error *error)
+	STORE_WARN_UNUSED;
+/*
+ * Would a put of a new file take all of these?  INVALID, TOO_LARGE; asks
+ * nobody.
+ */
+int store_check_xattrs(struct store *store, const struct store_xattr *xattrs,
+		       size_t count, struct store_error *error)
 	STORE_WARN_UNUSED;
 int store_remove_xattr(struct store *store, struct store_context *context,
 		       const char *key, const char *name,
