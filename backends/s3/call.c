@@ -588,64 +588,25 @@ static bool is_put_off(const struct s3_call *call)
 	}
 }
 
-/* Those that were put off, in front; how many, and the longest hint of them. */
-static size_t keep_put_off(struct s3_call **calls, size_t count, int64_t *hint)
-{
-	size_t left = 0;
-
-	*hint = 0;
-	for (size_t i = 0; i < count; i++) {
-		int64_t own = calls[i]->error.retry_after_ms * NS_PER_MS;
-
-		if (!calls[i]->code || !is_put_off(calls[i]))
-			continue;
-		if (own > *hint)
-			*hint = own;
-		calls[left++] = calls[i];
-	}
-	return left;
-}
-
-int s3_send_all_patiently(struct s3 *s3, struct store_context *context,
-			  struct s3_call *const calls[], size_t count,
-			  struct store_error *error)
-{
-	struct s3_call *left[AT_ONCE] = { NULL };
-	int64_t pause = PAUSE_NS, hint;
-	size_t waiting = count;
-	int code = STORE_OK;
-
-	for (size_t i = 0; i < count; i++)
-		left[i] = calls[i];
-	s3_send_all(s3, context, left, waiting);
-	for (int i = 0; i < PATIENCE; i++) {
-		int64_t wait;
-
-		waiting = keep_put_off(left, waiting, &hint);
-		wait = hint > pause ? hint : pause;
-		if (!waiting || wait >= store_context_remaining(context))
-			break;
-		code = store_context_sleep(context, wait, error);
-		if (code)
-			return code;
-		pause *= 2;
-		s3_send_all(s3, context, left, waiting);
-	}
-	for (size_t i = 0; i < count && !code; i++) {
-		code = calls[i]->code;
-		if (code)
-			*error = calls[i]->error;
-	}
-	return code;
-}
-
 int s3_send_patiently(struct s3 *s3, struct store_context *context,
 		      struct s3_call *call, struct store_error *error)
 {
 	struct store_error own = STORE_ERROR_INIT;
-	struct s3_call *const calls[] = { call };
-	int code = s3_send_all_patiently(s3, context, calls, 1, &own);
+	int64_t pause = PAUSE_NS;
+	int code = s3_send(s3, context, call, &own);
 
+	for (int i = 0; i < PATIENCE && code && is_put_off(call); i++) {
+		int64_t hint = call->error.retry_after_ms * NS_PER_MS;
+		int64_t wait = hint > pause ? hint : pause;
+
+		if (wait >= store_context_remaining(context))
+			break;
+		code = store_context_sleep(context, wait, &own);
+		if (code)
+			break;
+		pause *= 2;
+		code = s3_send(s3, context, call, &own);
+	}
 	if (code && error)
 		*error = own;
 	return code;

@@ -95,30 +95,39 @@ static int copy_whole(struct s3 *s3, struct store_context *context,
 	return code;
 }
 
+struct ranges {
+	const struct s3_copy *copy;
+	uint64_t size; /* of each */
+	uint64_t at;
+	unsigned int number;
+};
+
+static bool next_range(void *arg, struct s3_part *part)
+{
+	struct ranges *ranges = arg;
+	const struct store_info *info = &ranges->copy->source->info;
+	uint64_t left = info->size - ranges->at;
+
+	if (!left)
+		return false;
+	*part = (struct s3_part){
+		.number = ++ranges->number,
+		.range = { ranges->at,
+			   left < ranges->size ? left : ranges->size },
+		.from = ranges->copy->from,
+		.version = &info->version,
+	};
+	ranges->at += part->range.length;
+	return true;
+}
+
 static int copy_ranges(struct s3_upload *upload, const struct s3_copy *copy,
 		       uint64_t size, struct store_error *error)
 {
-	const struct store_info *info = &copy->source->info;
-	struct s3_part parts[HTTP_AT_ONCE];
-	unsigned int number = 0;
-	size_t count = 0;
-	int code = STORE_OK;
+	struct ranges ranges = { .copy = copy, .size = size };
 
-	for (uint64_t at = 0; at < info->size && !code; at += size) {
-		uint64_t left = info->size - at;
-
-		parts[count++] = (struct s3_part){
-			.number = ++number,
-			.range = { at, left < size ? left : size },
-			.from = copy->from,
-			.version = &info->version,
-		};
-		if (count < HTTP_AT_ONCE && left > size)
-			continue;
-		code = s3_upload_parts(upload, NULL, parts, count, error);
-		count = 0;
-	}
-	return code;
+	return s3_upload_beside(upload, NULL, HTTP_AT_ONCE, next_range, &ranges,
+				error);
 }
 
 static int copy_in_parts(struct s3 *s3, struct store_context *context,

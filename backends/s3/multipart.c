@@ -4,10 +4,9 @@
  * already.  Nothing is visible before they are completed.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
  *
- * Several parts of one upload are on their way beside each other, each read
- * from its source as it goes out, so that none is held in memory.
+ * A part is read from its source as it goes out: none is held in memory.
  *
- * Called by put.c, copy.c, resume.c and conditions.c, in one thread each.
+ * Called by put.c, copy.c, resume.c, conditions.c and beside.c.
  */
 #include "config.h"
 
@@ -287,9 +286,9 @@ int s3_upload_complete(struct s3_upload *upload,
 	return code;
 }
 
-/* ---- parts ---- */
+/* ---- one part ---- */
 
-/* One on its way. */
+/* On its way. */
 struct sending {
 	struct s3_call call;
 	struct s3_body body;
@@ -303,23 +302,17 @@ static void note_text(char *to, size_t room, const char *text)
 		memcpy(to, text, strlen(text) + 1);
 }
 
-static int note_part(struct s3_upload *upload, const struct sending *sending,
-		     const char *etag, struct store_error *error)
+static int read_stored(const struct sending *sending, const char *etag,
+		       struct s3_stored *stored, struct store_error *error)
 {
-	struct s3_stored *stored =
-		s3_upload_stored(upload, sending->part->number);
 	struct store_version version;
 	int code = s3_version_of_etag(etag, &version, error);
 
 	if (!code && !version.token[0])
 		code = store_error_set(error, STORE_CORRUPT,
 				       "a part without an ETag");
-	if (!code && !stored)
-		code = store_error_set(error, STORE_NO_MEMORY, "out of memory");
 	if (code)
 		return code;
-	if (upload->count < sending->part->number)
-		upload->count = sending->part->number;
 	*stored = (struct s3_stored){
 		.there = true,
 		.size = sending->part->range.length,
@@ -376,81 +369,52 @@ static int prepare_part(const struct s3_upload *upload, struct sending *sending,
 	return s3_body_attach(upload->s3, call, &sending->body.body, error);
 }
 
-static int take_answer(struct s3_upload *upload, const struct sending *sending,
+static int take_answer(const struct sending *sending, struct s3_stored *stored,
 		       struct store_error *error)
 {
 	CLEANUP_FREE char *etag = NULL;
 	int code;
 
 	if (!sending->part->from)
-		return note_part(upload, sending,
-				 s3_call_answer(&sending->call, "etag"), error);
+		return read_stored(sending,
+				   s3_call_answer(&sending->call, "etag"),
+				   stored, error);
 	code = s3_call_text(&sending->call, "CopyPartResult/ETag", &etag,
 			    error);
-	return code ? code : note_part(upload, sending, etag, error);
+	return code ? code : read_stored(sending, etag, stored, error);
 }
 
-static int send_parts(struct s3_upload *upload, struct store_source *source,
-		      const struct s3_part *parts, size_t count,
-		      struct store_error *error)
+int s3_upload_part(const struct s3_upload *upload, struct store_source *source,
+		   const struct s3_part *part, struct s3_stored *stored,
+		   bool *gone, struct store_error *error)
 {
-	struct store_error own = STORE_ERROR_INIT;
-	struct sending sending[HTTP_AT_ONCE];
-	struct s3_call *calls[HTTP_AT_ONCE] = { NULL };
-	size_t ready = 0;
-	int code = STORE_OK;
+	struct sending sending = { .part = part };
+	int code = prepare_part(upload, &sending, source, error);
 
-	for (; ready < count && !code; ready++) {
-		sending[ready].part = &parts[ready];
-		calls[ready] = &sending[ready].call;
-		code = prepare_part(upload, &sending[ready], source, &own);
-		/* Summing it up took its time. */
-		store_context_progress(upload->context);
-		if (!code)
-			code = store_context_check(upload->context, &own);
-	}
+	/* Summing it up took its time. */
+	store_context_progress(upload->context);
 	if (!code)
-		code = s3_send_all_patiently(upload->s3, upload->context, calls,
-					     count, &own);
-	for (size_t i = 0; i < ready; i++) {
-		if (!code)
-			code = take_answer(upload, &sending[i], &own);
-		/* The server says so, not the source. */
-		upload->gone |= s3_call_status(calls[i]) == 404;
-		s3_call_release(&sending[i].call);
-	}
-	if (code && error)
-		*error = own;
+		code = store_context_check(upload->context, error);
+	if (!code)
+		code = s3_send_patiently(upload->s3, upload->context,
+					 &sending.call, error);
+	/* The server says so, not the source. */
+	*gone = s3_call_status(&sending.call) == 404;
+	if (!code)
+		code = take_answer(&sending, stored, error);
+	s3_call_release(&sending.call);
 	return code;
 }
 
-/* Can the server not compare the version that a part is copied from? */
-static bool unpin(struct s3_upload *upload, const struct s3_part *parts,
-		  size_t count)
+bool s3_upload_note(struct s3_upload *upload, unsigned int number,
+		    const struct s3_stored *part)
 {
-	for (size_t i = 0; i < count && !upload->unpinned; i++) {
-		if (!parts[i].from)
-			continue;
-		if (!s3_is_mistaken(upload->s3, upload->context, parts[i].from,
-				    parts[i].version))
-			return false;
-		upload->unpinned = parts[i].from;
-		upload->pin = *parts[i].version;
-		return true;
-	}
-	return false;
-}
+	struct s3_stored *stored = s3_upload_stored(upload, number);
 
-int s3_upload_parts(struct s3_upload *upload, struct store_source *source,
-		    const struct s3_part *parts, size_t count,
-		    struct store_error *error)
-{
-	struct store_error own = STORE_ERROR_INIT;
-	int code = send_parts(upload, source, parts, count, &own);
-
-	if (code == STORE_CHANGED && unpin(upload, parts, count))
-		return send_parts(upload, source, parts, count, error);
-	if (code && error)
-		*error = own;
-	return code;
+	if (!stored)
+		return false;
+	*stored = *part;
+	if (upload->count < number)
+		upload->count = number;
+	return true;
 }

@@ -239,8 +239,27 @@ static int send_batch(struct put *put, struct s3_upload *upload,
 	return code;
 }
 
-/* Several at once, but for those the server has already. */
-static int send_parts(struct put *put, struct s3_upload *upload,
+struct parts {
+	struct put *put;
+	const struct s3_upload *upload;
+	uint64_t at;
+	unsigned int number;
+};
+
+static bool next_part(void *arg, struct s3_part *part)
+{
+	struct parts *parts = arg;
+
+	if (parts->at == parts->put->source->size)
+		return false;
+	plan_part(parts->put, parts->upload, parts->at, part);
+	part->number = ++parts->number;
+	parts->at += part->range.length;
+	return true;
+}
+
+/* In batches: what is mixed for one is held in memory until it has gone. */
+static int send_mixed(struct put *put, struct s3_upload *upload,
 		      struct store_error *error)
 {
 	struct s3_part parts[HTTP_AT_ONCE];
@@ -248,8 +267,7 @@ static int send_parts(struct put *put, struct s3_upload *upload,
 	size_t count = 0;
 	uint64_t at = 0;
 
-	if (is_mixed(put))
-		s3_mixed_plan(&put->mixed, upload->part_size);
+	s3_mixed_plan(&put->mixed, upload->part_size);
 	while (at < put->source->size) {
 		struct s3_part *part = &parts[count];
 		bool has;
@@ -274,6 +292,18 @@ static int send_parts(struct put *put, struct s3_upload *upload,
 		count = 0;
 	}
 	return STORE_OK;
+}
+
+static int send_parts(struct put *put, struct s3_upload *upload,
+		      struct store_error *error)
+{
+	struct parts parts = { .put = put, .upload = upload };
+	uint64_t count = put->source->size / upload->part_size + 1;
+
+	if (is_mixed(put))
+		return send_mixed(put, upload, error);
+	return s3_upload_beside(upload, put->source, (size_t)count, next_part,
+				&parts, error);
 }
 
 /* Was it this very put that had arrived before? */

@@ -159,13 +159,6 @@ void s3_send_all(struct s3 *s3, struct store_context *context,
 int s3_send_patiently(struct s3 *s3, struct store_context *context,
 		      struct s3_call *call, struct store_error *error)
 	STORE_WARN_UNUSED;
-/*
- * The same for several (at most HTTP_AT_ONCE) beside each other: the first
- * failure, after all have ended.
- */
-int s3_send_all_patiently(struct s3 *s3, struct store_context *context,
-			  struct s3_call *const calls[], size_t count,
-			  struct store_error *error) STORE_WARN_UNUSED;
 /* No answer came, or that something went wrong: it may have been done. */
 bool s3_is_unknown(int code, const struct store_error *error);
 const char *s3_call_answer(const struct s3_call *call, const char *header);
@@ -419,7 +412,23 @@ int s3_upload_prepare(const struct s3_upload *upload, struct s3_call *call,
 int s3_upload_begin(struct s3_upload *upload, const struct s3_meta *meta,
 		    struct store_info *info, struct store_error *error)
 	STORE_WARN_UNUSED;
-/* Up to HTTP_AT_ONCE beside each other; the ranges are those of `source`. */
+/* One part; *gone: there is no such upload.  Nothing of `upload` changes. */
+int s3_upload_part(const struct s3_upload *upload, struct store_source *source,
+		   const struct s3_part *part, struct s3_stored *stored,
+		   bool *gone, struct store_error *error) STORE_WARN_UNUSED;
+/* The server has this part; false: no memory, or no such part. */
+bool s3_upload_note(struct s3_upload *upload, unsigned int number,
+		    const struct s3_stored *part) STORE_WARN_UNUSED;
+/* The next part; false: there is none.  Called by one thread at a time. */
+typedef bool s3_next_part_fn(void *arg, struct s3_part *part);
+/*
+ * Send all parts that the server has not, HTTP_AT_ONCE at a time; `count` or
+ * less of them.  The ranges are those of `source` (beside.c).
+ */
+int s3_upload_beside(struct s3_upload *upload, struct store_source *source,
+		     size_t count, s3_next_part_fn *next, void *arg,
+		     struct store_error *error) STORE_WARN_UNUSED;
+/* The same of an array. */
 int s3_upload_parts(struct s3_upload *upload, struct store_source *source,
 		    const struct s3_part *parts, size_t count,
 		    struct store_error *error) STORE_WARN_UNUSED;

@@ -61,6 +61,7 @@ list() {
 
 # Two changes in one second look the same in a listing: what is as young as
 # that is not known for good.
+# shellcheck disable=SC2317 # called by wait_until
 old_enough() {
 	[ $((SECONDS - made)) -ge 4 ]
 }
@@ -107,6 +108,7 @@ proxy "$WORK/proxy" forget
 proxy "$WORK/proxy" fault stall-answer verb=HEAD target='*/many/f*' skip=8 \
 	count=0 >fault.log
 env ls -l "$mnt/many" >stalled.log &
+# shellcheck disable=SC2317 # called by wait_until
 many_asked() {
 	[ "$(asked head)" -ge 38 ]
 }
