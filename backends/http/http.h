@@ -15,7 +15,8 @@
  * handed from call to call, names and TLS sessions are shared by all.  The
  * context rules every phase, from the name to the last byte.  An answer of
  * any status is a success here; what it means is the caller's business.
- * Redirects are not followed, since most have to be signed anew.
+ * Redirects are not followed, since most have to be signed anew.  What each
+ * attempt did is told to the core for its trace (src/wire.h).
  */
 #ifndef STOREFS_BACKENDS_HTTP_H
 #define STOREFS_BACKENDS_HTTP_H
@@ -42,23 +43,6 @@ enum http_counter {
 	HTTP_COUNT_BYTES_IN, /* of bodies */
 	HTTP_COUNT_BYTES_OUT,
 	HTTP_COUNTERS,
-};
-
-/* What one request did, for traces; times in ns since it was sent. */
-struct http_trace {
-	const char *method;
-	const char *url;
-	int status; /* 0: none came */
-	int code;
-	bool new_connection;
-	int64_t name_ns;
-	int64_t connect_ns;
-	int64_t tls_ns;
-	int64_t first_byte_ns;
-	int64_t total_ns;
-	uint64_t bytes_in;
-	uint64_t bytes_out;
-	uint64_t trace_id; /* of the context */
 };
 
 enum http_family { HTTP_ANY_FAMILY, HTTP_IPV4, HTTP_IPV6 };
@@ -89,8 +73,6 @@ struct http_settings {
 	uint64_t low_speed; /* bytes a second */
 	int64_t low_speed_ns;
 	size_t idle_max; /* connections' worth of handles kept; 0: 32 */
-	void (*trace)(void *arg, const struct http_trace *trace);
-	void *trace_arg;
 };
 
 /*

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "src/base/clock.h"
+#include "src/wire.h"
 
 /* Bodies from here on wait for the server to say that it wants them. */
 enum { EXPECT_MIN = 1 << 20 };
@@ -345,14 +346,14 @@ static int64_t info_ns(CURL *easy, CURLINFO what)
 
 static void trace(struct http_transfer *transfer, bool connected)
 {
-	const struct http_settings *settings = &transfer->engine->settings;
 	struct http_exchange *exchange = transfer->exchange;
 	CURL *easy = transfer->easy;
-	struct http_trace told = {
+	struct wire_request told = {
 		.method = exchange->request.method,
 		.url = exchange->request.url,
 		.status = exchange->response.status,
 		.code = exchange->code,
+		.attempt = transfer->attempt + 1,
 		.new_connection = connected,
 		.name_ns = info_ns(easy, CURLINFO_NAMELOOKUP_TIME_T),
 		.connect_ns = info_ns(easy, CURLINFO_CONNECT_TIME_T),
@@ -364,8 +365,7 @@ static void trace(struct http_transfer *transfer, bool connected)
 		.trace_id = transfer->context->trace_id,
 	};
 
-	if (settings->trace)
-		settings->trace(settings->trace_arg, &told);
+	wire_tell(&told);
 }
 
 void http_transfer_end(struct http_transfer *transfer, CURLcode result)
