@@ -34,7 +34,7 @@ int assemble_store(struct fs *fs, const struct source *source,
 
 	if (code)
 		return code;
-	if (fs->options->metadata == METADATA_LIST)
+	if (fs->options && fs->options->metadata == METADATA_LIST)
 		store_tell_listed(fs->store);
 	fs->capabilities = store_capabilities(fs->store);
 	fs->max_size = store_max_size(fs->store);

@@ -20,6 +20,8 @@
 #include "src/base/clock.h"
 #include "src/base/log.h"
 #include "src/control/client.h"
+#include "src/store_internal.h"
+#include "src/wire.h"
 
 /* ---- status ---- */
 
@@ -63,6 +65,37 @@ static struct json *tell_counters(const struct fs *fs)
 	if (!failed)
 		return counters;
 	json_free(counters);
+	return NULL;
+}
+
+static int tell_verb(struct json *requests, const struct wire_counters *wire,
+		     enum wire_verb verb)
+{
+	struct json *counts = json_object();
+	int failed = !counts;
+
+	for (int i = 0; counts && i < WIRE_COUNTS; i++)
+		failed |= json_set(counts, wire_count_name((enum wire_count)i),
+				   json_number((int64_t)atomic_load(
+					   &wire->values[verb][i])));
+	if (!failed)
+		return json_set(requests, wire_verb_name(verb), counts);
+	json_free(counts);
+	return failed;
+}
+
+/* What went over the network, by verb; verbs that were not used are left out. */
+static struct json *tell_requests(const struct wire_counters *wire)
+{
+	struct json *requests = json_object();
+	int failed = !requests;
+
+	for (int i = 0; requests && i < WIRE_VERBS; i++)
+		if (atomic_load(&wire->values[i][WIRE_REQUESTS]))
+			failed |= tell_verb(requests, wire, (enum wire_verb)i);
+	if (!failed)
+		return requests;
+	json_free(requests);
 	return NULL;
 }
 
@@ -117,6 +150,7 @@ static void tell_mount(struct fs *fs, struct line *line)
 {
 	const struct fs_counters *counters = &fs->counters;
 	int64_t up = clock_monotonic_ns() - fs->started_ns;
+	const struct wire_counters *wire = store_wire(fs->store);
 	struct json *errors = json_array();
 	size_t error_count;
 
@@ -140,6 +174,8 @@ static void tell_mount(struct fs *fs, struct line *line)
 	if (fs->disk)
 		tell_cache(fs, line);
 	line_json(line, "counters", tell_counters(fs));
+	if (wire)
+		line_json(line, "requests", tell_requests(wire));
 	line_json(line, "errors", errors);
 }
 

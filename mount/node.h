@@ -64,14 +64,14 @@ struct node {
 	uint32_t allocated;  /* in units of 4 KiB, rounded up */
 	uint32_t links;
 	uint32_t uid, gid;
-	uint32_t stored; /* store_info.stored of these attributes, 0 unknown */
-	uint16_t mode;	 /* permission bits */
-	uint16_t busy;	 /* calls that are changing it in the store */
-	uint8_t type;	 /* enum store_type */
-	uint8_t flags;	 /* enum node_flags */
-	bool resized;	 /* the kernel may know another size */
-	bool dated; /* the time of a folder was set on purpose in the store */
-	bool sure;  /* the attributes are those of checked_ns, or ours since */
+	uint32_t stored;  /* store_info.stored of these attributes, 0 unknown */
+	uint16_t mode;	  /* permission bits */
+	uint16_t busy;	  /* calls that are changing it in the store */
+	uint8_t type;	  /* enum store_type */
+	uint8_t flags;	  /* enum node_flags */
+	bool resized : 1; /* the kernel may know another size */
+	bool dated : 1;	  /* a folder's time was set on purpose in the store */
+	bool sure : 1;	  /* the attributes are those of checked_ns, or ours */
 	struct node_time mtime, ctime, atime;
 };
 

@@ -418,6 +418,11 @@ struct store_backend {
 	/* Optional: bytes of the largest file, 0 for no limit. */
 	uint64_t (*max_size)(void *self);
 	/*
+	 * Optional: the requests that went out so far (src/wire.h); lives as
+	 * long as the instance is open.
+	 */
+	const struct wire_counters *(*wire)(void *self);
+	/*
 	 * Optional: could a new file be put with all of these?  INVALID,
 	 * TOO_LARGE.  No I/O.
 	 */

@@ -361,3 +361,10 @@ void store_counters(const struct store *store, uint64_t values[STORE_COUNTERS])
 		values[i] = atomic_load_explicit(&counters->values[i],
 						 memory_order_relaxed);
 }
+
+const struct wire_counters *store_wire(const struct store *store)
+{
+	const struct backend *backend = &store->backend;
+
+	return backend->ops->wire ? backend->ops->wire(backend->self) : NULL;
+}

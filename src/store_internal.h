@@ -44,6 +44,9 @@ int store_assemble(const struct store_backend *ops, void *self,
  * of that size and time, and listings are complete.  Before any call.
  */
 void store_tell_listed(struct store *store);
+struct wire_counters;
+/* The requests of its backend so far, src/wire.h; NULL: it makes none. */
+const struct wire_counters *store_wire(const struct store *store);
 /* A second handle on the same backend and root, to be closed on its own. */
 struct store *store_ref(struct store *store);
 

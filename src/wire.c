@@ -70,10 +70,66 @@ const char *wire_show(struct wire_shown *shown,
 	return shown->text;
 }
 
-void wire_tell(const struct wire_request *request)
+/* ---- counts ---- */
+
+static const char *const verb_names[WIRE_VERBS] = {
+	[WIRE_GET] = "GET",   [WIRE_HEAD] = "HEAD",	[WIRE_PUT] = "PUT",
+	[WIRE_POST] = "POST", [WIRE_DELETE] = "DELETE", [WIRE_OTHER] = "other",
+};
+
+const char *wire_verb_name(enum wire_verb verb)
+{
+	return verb_names[verb];
+}
+
+const char *wire_count_name(enum wire_count count)
+{
+	static const char *const names[WIRE_COUNTS] = {
+		[WIRE_REQUESTS] = "requests",
+		[WIRE_AGAIN] = "again",
+		[WIRE_FAILED] = "failed",
+		[WIRE_SENT] = "sent",
+		[WIRE_RECEIVED] = "received",
+		[WIRE_CONNECTIONS] = "connections",
+	};
+
+	return names[count];
+}
+
+static enum wire_verb verb_of(const char *method)
+{
+	enum wire_verb verb = WIRE_GET;
+
+	while (verb < WIRE_OTHER && strcmp(method, verb_names[verb]) != 0)
+		verb++;
+	return verb;
+}
+
+static void count(struct wire_counters *counters,
+		  const struct wire_request *request)
+{
+	_Atomic uint64_t *values = counters->values[verb_of(request->method)];
+	int status = request->status;
+	const uint64_t more[WIRE_COUNTS] = {
+		[WIRE_REQUESTS] = 1,
+		[WIRE_AGAIN] = request->attempt > 1,
+		[WIRE_FAILED] = !status || status == 429 || status >= 500,
+		[WIRE_SENT] = request->bytes_out,
+		[WIRE_RECEIVED] = request->bytes_in,
+		[WIRE_CONNECTIONS] = request->new_connection,
+	};
+
+	for (int i = 0; i < WIRE_COUNTS; i++)
+		atomic_fetch_add_explicit(&values[i], more[i],
+					  memory_order_relaxed);
+}
+
+void wire_tell(struct wire_counters *counters,
+	       const struct wire_request *request)
 {
 	struct wire_shown shown;
 
+	count(counters, request);
 	if (log_get_level() >= LOG_LEVEL_DEBUG)
 		log_debug("%s", wire_show(&shown, request));
 }

@@ -232,3 +232,8 @@ void http_counters(const struct http_engine *engine,
 		values[i] = atomic_load_explicit(&engine->counters[i],
 						 memory_order_relaxed);
 }
+
+const struct wire_counters *http_wire(const struct http_engine *engine)
+{
+	return &engine->wire;
+}

@@ -8,6 +8,7 @@
 #include <curl/curl.h>
 
 #include "src/base/sync.h"
+#include "src/wire.h"
 
 /* Handles of one call at a time, with the connections they left open. */
 struct http_lane {
@@ -22,6 +23,7 @@ struct http_engine {
 	CURLSH *share;
 	struct lock shared[CURL_LOCK_DATA_LAST]; /* taken by libcurl */
 	atomic_uint_fast64_t counters[HTTP_COUNTERS];
+	struct wire_counters wire;
 
 	struct lock lock;
 	/* Protected by `lock`: */

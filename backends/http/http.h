@@ -84,6 +84,7 @@ bool http_settings_copy(struct http_settings *to,
 void http_settings_release(struct http_settings *settings);
 
 struct http_engine;
+struct wire_counters;
 
 int http_engine_new(const struct http_settings *settings,
 		    struct http_engine **engine, struct store_error *error)
@@ -92,6 +93,9 @@ int http_engine_new(const struct http_settings *settings,
 void http_engine_free(struct http_engine *engine);
 void http_counters(const struct http_engine *engine,
 		   uint64_t values[HTTP_COUNTERS]);
+
+/* Of all attempts, by verb; lives as long as the engine. */
+const struct wire_counters *http_wire(const struct http_engine *engine);
 
 /* A body to send; readable again from any offset. */
 struct http_body {

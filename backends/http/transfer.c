@@ -365,7 +365,7 @@ static void trace(struct http_transfer *transfer, bool connected)
 		.trace_id = transfer->context->trace_id,
 	};
 
-	wire_tell(&told);
+	wire_tell(&transfer->engine->wire, &told);
 }
 
 void http_transfer_end(struct http_transfer *transfer, CURLcode result)

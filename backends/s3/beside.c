@@ -48,7 +48,10 @@ static int shared_read(struct store_source *source, uint64_t offset, void *data,
 	lock_take(&shared->lock);
 	/* Whoever gets here has got on. */
 	store_context_progress(shared->context);
-	code = shared->inner->read(shared->inner, offset, data, length, error);
+	code = store_context_check(shared->context, error);
+	if (!code)
+		code = shared->inner->read(shared->inner, offset, data, length,
+					   error);
 	lock_drop(&shared->lock);
 	return code;
 }

@@ -138,6 +138,13 @@ static uint64_t s3_max_size(void *self)
 	return S3_SIZE_MAX;
 }
 
+static const struct wire_counters *s3_wire(void *self)
+{
+	const struct s3 *s3 = self;
+
+	return http_wire(s3->engine);
+}
+
 /* ---- table ---- */
 
 static const char *const s3_schemes[] = { "s3", NULL };
@@ -189,5 +196,6 @@ const struct store_backend s3_backend = {
 	.to_key = s3_to_key,
 	.identity = s3_identity,
 	.max_size = s3_max_size,
+	.wire = s3_wire,
 	.check_xattrs = s3_check_xattrs,
 };

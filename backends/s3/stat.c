@@ -300,12 +300,34 @@ int s3_stat(void *self, struct store_context *context, const char *key,
 	return code;
 }
 
+/* Its marker, or else whether anything is below; neither: it has gone. */
+static int stat_listed_folder(struct s3 *s3, struct store_context *context,
+			      const char *key, const char *folder,
+			      struct store_info *info,
+			      struct store_error *error)
+{
+	struct store_error gone = STORE_ERROR_INIT;
+	struct s3_below below;
+	int code = stat_marker(s3, context, folder, info, NULL, &gone);
+
+	if (code && code != STORE_NOT_FOUND)
+		*error = gone;
+	if (code != STORE_NOT_FOUND)
+		return code;
+	code = s3_below(s3, context, key, &below, error);
+	if (code)
+		return code;
+	if (!below.marker && !below.others)
+		return s3_stat(s3, context, key, info, NULL, error);
+	implicit_folder(info);
+	return STORE_OK;
+}
+
 int s3_stat_listed(void *self, struct store_context *context, const char *key,
 		   enum store_type listed, struct store_info *info,
 		   struct store_error *error)
 {
 	struct s3 *s3 = self;
-	const struct s3_below below = { .marker = true };
 	struct store_error gone = STORE_ERROR_INIT;
 	CLEANUP_FREE char *object = NULL;
 	struct s3_object found;
@@ -315,8 +337,8 @@ int s3_stat_listed(void *self, struct store_context *context, const char *key,
 	if (code)
 		return code;
 	if (folder)
-		return stat_folder(s3, context, object, &below, info, NULL,
-				   error);
+		return stat_listed_folder(s3, context, key, object, info,
+					  error);
 	code = s3_head(s3, context, object, NULL, &found, &gone);
 	if (code == STORE_NOT_FOUND)
 		return s3_stat(s3, context, key, info, NULL, error);

@@ -578,6 +578,13 @@ static uint64_t layer_max_size(void *self)
 	return layer->next.ops->max_size(layer->next.self);
 }
 
+static const struct wire_counters *layer_wire(void *self)
+{
+	struct layer *layer = self;
+
+	return layer->next.ops->wire(layer->next.self);
+}
+
 static const struct store_backend layer_all = {
 	.open = layer_open,
 	.close = layer_close,
@@ -620,6 +627,7 @@ static const struct store_backend layer_all = {
 	.identity = layer_identity,
 	.local_path = layer_local_path,
 	.max_size = layer_max_size,
+	.wire = layer_wire,
 	.check_xattrs = layer_check_xattrs,
 };
 

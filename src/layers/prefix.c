@@ -603,6 +603,13 @@ static char *prefix_local_path(void *self)
 	return prefix->next.ops->local_path(prefix->next.self);
 }
 
+static const struct wire_counters *prefix_wire(void *self)
+{
+	struct prefix *prefix = self;
+
+	return prefix->next.ops->wire(prefix->next.self);
+}
+
 static uint64_t prefix_max_size(void *self)
 {
 	struct prefix *prefix = self;
@@ -658,6 +665,7 @@ static const struct store_backend prefix_all = {
 	.identity = prefix_identity,
 	.local_path = prefix_local_path,
 	.max_size = prefix_max_size,
+	.wire = prefix_wire,
 	.check_xattrs = prefix_check_xattrs,
 };
 

@@ -86,6 +86,7 @@ static void cut_reads(struct store_backend *table, const struct backend *next)
 	LAYER_CUT(table, next, to_key);
 	LAYER_CUT(table, next, local_path);
 	LAYER_CUT(table, next, max_size);
+	LAYER_CUT(table, next, wire);
 	LAYER_CUT(table, next, check_xattrs);
 }
 

@@ -357,6 +357,12 @@ START_TEST(what_a_listing_shows_is_what_stat_tells)
 	CONF_FAILS(STORE_NOT_FOUND,
 		   store_stat_listed(conf_store, NULL, "no", STORE_TYPE_FILE,
 				     &told, &conf_error));
+	CONF_FAILS(STORE_NOT_FOUND,
+		   store_stat_listed(conf_store, NULL, "no", STORE_TYPE_FOLDER,
+				     &told, &conf_error));
+	CONF_OK(store_stat_listed(conf_store, NULL, "d/a", STORE_TYPE_FOLDER,
+				  &told, &conf_error));
+	ck_assert_int_eq(told.type, STORE_TYPE_FILE);
 	CONF_OK(store_stat_listed(conf_store, NULL, "d", STORE_TYPE_FILE, &told,
 				  &conf_error));
 	ck_assert_int_eq(told.type, STORE_TYPE_FOLDER);

@@ -120,6 +120,23 @@ for again in 1 2; do
 	costs '' stat "$mnt/d"
 done
 
+note "told by the driver itself"
+# told VERB COUNT: what it has counted.
+told() {
+	"$STORECTL" status --json "$mnt" |
+		sed -n "s/.*\"$1\": *{[^}]*\"$2\": *\([0-9]*\).*/\1/p"
+}
+declare -A before
+for verb in GET HEAD PUT; do
+	before[$verb]=$(told "$verb" requests)
+done
+sent=$(told PUT sent)
+costs HLP write_new "$mnt/d/counted"
+for verb in GET HEAD PUT; do
+	is "$(($(told "$verb" requests) - ${before[$verb]}))" 1 "$verb"
+done
+is "$(($(told PUT sent) - sent))" 1000 "bytes that were sent"
+
 note "cold"
 unpin
 cold() {
