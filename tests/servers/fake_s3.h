@@ -28,7 +28,7 @@
  *	rule KIND WORD...	see enum fake_kind; verb= target= skip= count=
  *				status= code= at=
  *	rules | clear		with their hits; forget them
- *	counts			"requests N", "refused N" (4xx but 404, 412)
+ *	counts			"requests N", "refused N" (4xx but 404, 412, 416)
  *	show BUCKET/KEY		the headers an object was put with
  *	uploads			unfinished ones: bucket/key
  */

@@ -56,8 +56,10 @@ void fake_answer(struct fake_request *request, int status, const void *body,
 	struct buf *reply = &request->reply;
 	char date[40];
 
-	request->fake->refused +=
-		status >= 400 && status < 500 && status != 404 && status != 412;
+	/* Nothing, another version, no such range: may be asked for. */
+	request->fake->refused += status >= 400 && status < 500 &&
+				  status != 404 && status != 412 &&
+				  status != 416;
 	buf_clear(reply);
 	if (fake_hit(request, FAKE_LOSE)) {
 		request->keeps = false;

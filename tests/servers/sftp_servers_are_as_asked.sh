@@ -8,16 +8,21 @@ set -eu
 
 servers=$SRCDIR/tests/servers
 failures=0
-trap 'for dir in "$WORK"/*/pid; do
-	[ ! -f "$dir" ] || "$servers/openssh" stop "${dir%/pid}"
-done' EXIT
+stop_all() {
+	for pid in "$WORK"/*/pid; do
+		[ ! -f "$pid" ] || "$servers/openssh" stop "${pid%/pid}"
+	done
+}
+trap stop_all EXIT
 
 wrong() {
 	echo "WRONG: $*"
 	failures=$((failures + 1))
 }
 
-# sftp_to NAME COMMAND: what it says, and the status of the command.
+# sftp_to NAME COMMAND: what it says, and the status of the command. "said" is
+# a file.
+# shellcheck disable=SC2238
 sftp_to() {
 	echo "$2" >batch
 	sftp -vv -b batch -F "$WORK/$1/ssh_config" server >said 2>&1
@@ -71,7 +76,7 @@ stores whole
 for request in copy-data expand-path fstatvfs fsync hardlink home-directory \
 	limits lsetstat posix-rename statvfs users-groups-by-id; do
 	SFTP_DENY=$request "$servers/openssh" start "$WORK/less"
-	# shellcheck disable=SC2086
+	# shellcheck disable=SC2046,SC2086
 	announces less $(printf '%s\n' $all | grep -v "^$request\(@.*\)\?\$")
 	"$servers/openssh" stop "$WORK/less"
 done
