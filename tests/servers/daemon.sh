@@ -19,6 +19,7 @@ alive() {
 # end PID: at once, with all its descendants: an open connection is a process
 # of its own and would outlive the one that listens.
 end() {
+	# shellcheck disable=SC2013 # one line of words
 	for child in $(cat "/proc/$1/task/"*/children 2>/dev/null); do
 		(end "$child")
 	done
@@ -121,11 +122,11 @@ bring_up() {
 	exec 8>"/tmp/storefs-sftp-$(id -u).lock"
 	flock 8
 	port=${2:-$(free_port)}
-	configure >>"$dir/log" 2>&1 && serve && greets "$port" || {
+	if ! configure >>"$dir/log" 2>&1 || ! serve || ! greets "$port"; then
 		stop "$dir"
 		tail -n 20 "$dir/log" >&2
 		fail "it does not come up"
-	}
+	fi
 	exec 8>&-
 }
 
