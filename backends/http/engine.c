@@ -123,8 +123,6 @@ int http_engine_new(const struct http_settings *settings,
 	lock_init(&made->lock);
 	for (size_t i = 0; i < CURL_LOCK_DATA_LAST; i++)
 		lock_init(&made->shared[i]);
-	for (size_t i = 0; i < HTTP_COUNTERS; i++)
-		atomic_init(&made->counters[i], 0);
 	if (!http_settings_copy(&made->settings, settings) ||
 	    !share_begin(made)) {
 		http_engine_free(made);
@@ -217,21 +215,6 @@ void http_lane_give(struct http_engine *engine, struct http_lane *lane)
 }
 
 /* ---- counters ---- */
-
-void http_count(struct http_engine *engine, enum http_counter counter,
-		uint64_t n)
-{
-	atomic_fetch_add_explicit(&engine->counters[counter], n,
-				  memory_order_relaxed);
-}
-
-void http_counters(const struct http_engine *engine,
-		   uint64_t values[HTTP_COUNTERS])
-{
-	for (int i = 0; i < HTTP_COUNTERS; i++)
-		values[i] = atomic_load_explicit(&engine->counters[i],
-						 memory_order_relaxed);
-}
 
 const struct wire_counters *http_wire(const struct http_engine *engine)
 {

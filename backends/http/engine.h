@@ -22,7 +22,6 @@ struct http_engine {
 	struct http_settings settings; /* texts owned */
 	CURLSH *share;
 	struct lock shared[CURL_LOCK_DATA_LAST]; /* taken by libcurl */
-	atomic_uint_fast64_t counters[HTTP_COUNTERS];
 	struct wire_counters wire;
 
 	struct lock lock;
@@ -34,8 +33,6 @@ struct http_engine {
 /* NULL when out of memory. */
 struct http_lane *http_lane_take(struct http_engine *engine);
 void http_lane_give(struct http_engine *engine, struct http_lane *lane);
-void http_count(struct http_engine *engine, enum http_counter counter,
-		uint64_t n);
 
 /* One exchange on the wire. */
 struct http_transfer {

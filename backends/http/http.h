@@ -35,16 +35,6 @@
 /* Most exchanges of one http_perform(). */
 #define HTTP_AT_ONCE 4
 
-enum http_counter {
-	HTTP_COUNT_REQUESTS, /* sent, with those sent again */
-	HTTP_COUNT_RESENT,   /* stalled or cut off, and sent again */
-	HTTP_COUNT_CONNECTS,
-	HTTP_COUNT_FAILURES, /* without an answer */
-	HTTP_COUNT_BYTES_IN, /* of bodies */
-	HTTP_COUNT_BYTES_OUT,
-	HTTP_COUNTERS,
-};
-
 enum http_family { HTTP_ANY_FAMILY, HTTP_IPV4, HTTP_IPV6 };
 
 /* All texts may be NULL and are copied. */
@@ -91,9 +81,6 @@ int http_engine_new(const struct http_settings *settings,
 	STORE_WARN_UNUSED;
 /* NULL is fine; no call may be running. */
 void http_engine_free(struct http_engine *engine);
-void http_counters(const struct http_engine *engine,
-		   uint64_t values[HTTP_COUNTERS]);
-
 /* Of all attempts, by verb; lives as long as the engine. */
 const struct wire_counters *http_wire(const struct http_engine *engine);
 

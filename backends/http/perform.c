@@ -49,7 +49,6 @@ static void start(struct run *run, struct http_transfer *transfer)
 	exchange->code = code;
 	if (code)
 		return;
-	http_count(run->engine, HTTP_COUNT_REQUESTS, 1);
 	transfer->running = true;
 	run->running++;
 }
@@ -67,7 +66,6 @@ static bool again(struct run *run, struct http_transfer *transfer)
 	    transfer->attempt + 1 >= ATTEMPTS)
 		return false;
 	transfer->attempt++;
-	http_count(run->engine, HTTP_COUNT_RESENT, 1);
 	start(run, transfer);
 	return true;
 }

@@ -371,7 +371,6 @@ static void trace(struct http_transfer *transfer, bool connected)
 void http_transfer_end(struct http_transfer *transfer, CURLcode result)
 {
 	struct http_exchange *exchange = transfer->exchange;
-	struct http_engine *engine = transfer->engine;
 	long connects = 0;
 
 	finish_response(transfer);
@@ -387,11 +386,5 @@ void http_transfer_end(struct http_transfer *transfer, CURLcode result)
 			transfer->reason[0] ? transfer->reason
 					    : curl_easy_strerror(result));
 	curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connects);
-	http_count(engine, HTTP_COUNT_CONNECTS,
-		   connects > 0 ? (uint64_t)connects : 0);
-	http_count(engine, HTTP_COUNT_BYTES_IN, transfer->received);
-	http_count(engine, HTTP_COUNT_BYTES_OUT, transfer->sent);
-	if (exchange->code)
-		http_count(engine, HTTP_COUNT_FAILURES, 1);
 	trace(transfer, connects > 0);
 }

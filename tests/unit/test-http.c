@@ -4,6 +4,7 @@
 
 #include "backends/http/http.h"
 #include "src/base/clock.h"
+#include "src/wire.h"
 #include "src/cancel.h"
 #include "tests/unit/http_server.h"
 #include "tests/unit/unit.h"
@@ -262,9 +263,13 @@ END_TEST
 
 /* ---- connections ---- */
 
+static uint64_t gets(enum wire_count count)
+{
+	return atomic_load(&http_wire(engine)->values[WIRE_GET][count]);
+}
+
 START_TEST(connections_are_kept_and_shared)
 {
-	uint64_t counters[HTTP_COUNTERS];
 	struct http_exchange exchange;
 
 	for (int i = 0; i < 10; i++) {
@@ -273,11 +278,10 @@ START_TEST(connections_are_kept_and_shared)
 		http_exchange_release(&exchange);
 	}
 	ck_assert_int_eq(atomic_load(&server.connections), 1);
-	http_counters(engine, counters);
-	ck_assert_uint_eq(counters[HTTP_COUNT_REQUESTS], 10);
-	ck_assert_uint_eq(counters[HTTP_COUNT_CONNECTS], 1);
-	ck_assert_uint_eq(counters[HTTP_COUNT_BYTES_IN], 50);
-	ck_assert_uint_eq(counters[HTTP_COUNT_FAILURES], 0);
+	ck_assert_uint_eq(gets(WIRE_REQUESTS), 10);
+	ck_assert_uint_eq(gets(WIRE_CONNECTIONS), 1);
+	ck_assert_uint_eq(gets(WIRE_RECEIVED), 50);
+	ck_assert_uint_eq(gets(WIRE_FAILED), 0);
 }
 END_TEST
 
@@ -344,7 +348,6 @@ END_TEST
 
 START_TEST(a_stalled_read_is_sent_again)
 {
-	uint64_t counters[HTTP_COUNTERS];
 	struct http_exchange exchange;
 
 	settings.resend_ns = 100 * NS_PER_MS;
@@ -352,9 +355,8 @@ START_TEST(a_stalled_read_is_sent_again)
 	ck_assert_int_eq(perform(&exchange), STORE_OK);
 	ck_assert_str_eq(buf_text(&exchange.response.body), "ok");
 	http_exchange_release(&exchange);
-	http_counters(engine, counters);
-	ck_assert_uint_eq(counters[HTTP_COUNT_RESENT], 1);
-	ck_assert_uint_eq(counters[HTTP_COUNT_REQUESTS], 2);
+	ck_assert_uint_eq(gets(WIRE_AGAIN), 1);
+	ck_assert_uint_eq(gets(WIRE_REQUESTS), 2);
 }
 END_TEST
 
