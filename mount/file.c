@@ -358,7 +358,7 @@ void file_clean_locked(struct file *file)
 
 void file_rebase_locked(struct file *file, const struct store_info *info)
 {
-	bool same = file->base_exists &&
+	bool same = file->base_exists && !info->version.weak &&
 		    store_version_equal(&file->base, &info->version) &&
 		    file->staging.base_size == info->size;
 

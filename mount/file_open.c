@@ -81,7 +81,8 @@ static int file_accept(struct op *op, struct file *file,
 		*fresh = false;
 	node->flags &= (uint8_t)~NODE_STALE_PAGES;
 	lock_drop(&tree->lock);
-	if (!old && taken)
+	/* Whoever reads a weak version goes on with the reader he has. */
+	if (!old && taken && !(known && file->handles && info->version.weak))
 		file_rebase_locked(file, info);
 	lock_drop(&file->lock);
 	if (old || taken)

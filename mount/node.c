@@ -493,7 +493,9 @@ void node_refresh(struct tree *tree, struct node *node,
 	else
 		node->flags &= (uint8_t)~NODE_IMPLICIT;
 	node->flags &= (uint8_t)~NODE_REPLACED;
-	if (node->version && !node_has_version(node, &info->version))
+	/* A weak token may be that of a later version, unless it was settled. */
+	if (node->version && (!node_has_version(node, &info->version) ||
+			      (info->version.weak && !node->stored)))
 		node->flags |= NODE_STALE_PAGES;
 	node_set_version(node, &info->version);
 	node->stored = info->settled ? (uint32_t)info->stored : 0;

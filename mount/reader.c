@@ -7,6 +7,9 @@
 
 #include "mount/reader.h"
 
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* What is on the disk from there, what is not from the store. */
@@ -65,11 +68,28 @@ static void source_drop(struct block_source *source)
 	reader_put((struct base_reader *)source);
 }
 
+/*
+ * Bytes of a version are shared by all its readers, but one that another may
+ * follow under the same token, in the same second, is this reader's alone.  No
+ * token of a store has a blank.
+ */
+static struct store_version object_version(const struct store_info *info)
+{
+	static _Atomic uint64_t last;
+	struct store_version version = info->version;
+
+	if (version.weak && !info->settled)
+		snprintf(version.token, sizeof(version.token), " %" PRIu64,
+			 ++last);
+	return version;
+}
+
 struct base_reader *reader_new(struct fs *fs, struct store_reader *opened,
 			       const char *key, uint64_t number,
 			       const struct store_info *info)
 {
 	struct base_reader *reader = calloc(1, sizeof(*reader));
+	struct store_version version = object_version(info);
 
 	if (!reader) {
 		store_close_reader(opened);
@@ -83,8 +103,7 @@ struct base_reader *reader_new(struct fs *fs, struct store_reader *opened,
 	reader->size = info->size;
 	/* Without memory for an object reading works all the same. */
 	if (fs->blocks && info->version.token[0])
-		reader->object =
-			blockcache_get(fs->blocks, number, &info->version);
+		reader->object = blockcache_get(fs->blocks, number, &version);
 	/* What a weak version names may have changed between two mounts. */
 	if (reader->object && fs->disk && !info->version.weak &&
 	    !diskcache_id(fs->disk, key, &info->version, reader->disk_id, NULL))

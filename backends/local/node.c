@@ -233,6 +233,11 @@ void local_info_of(const struct local *self, const struct local_stat *st,
 	if (S_ISCHR(st->mode) || S_ISBLK(st->mode))
 		info->rdev = st->rdev;
 	local_version_of(self, st, &info->version);
+	/* Times of the kernel are those of its last tick, at most 10 ms old. */
+	if (info->version.weak && info->ctime.tv_sec + 1 < time(NULL)) {
+		info->stored = info->ctime.tv_sec;
+		info->settled = true;
+	}
 }
 
 int local_info_fd(struct local *self, int fd, struct store_info *info)
