@@ -39,6 +39,21 @@ static int go_below(const struct prefix *prefix, const char *key,
 #define PREFIX_NEXT(prefix, slot, ...) \
 	((prefix)->next.ops->slot((prefix)->next.self, __VA_ARGS__))
 
+/*
+ * What most operations do: the same on the key below the folder.  The other
+ * arguments of the slot stand behind `error`, which it gets at its end.
+ */
+#define PREFIX_BELOW(self, slot, context, upper, error, ...)              \
+	({                                                                \
+		const struct prefix *prefix_ = (self);                    \
+		struct below below_;                                      \
+		int code_ = go_below(prefix_, (upper), &below_, (error)); \
+                                                                          \
+		code_ ? code_                                             \
+		      : PREFIX_NEXT(prefix_, slot, (context), below_.key, \
+				    ##__VA_ARGS__, (error));              \
+	})
+
 /* ---- life ---- */
 
 static void prefix_close(void *self)
@@ -91,14 +106,8 @@ static int prefix_stat_listed(void *self, struct store_context *context,
 			      struct store_info *info,
 			      struct store_error *error)
 {
-	struct prefix *prefix = self;
-	struct below below;
-	int code = go_below(prefix, key, &below, error);
-
-	if (code)
-		return code;
-	return PREFIX_NEXT(prefix, stat_listed, context, below.key, listed,
-			   info, error);
+	return PREFIX_BELOW(self, stat_listed, context, key, error, listed,
+			    info);
 }
 
 /* Names of a recursive listing are keys: take the folder off them. */
@@ -158,13 +167,7 @@ static int prefix_totals(void *self, struct store_context *context,
 			 const char *key, struct store_totals *totals,
 			 struct store_error *error)
 {
-	struct prefix *prefix = self;
-	struct below below;
-	int code = go_below(prefix, key, &below, error);
-
-	if (code)
-		return code;
-	return PREFIX_NEXT(prefix, totals, context, below.key, totals, error);
+	return PREFIX_BELOW(self, totals, context, key, error, totals);
 }
 
 static int prefix_usage(void *self, struct store_context *context,
@@ -182,14 +185,8 @@ static int prefix_open_reader(void *self, struct store_context *context,
 			      void **reader, struct store_info *info,
 			      struct store_error *error)
 {
-	struct prefix *prefix = self;
-	struct below below;
-	int code = go_below(prefix, key, &below, error);
-
-	if (code)
-		return code;
-	return PREFIX_NEXT(prefix, open_reader, context, below.key, pin, reader,
-			   info, error);
+	return PREFIX_BELOW(self, open_reader, context, key, error, pin, reader,
+			    info);
 }
 
 static int prefix_open_small(void *self, struct store_context *context,
@@ -197,14 +194,8 @@ static int prefix_open_small(void *self, struct store_context *context,
 			     size_t expected, void **reader,
 			     struct store_info *info, struct store_error *error)
 {
-	struct prefix *prefix = self;
-	struct below below;
-	int code = go_below(prefix, key, &below, error);
-
-	if (code)
-		return code;
-	return PREFIX_NEXT(prefix, open_small, context, below.key, pin,
-			   expected, reader, info, error);
+	return PREFIX_BELOW(self, open_small, context, key, error, pin,
+			    expected, reader, info);
 }
 
 static int prefix_read(void *self, struct store_context *context, void *reader,
@@ -254,14 +245,7 @@ static int prefix_drop_upload(void *self, struct store_context *context,
 			      const char *key, const char *token,
 			      struct store_error *error)
 {
-	struct prefix *prefix = self;
-	struct below below;
-	int code = go_below(prefix, key, &below, error);
-
-	if (code)
-		return code;
-	return PREFIX_NEXT(prefix, drop_upload, context, below.key, token,
-			   error);
+	return PREFIX_BELOW(self, drop_upload, context, key, error, token);
 }
 
 static int prefix_upload_begin(void *self, struct store_context *context,
@@ -354,14 +338,8 @@ static int prefix_make_dir(void *self, struct store_context *context,
 			   const struct store_attributes *attributes,
 			   struct store_info *info, struct store_error *error)
 {
-	struct prefix *prefix = self;
-	struct below below;
-	int code = go_below(prefix, key, &below, error);
-
-	if (code)
-		return code;
-	return PREFIX_NEXT(prefix, make_dir, context, below.key, attributes,
-			   info, error);
+	return PREFIX_BELOW(self, make_dir, context, key, error, attributes,
+			    info);
 }
 
 /* ---- changing ---- */
@@ -371,14 +349,7 @@ static int prefix_remove(void *self, struct store_context *context,
 			 const struct store_precondition *precondition,
 			 struct store_error *error)
 {
-	struct prefix *prefix = self;
-	struct below below;
-	int code = go_below(prefix, key, &below, error);
-
-	if (code)
-		return code;
-	return PREFIX_NEXT(prefix, remove, context, below.key, precondition,
-			   error);
+	return PREFIX_BELOW(self, remove, context, key, error, precondition);
 }
 
 static int prefix_remove_many(void *self, struct store_context *context,
@@ -386,50 +357,26 @@ static int prefix_remove_many(void *self, struct store_context *context,
 			      const struct backend_removals *removals,
 			      struct store_error *error)
 {
-	struct prefix *prefix = self;
-	struct below below;
-	int code = go_below(prefix, folder, &below, error);
-
-	if (code)
-		return code;
-	return PREFIX_NEXT(prefix, remove_many, context, below.key, removals,
-			   error);
+	return PREFIX_BELOW(self, remove_many, context, folder, error,
+			    removals);
 }
 
 static int prefix_remove_dir(void *self, struct store_context *context,
 			     const char *key, struct store_error *error)
 {
-	struct prefix *prefix = self;
-	struct below below;
-	int code = go_below(prefix, key, &below, error);
-
-	if (code)
-		return code;
-	return PREFIX_NEXT(prefix, remove_dir, context, below.key, error);
+	return PREFIX_BELOW(self, remove_dir, context, key, error);
 }
 
 static int prefix_sync(void *self, struct store_context *context,
 		       const char *key, struct store_error *error)
 {
-	struct prefix *prefix = self;
-	struct below below;
-	int code = go_below(prefix, key, &below, error);
-
-	if (code)
-		return code;
-	return PREFIX_NEXT(prefix, sync, context, below.key, error);
+	return PREFIX_BELOW(self, sync, context, key, error);
 }
 
 static int prefix_remove_tree(void *self, struct store_context *context,
 			      const char *key, struct store_error *error)
 {
-	struct prefix *prefix = self;
-	struct below below;
-	int code = go_below(prefix, key, &below, error);
-
-	if (code)
-		return code;
-	return PREFIX_NEXT(prefix, remove_tree, context, below.key, error);
+	return PREFIX_BELOW(self, remove_tree, context, key, error);
 }
 
 /* Both keys of a move or copy; `inner` borrows from the two places. */
@@ -482,14 +429,8 @@ static int prefix_set_attributes(void *self, struct store_context *context,
 				 struct store_info *info,
 				 struct store_error *error)
 {
-	struct prefix *prefix = self;
-	struct below below;
-	int code = go_below(prefix, key, &below, error);
-
-	if (code)
-		return code;
-	return PREFIX_NEXT(prefix, set_attributes, context, below.key,
-			   attributes, info, error);
+	return PREFIX_BELOW(self, set_attributes, context, key, error,
+			    attributes, info);
 }
 
 /* ---- extended attributes ---- */
@@ -498,56 +439,31 @@ static int prefix_get_xattr(void *self, struct store_context *context,
 			    const char *key, const char *name, void **value,
 			    size_t *size, struct store_error *error)
 {
-	struct prefix *prefix = self;
-	struct below below;
-	int code = go_below(prefix, key, &below, error);
-
-	if (code)
-		return code;
-	return PREFIX_NEXT(prefix, get_xattr, context, below.key, name, value,
-			   size, error);
+	return PREFIX_BELOW(self, get_xattr, context, key, error, name, value,
+			    size);
 }
 
 static int prefix_list_xattrs(void *self, struct store_context *context,
 			      const char *key, char **names, size_t *size,
 			      struct store_error *error)
 {
-	struct prefix *prefix = self;
-	struct below below;
-	int code = go_below(prefix, key, &below, error);
-
-	if (code)
-		return code;
-	return PREFIX_NEXT(prefix, list_xattrs, context, below.key, names, size,
-			   error);
+	return PREFIX_BELOW(self, list_xattrs, context, key, error, names,
+			    size);
 }
 
 static int prefix_set_xattr(void *self, struct store_context *context,
 			    const char *key, const struct store_xattr *xattr,
 			    int xattr_flags, struct store_error *error)
 {
-	struct prefix *prefix = self;
-	struct below below;
-	int code = go_below(prefix, key, &below, error);
-
-	if (code)
-		return code;
-	return PREFIX_NEXT(prefix, set_xattr, context, below.key, xattr,
-			   xattr_flags, error);
+	return PREFIX_BELOW(self, set_xattr, context, key, error, xattr,
+			    xattr_flags);
 }
 
 static int prefix_remove_xattr(void *self, struct store_context *context,
 			       const char *key, const char *name,
 			       struct store_error *error)
 {
-	struct prefix *prefix = self;
-	struct below below;
-	int code = go_below(prefix, key, &below, error);
-
-	if (code)
-		return code;
-	return PREFIX_NEXT(prefix, remove_xattr, context, below.key, name,
-			   error);
+	return PREFIX_BELOW(self, remove_xattr, context, key, error, name);
 }
 
 /* ---- names ---- */
