@@ -361,6 +361,7 @@ abandon() {
 # cost_table: what took longest.
 cost_table() {
 	printf '%-59s %8s %8s\n' '      the longest, in seconds' passed computing
+	cp "$scratch/costs" "$logs/costs"
 	sort -k2 -rn "$scratch/costs" | head -n 10 |
 		while read -r name wall cpu; do
 			printf '      %-53s %8s %8s\n' "$name" "$wall" "$cpu"
