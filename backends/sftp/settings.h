@@ -41,13 +41,12 @@ struct sftp_settings {
 	char *host_keys;   /* lines as of known_hosts, instead of any file */
 	char *ssh_config;  /* path, "none"; NULL: the user's and the system's */
 	char *ssh_command; /* program and words, split at blanks */
-	enum sftp_transport_choice transport;
-	unsigned int connections; /* 1 to 16 */
-	int64_t connect_timeout;  /* ns; connect, key exchange, authentication,
+	enum sftp_transport_choice transport; /* never auto, once filled in */
+	unsigned int connections;	      /* 1 to 16 */
+	int64_t connect_timeout; /* ns; connect, key exchange, authentication,
 				     channel, version: all together */
-	int64_t io_timeout;	  /* ns of silence while an answer is due */
-	int64_t keepalive;	  /* ns of idling, 0 for none */
-	unsigned int retries;	  /* of a connection */
+	int64_t io_timeout;	 /* ns of silence while an answer is due */
+	int64_t keepalive;	 /* ns of idling, 0 for none */
 	bool follow_symlinks;
 	enum sftp_idmap idmap;
 	char *uidfile; /* NAME:UID or REMOTE:LOCAL lines */
@@ -57,9 +56,9 @@ struct sftp_settings {
 /* Free what is owned. */
 void sftp_settings_release(struct sftp_settings *settings);
 /*
- * Fill in settings from options and ssh configuration (read here; pure
- * otherwise).  INVALID names the option; NOT_SUPPORTED what the transport
- * that was asked for cannot do.
+ * Fill in settings from options.  INVALID names the option; NOT_SUPPORTED what
+ * the transport that was asked for cannot do.  Released by the caller, also
+ * after a failure.
  */
 int sftp_settings_fill(const struct option_values *values,
 		       struct sftp_settings *settings,
@@ -70,7 +69,9 @@ int sftp_settings_fill(const struct option_values *values,
  * a stream that SFTP_INIT can be written to.  Blocks until then, within
  * connect_timeout and the context.  DENIED for an unknown or changed host key
  * (before anything of the user is sent) and for refused authentication;
- * UNAVAILABLE or TIMEOUT when the server cannot be reached.
+ * UNAVAILABLE or TIMEOUT when the server cannot be reached.  The ssh program
+ * is only started here: what it meets shows when the stream ends, so who
+ * waits for SFTP_VERSION does so within connect_timeout, too.
  */
 int sftp_connect(const struct sftp_settings *settings,
 		 struct store_context *context,
