@@ -79,14 +79,16 @@ static enum carry_target judge(const struct carry *carry,
 		       : CARRY_OLDER;
 }
 
+/* Where a copy should stand, which is a file. */
 static int look(const struct carry *carry, struct store_context *context,
 		const char *key, const struct store_version *source,
 		enum carry_target *target, struct store_info *info,
 		struct store_error *error)
 {
 	struct store_details details;
-	int code = store_stat_details(carry->fs->store, context, key, info,
-				      &details, error);
+	int code = store_stat_listed_details(carry->fs->store, context, key,
+					     STORE_TYPE_FILE, info, &details,
+					     error);
 
 	if (code == STORE_NOT_FOUND) {
 		store_error_clear(error);
@@ -214,6 +216,7 @@ static int copy_file(struct cargo *cargo, struct store_error *error)
 		.publish = publish,
 		/* A listing may show them as files. */
 		.symlinks = true,
+		.missing = carry->missing && !cargo->looked,
 	};
 	int code;
 
@@ -450,7 +453,16 @@ int carry_copy(struct carry *carry, const char *name,
 				       "%s: has several names", cargo.from);
 		error->detail = EXDEV;
 	}
-	return code ? code : cargo_try(&cargo, ensure, error);
+	if (!code)
+		code = cargo_try(&cargo, ensure, error);
+	if (code || *name)
+		return code;
+	if (cargo.gone)
+		return store_error_set(error, STORE_NOT_FOUND,
+				       "%s: removed meanwhile", cargo.from);
+	if (cargo.type == STORE_TYPE_FILE)
+		carry->copied = cargo.version;
+	return STORE_OK;
 }
 
 /* ---- removing ---- */
@@ -507,6 +519,15 @@ int carry_remove(struct carry *carry, const char *name,
 	atomic_fetch_add(&carry->left, 1);
 	store_error_clear(error);
 	return STORE_OK;
+}
+
+int carry_remove_copied(struct carry *carry, struct store_error *error)
+{
+	struct cargo cargo;
+	int code = cargo_init(&cargo, carry, "", error);
+
+	return code ? code
+		    : remove_version(&cargo, cargo.from, &carry->copied, error);
 }
 
 static int undo(struct cargo *cargo, struct store_error *error)

@@ -26,6 +26,9 @@ struct carry {
 	bool over;
 	struct store_version replaced;
 	bool recovers; /* an earlier run has begun; it may have removed that */
+	bool missing;  /* there was lately nothing at `to` */
+	/* Of `from` itself, once its copy is seen to be there; else empty. */
+	struct store_version copied;
 	/* What was not removed, as somebody else has changed it. */
 	_Atomic uint64_t left;
 	/* There was more in a folder than has been removed. */
@@ -69,6 +72,9 @@ int carry_leave(struct carry *carry, const char *name,
  */
 int carry_remove(struct carry *carry, const char *name,
 		 const struct store_info *info, struct store_error *error)
+	STORE_WARN_UNUSED;
+/* The source itself, of which `copied` tells; CHANGED: another by now. */
+int carry_remove_copied(struct carry *carry, struct store_error *error)
 	STORE_WARN_UNUSED;
 /* The copy, if it is one of this rename. */
 int carry_undo(struct carry *carry, const char *name,

@@ -386,9 +386,9 @@ bool file_base_is_current(struct file *file, struct store_context *context,
 		  (file->handles || file->dirty);
 	base = file->base;
 	lock_drop(&file->lock);
-	return !matters ||
-	       (!store_stat(file->fs->store, context, key, seen, NULL) &&
-		store_version_equal(&seen->version, &base));
+	return !matters || (!store_stat_listed(file->fs->store, context, key,
+					       STORE_TYPE_FILE, seen, NULL) &&
+			    store_version_equal(&seen->version, &base));
 }
 
 bool file_is_as_seen(const struct store_info *seen,

@@ -48,8 +48,8 @@ static int file_look(struct op *op, struct file *file, bool reads,
 					&op->error);
 	code = op_enter_looking(op, file->node, NULL, key, &pass);
 	if (!code)
-		code = store_stat(op->fs->store, &op->context, key, info,
-				  &op->error);
+		code = store_stat_listed(op->fs->store, &op->context, key,
+					 STORE_TYPE_FILE, info, &op->error);
 	op_leave(op, &pass);
 	if (!code && info->type != STORE_TYPE_FILE)
 		return store_error_set(&op->error, STORE_CHANGED,

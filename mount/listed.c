@@ -507,6 +507,20 @@ int listed_stat(struct op *op, struct node *folder, const char *name,
 
 /* ---- telling ---- */
 
+bool listed_shows(struct listed *listed, const struct node *folder,
+		  const char *name)
+{
+	struct seen *seen;
+	bool shown;
+
+	if (!listed)
+		return false;
+	lock_take(&listed->lock);
+	shown = find_locked(listed, folder, name, &seen);
+	lock_drop(&listed->lock);
+	return shown;
+}
+
 bool listed_lookup(struct op *op, struct node *folder, const char *name,
 		   struct fuse_entry_param *entry)
 {

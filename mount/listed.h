@@ -44,6 +44,9 @@ struct node *listed_known(struct fs *fs, struct node *folder, const char *name,
  */
 bool listed_lookup(struct op *op, struct node *folder, const char *name,
 		   struct fuse_entry_param *entry);
+/* Has a listing lately shown the name below `folder`? */
+bool listed_shows(struct listed *listed, const struct node *folder,
+		  const char *name);
 /*
  * store_stat() of `key`, the name below `folder`, for less when a listing has
  * shown it. op->started_ns becomes the time of the question. The caller has a

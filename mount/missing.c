@@ -12,8 +12,9 @@
 enum { MISSING_NAMES = 4096 };
 
 struct missing_name {
-	uint64_t parent;
+	struct missing_folder parent;
 	char *name; /* owned, NULL: none */
+	int64_t asked_ns;
 };
 
 struct missing {
@@ -54,7 +55,8 @@ void missing_free(struct missing *missing)
 	free(missing);
 }
 
-void missing_note(struct missing *missing, uint64_t parent, const char *name)
+void missing_note(struct missing *missing, const struct missing_folder *parent,
+		  const char *name, int64_t asked_ns)
 {
 	struct missing_name *at;
 	char *copy, *old = NULL;
@@ -68,12 +70,46 @@ void missing_note(struct missing *missing, uint64_t parent, const char *name)
 	if (missing->names && copy) {
 		at = &missing->names[missing->next++ % MISSING_NAMES];
 		old = at->name;
-		*at = (struct missing_name){ parent, copy };
+		*at = (struct missing_name){ *parent, copy, asked_ns };
 		copy = NULL;
 	}
 	lock_drop(&missing->lock);
 	free(old);
 	free(copy);
+}
+
+/* From the newest on; those before one that is too old are older still. */
+static int64_t asked_locked(const struct missing *missing,
+			    const struct missing_folder *parent,
+			    const char *name, int64_t since_ns)
+	REQUIRES(missing->lock)
+{
+	for (size_t i = 1; missing->names && i <= MISSING_NAMES; i++) {
+		const struct missing_name *at =
+			&missing->names[(missing->next - i) % MISSING_NAMES];
+
+		if (!at->name || at->asked_ns < since_ns)
+			break;
+		if (at->parent.ino == parent->ino &&
+		    at->parent.number == parent->number &&
+		    strcmp(at->name, name) == 0)
+			return at->asked_ns;
+	}
+	return 0;
+}
+
+int64_t missing_asked(struct missing *missing,
+		      const struct missing_folder *parent, const char *name,
+		      int64_t since_ns)
+{
+	int64_t asked_ns;
+
+	if (!missing)
+		return 0;
+	lock_take(&missing->lock);
+	asked_ns = asked_locked(missing, parent, name, since_ns);
+	lock_drop(&missing->lock);
+	return asked_ns;
 }
 
 void missing_take_all(struct missing *missing, missing_fn *each, void *arg)
@@ -88,6 +124,6 @@ void missing_take_all(struct missing *missing, missing_fn *each, void *arg)
 	lock_drop(&missing->lock);
 	for (size_t i = 0; names && i < MISSING_NAMES; i++)
 		if (names[i].name)
-			each(arg, names[i].parent, names[i].name);
+			each(arg, names[i].parent.ino, names[i].name);
 	names_free(names);
 }

@@ -294,11 +294,18 @@ bool tree_lost_since(struct tree *tree, const struct node *parent,
 	return *lost_slot(tree, parent, text) >= asked_ns;
 }
 
+/* An answer from before is not that of now, also once the name is forgotten. */
+static void name_changes(struct tree *tree, const struct node *parent,
+			 const char *text) REQUIRES(tree->lock)
+{
+	*lost_slot(tree, parent, text) = clock_monotonic_ns();
+}
+
 void tree_drop_name(struct tree *tree, struct name *name)
 {
 	struct node *parent = name->parent;
 
-	*lost_slot(tree, parent, name->text) = clock_monotonic_ns();
+	name_changes(tree, parent, name->text);
 	name_detach(tree, name);
 	free(name);
 	node_unref(tree, parent);
@@ -311,8 +318,8 @@ void tree_lose_name(struct tree *tree, struct name *name)
 	tree_drop_name(tree, name);
 }
 
-int tree_add_name(struct tree *tree, struct node *parent, const char *text,
-		  struct node *node)
+static int name_give(struct tree *tree, struct node *parent, const char *text,
+		     struct node *node) REQUIRES(tree->lock)
 {
 	struct name *known = tree_find_name(tree, parent, text);
 	struct name *name;
@@ -328,6 +335,13 @@ int tree_add_name(struct tree *tree, struct node *parent, const char *text,
 	return STORE_OK;
 }
 
+int tree_add_name(struct tree *tree, struct node *parent, const char *text,
+		  struct node *node)
+{
+	name_changes(tree, parent, text);
+	return name_give(tree, parent, text, node);
+}
+
 void tree_move_name(struct tree *tree, struct name *name, struct node *parent,
 		    struct name *spare)
 {
@@ -340,6 +354,7 @@ void tree_move_name(struct tree *tree, struct name *name, struct node *parent,
 	}
 	if (target)
 		tree_drop_name(tree, target);
+	name_changes(tree, parent, spare->text);
 	name_attach(tree, spare, parent, node);
 	tree_drop_name(tree, name);
 }
@@ -349,6 +364,8 @@ void tree_exchange_names(struct tree *tree, struct name *a, struct name *b)
 	struct node *a_node = a->node, *b_node = b->node;
 	struct node *a_parent = a->parent, *b_parent = b->parent;
 
+	name_changes(tree, a_parent, a->text);
+	name_changes(tree, b_parent, b->text);
 	name_detach(tree, a);
 	name_detach(tree, b);
 	name_attach(tree, a, a_parent, b_node);
@@ -369,9 +386,12 @@ static void name_remember(struct tree *tree, const struct name *name)
 	REQUIRES(tree->lock)
 {
 	int64_t *last = lost_slot(tree, name->parent, name->text);
+	int64_t known = name->node->checked_ns;
 
-	if (*last < name->node->checked_ns)
-		*last = name->node->checked_ns;
+	if (!known)
+		known = clock_monotonic_ns();
+	if (*last < known)
+		*last = known;
 }
 
 /* Climbs: freeing a node may free the folders above it. */
@@ -614,7 +634,7 @@ struct node *tree_enter(struct tree *tree, struct node *parent,
 		node = node_new(tree, info);
 	if (!node)
 		return NULL;
-	if (tree_add_name(tree, parent, text, node)) {
+	if (name_give(tree, parent, text, node)) {
 		node_reap(tree, node);
 		return NULL;
 	}

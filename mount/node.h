@@ -125,9 +125,9 @@ void tree_drop_name(struct tree *tree, struct name *name) REQUIRES(tree->lock);
 void tree_miss_name(struct tree *tree, const struct node *parent,
 		    const char *text, int64_t asked_ns) REQUIRES(tree->lock);
 /*
- * May the name have been dropped since `asked_ns`, or its node forgotten with
- * something newer?  Never wrongly false; now and then wrongly true, as only a
- * hash of the name is kept.
+ * May the name have been dropped or given to another node since `asked_ns`, or
+ * its node forgotten with something newer?  Never wrongly false; now and then
+ * wrongly true, as only a hash of the name is kept.
  */
 bool tree_lost_since(struct tree *tree, const struct node *parent,
 		     const char *text, int64_t asked_ns) REQUIRES(tree->lock);

@@ -74,6 +74,15 @@ void fs_copy_file_range(fuse_req_t request, fuse_ino_t ino_in, off_t off_in,
 			off_t off_out, struct fuse_file_info *fi_out,
 			size_t length, int flags);
 
+/* What was asked so long ago is as good as a look just before a change. */
+#define OP_JUST_NS NS_PER_SEC
+/*
+ * When did the store say last that there is no such name?  0: not since
+ * `since_ns`, or there may be one by now.
+ */
+int64_t op_missing_since(struct op *op, const struct node *parent,
+			 const char *text, int64_t since_ns);
+
 /*
  * Attributes of something the caller makes in a folder: mode, owner, times;
  * a set-group-id folder passes its group on.

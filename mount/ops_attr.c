@@ -62,6 +62,25 @@ static int node_missing(struct op *op, const struct node *node, const char *key)
 			       "%s: removed in the store", key);
 }
 
+/* What a folder without a marker is, one question alone does not tell. */
+static int stat_node(struct op *op, const struct node *node, const char *key,
+		     struct store_info *info)
+{
+	struct fs *fs = op->fs;
+	enum store_type type;
+	bool implicit;
+
+	lock_take(&fs->tree.lock);
+	type = (enum store_type)node->type;
+	implicit = node->flags & NODE_IMPLICIT || node == fs->tree.root;
+	lock_drop(&fs->tree.lock);
+	if (implicit)
+		return store_stat(fs->store, &op->context, key, info,
+				  &op->error);
+	return store_stat_listed(fs->store, &op->context, key, type, info,
+				 &op->error);
+}
+
 static int node_ask(struct op *op, struct node *node)
 {
 	struct tree *tree = &op->fs->tree;
@@ -72,8 +91,7 @@ static int node_ask(struct op *op, struct node *node)
 	int code = op_enter_looking(op, node, NULL, key, &pass);
 
 	if (!code)
-		code = store_stat(op->fs->store, &op->context, key, &info,
-				  &op->error);
+		code = stat_node(op, node, key, &info);
 	op_leave(op, &pass);
 	/* Unlinked, written to or lost while we asked: memory knows. */
 	if (code == STORE_NOT_FOUND && node_answers_itself(op->fs, node))

@@ -70,6 +70,72 @@ static int lookup_enter(struct op *op, struct node *parent, const char *text,
 	return node || outdated ? STORE_OK : no_node(op, text);
 }
 
+static struct missing_folder folder_of(struct op *op, const struct node *parent)
+{
+	struct missing_folder folder = { .ino = ino_of(op->fs, parent) };
+
+	lock_take(&op->fs->tree.lock);
+	folder.number = parent->number;
+	lock_drop(&op->fs->tree.lock);
+	return folder;
+}
+
+int64_t op_missing_since(struct op *op, const struct node *parent,
+			 const char *text, int64_t since_ns)
+{
+	const struct missing_folder folder = folder_of(op, parent);
+	struct fs *fs = op->fs;
+	int64_t refreshed_ns = atomic_load(&fs->refreshed_ns);
+	int64_t asked_ns;
+	bool known;
+
+	/* A store that is near is asked for less than memory is. */
+	if (fs_can(fs, STORE_CAP_NEAR))
+		return 0;
+	asked_ns = missing_asked(fs->missing, &folder, text,
+				 since_ns > refreshed_ns ? since_ns
+							 : refreshed_ns + 1);
+	if (!asked_ns)
+		return 0;
+	lock_take(&fs->tree.lock);
+	known = tree_find_name(&fs->tree, parent, text) ||
+		tree_lost_since(&fs->tree, parent, text, asked_ns);
+	lock_drop(&fs->tree.lock);
+	return known || listed_shows(fs->listed, parent, text) ? 0 : asked_ns;
+}
+
+/*
+ * The kernel asks again for what it makes with O_EXCL or renames to: whether
+ * the name is missing still, the store sees when it is made.
+ */
+static bool lookup_missing(struct op *op, struct node *parent, const char *text,
+			   struct fuse_entry_param *entry)
+{
+	int64_t lasts_ns = op->fs->options->negative_timeout_ns;
+	int64_t asked_ns =
+		op_missing_since(op, parent, text, op->started_ns - lasts_ns);
+
+	if (asked_ns)
+		entry->entry_timeout =
+			(double)(asked_ns + lasts_ns - op->started_ns) /
+			(double)NS_PER_SEC;
+	return asked_ns;
+}
+
+static void lookup_missed(struct op *op, struct node *parent, const char *text,
+			  struct fuse_entry_param *entry)
+{
+	const struct missing_folder folder = folder_of(op, parent);
+	struct fs *fs = op->fs;
+
+	lock_take(&fs->tree.lock);
+	tree_miss_name(&fs->tree, parent, text, op->started_ns);
+	lock_drop(&fs->tree.lock);
+	entry->entry_timeout =
+		(double)fs->options->negative_timeout_ns / (double)NS_PER_SEC;
+	missing_note(fs->missing, &folder, text, op->started_ns);
+}
+
 static int lookup_store(struct op *op, struct node *parent, const char *text,
 			struct fuse_entry_param *entry)
 {
@@ -107,22 +173,17 @@ void fs_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 	folder = node_of(op.fs, parent);
 	code = op_check_name(&op, name);
 	if (!code && !lookup_local(&op, folder, name, &entry) &&
-	    !listed_lookup(&op, folder, name, &entry))
+	    !listed_lookup(&op, folder, name, &entry) &&
+	    !lookup_missing(&op, folder, name, &entry))
 		code = lookup_store(&op, folder, name, &entry);
 	if (code == STORE_NOT_FOUND) {
-		lock_take(&op.fs->tree.lock);
-		tree_miss_name(&op.fs->tree, folder, name, op.started_ns);
-		lock_drop(&op.fs->tree.lock);
-		entry.entry_timeout =
-			(double)op.fs->options->negative_timeout_ns /
-			(double)NS_PER_SEC;
-		missing_note(op.fs->missing, parent, name);
-		op_entry(&op, &entry);
-	} else if (code) {
-		op_error(&op, code);
-	} else {
-		op_entry(&op, &entry);
+		lookup_missed(&op, folder, name, &entry);
+		code = STORE_OK;
 	}
+	if (code)
+		op_error(&op, code);
+	else
+		op_entry(&op, &entry);
 }
 
 void fs_forget(fuse_req_t request, fuse_ino_t ino, uint64_t count)
@@ -181,6 +242,21 @@ struct making {
 	const char *target;
 };
 
+static int make_folder(struct op *op, const struct making *making,
+		       const char *key,
+		       const struct store_attributes *attributes,
+		       struct store_info *info)
+{
+	struct store *store = op->fs->store;
+
+	if (op_missing_since(op, making->parent, making->name,
+			     op->started_ns - OP_JUST_NS))
+		return store_make_missing_folder(store, &op->context, key,
+						 attributes, info, &op->error);
+	return store_make_folder(store, &op->context, key, attributes, info,
+				 &op->error);
+}
+
 static int tell_store(struct op *op, const struct making *making,
 		      const char *key,
 		      const struct store_attributes *attributes,
@@ -201,8 +277,7 @@ static int tell_store(struct op *op, const struct making *making,
 
 	switch (node.type) {
 	case STORE_TYPE_FOLDER:
-		return store_make_folder(store, &op->context, key, attributes,
-					 info, &op->error);
+		return make_folder(op, making, key, attributes, info);
 	case STORE_TYPE_FILE:
 		return store_write(store, &op->context, key,
 				   store_memory_source_init(&empty, "", 0),

@@ -10,7 +10,8 @@
  *	R3	COPIED is noted and flushed, with the new base of each file in
  *		use; from here on the new names hold
  *	R4	what was copied is removed, on condition that it is still what
- *		was copied, and then the folders; again when more has come
+ *		was copied (a file whose copy this run has seen is not looked
+ *		at again before), and then the folders; again when more has come
  *		into them
  *	R5	COPIES_SETTLED is noted and flushed; only then the old name can
  *		be used again

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What relocation.c (life, waiting, hiding) and relocation_steps.c (the
- * steps of one) share: see relocation.h.
+ * What relocation.c (life, waiting, hiding), relocation_steps.c (the steps of
+ * one) and relocation_check.c share: see relocation.h.
  */
 #ifndef STOREFS_MOUNT_RELOCATION_INTERNAL_H
 #define STOREFS_MOUNT_RELOCATION_INTERNAL_H
@@ -25,6 +25,7 @@ struct relocation {
 	struct carry carry;
 	struct store_info info, target_info;
 	struct name *spare; /* owned until the tree takes it */
+	bool missing;	    /* the target, as was lately told */
 	bool entered;	    /* the gate */
 	bool noted;	    /* COPYING may be in the journal */
 	bool arrived;	    /* over another file, which is gone */
@@ -58,6 +59,9 @@ bool relocation_bind(struct relocation *one);
 /* Who asked need not wait any longer. */
 void relocation_let_answer(struct relocation *one);
 
+/* Of R1: what is moved, and what stands where it goes to. */
+int relocation_check_source(struct relocation *one) STORE_WARN_UNUSED;
+int relocation_check_target(struct relocation *one) STORE_WARN_UNUSED;
 /* R1: passes, checks, record. */
 int relocation_begin(struct relocation *one) STORE_WARN_UNUSED;
 /* R2 */

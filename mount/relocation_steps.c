@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The steps of one rename by copies; see relocation.h.  Called by
- * relocation.c from the rename's own thread, and by recovery; calls walk.c,
- * carry.c and commit_copies.c.
+ * relocation.c from the rename's own thread, and by recovery; calls
+ * relocation_check.c, walk.c, carry.c and commit_copies.c.
  *
  * The passes of the gate are held from begin to end.  While the store copies
  * or removes, those who look may pass; they are kept out for the moment in
@@ -84,91 +84,6 @@ static int take_key(struct relocation *one, const struct node *parent,
 				      "no memory for a key");
 }
 
-static int check_source(struct relocation *one)
-{
-	struct op *op = &one->op;
-	int code = store_stat(one->fs->store, &op->context, one->record.from,
-			      &one->info, &op->error);
-
-	if (code)
-		return code;
-	one->record.folder = one->info.type == STORE_TYPE_FOLDER;
-	if (one->record.folder &&
-	    key_relative(one->record.to, one->record.from))
-		return store_error_set(&op->error, STORE_INVALID,
-				       "a folder cannot move below itself");
-	return STORE_OK;
-}
-
-/* A page may have nothing on it, as one with a marker only, and go on. */
-static int check_empty(struct relocation *one)
-{
-	CLEANUP_FREE char *cursor = NULL;
-	struct op *op = &one->op;
-	struct store_page page;
-	int code;
-
-	store_page_init(&page);
-	do {
-		free(cursor);
-		cursor = steal_pointer(&page.next);
-		code = store_list_page(one->fs->store, &op->context,
-				       one->record.to, cursor, 2, &page,
-				       &op->error);
-	} while (!code && !page.count && page.next);
-	if (!code && page.count)
-		code = store_error_set(&op->error, STORE_NOT_EMPTY,
-				       "%s: is not empty", one->record.to);
-	store_page_release(&page);
-	return code;
-}
-
-static int check_types(struct relocation *one)
-{
-	bool over = one->target_info.type == STORE_TYPE_FOLDER;
-	struct op *op = &one->op;
-
-	if (one->record.folder && !over)
-		return store_error_set(&op->error, STORE_NOT_DIR,
-				       "%s: no folder", one->record.to);
-	if (!one->record.folder && over)
-		return store_error_set(&op->error, STORE_IS_DIR, "%s: a folder",
-				       one->record.to);
-	/* Only what has bytes comes in the same step in which they go. */
-	if (one->info.type != STORE_TYPE_FILE &&
-	    one->target_info.type == STORE_TYPE_FILE) {
-		store_error_set(&op->error, STORE_NOT_SUPPORTED,
-				"%s: cannot be replaced in one step",
-				one->record.to);
-		op->error.detail = EXDEV;
-		return STORE_NOT_SUPPORTED;
-	}
-	return over ? check_empty(one) : STORE_OK;
-}
-
-static int check_target(struct relocation *one)
-{
-	struct op *op = &one->op;
-	int code = store_stat(one->fs->store, &op->context, one->record.to,
-			      &one->target_info, &op->error);
-
-	if (code == STORE_NOT_FOUND) {
-		store_error_clear(&op->error);
-		return STORE_OK;
-	}
-	if (code)
-		return code;
-	if (!one->replace)
-		return store_error_set(&op->error, STORE_EXISTS, "%s: exists",
-				       one->record.to);
-	/* Another client has made the name: look it up again. */
-	if (!one->target.node)
-		return store_error_set(&op->error, STORE_CHANGED,
-				       "%s: exists by now", one->record.to);
-	one->record.over = true;
-	return check_types(one);
-}
-
 static bool file_is_below(const struct relocation *one, struct file *file)
 {
 	struct tree *tree = &one->fs->tree;
@@ -222,6 +137,7 @@ static void set_up_carry(struct relocation *one)
 		.over = one->record.over && !one->record.folder,
 		.replaced = one->target_info.version,
 		.recovers = one->resumed,
+		.missing = one->missing,
 	};
 }
 
@@ -235,8 +151,8 @@ static int check_names(struct relocation *one)
 		code = take_key(one, one->new_parent, one->new_name,
 				&one->record.to);
 	if (!code)
-		code = check_source(one);
-	return code ? code : check_target(one);
+		code = relocation_check_source(one);
+	return code ? code : relocation_check_target(one);
 }
 
 int relocation_begin(struct relocation *one)
@@ -628,8 +544,18 @@ bool relocation_keep(struct relocation *one)
 
 int relocation_clear(struct relocation *one)
 {
+	int code;
+
 	one->carry.cancel = one->stop;
 	one->carry.over = false;
+	/* Its copy has just been seen. */
+	if (one->carry.copied.token[0]) {
+		code = carry_remove_copied(&one->carry, &one->op.error);
+		one->carry.copied.token[0] = '\0';
+		if (code != STORE_CHANGED)
+			return code;
+		store_error_clear(&one->op.error);
+	}
 	return relocation_clear_all(&one->carry, one->record.folder,
 				    &one->op.error);
 }

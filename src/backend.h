@@ -117,6 +117,11 @@ enum backend_move_flags {
 	 * as one; else INVALID as without.
 	 */
 	BACKEND_COPY_SYMLINKS = 1 << 2,
+	/*
+	 * Only of a copy: `to` was lately found missing, and is looked at again
+	 * only where the server would not see that a file has come.
+	 */
+	BACKEND_COPY_MISSING = 1 << 3,
 };
 
 struct backend_move_request {
@@ -190,8 +195,9 @@ struct store_backend {
 	 */
 	int (*stat_listed)(void *self, struct store_context *context,
 			   const char *key, enum store_type listed,
-			   struct store_info *info, struct store_error *error)
-		STORE_WARN_UNUSED;
+			   struct store_info *info,
+			   struct store_details *details,
+			   struct store_error *error) STORE_WARN_UNUSED;
 	/*
 	 * Append up to request->limit direct children (or all descendants) to
 	 * `page` and set page->next (malloc'd, owned by the page) unless the
@@ -290,6 +296,16 @@ struct store_backend {
 			const struct store_attributes *attributes,
 			struct store_info *info, struct store_error *error)
 		STORE_WARN_UNUSED;
+	/*
+	 * Optional: the same of a key that was lately found missing, where it
+	 * need not be looked at again.  A folder made by somebody else
+	 * meanwhile is EXISTS; a file may not be noticed.
+	 */
+	int (*make_missing_dir)(void *self, struct store_context *context,
+				const char *key,
+				const struct store_attributes *attributes,
+				struct store_info *info,
+				struct store_error *error) STORE_WARN_UNUSED;
 	/* NOT_FOUND, NOT_DIR, NOT_EMPTY with nothing removed. */
 	int (*remove_dir)(void *self, struct store_context *context,
 			  const char *key, struct store_error *error)

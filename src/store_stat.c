@@ -40,9 +40,10 @@ int store_stat(struct store *store, struct store_context *context,
 	return stat_any(store, context, key, info, NULL, error);
 }
 
-int store_stat_listed(struct store *store, struct store_context *context,
-		      const char *key, enum store_type listed,
-		      struct store_info *info, struct store_error *error)
+static int stat_listed(struct store *store, struct store_context *context,
+		       const char *key, enum store_type listed,
+		       struct store_info *info, struct store_details *details,
+		       struct store_error *error)
 {
 	struct store_info found = { .links = 1 };
 	struct call call;
@@ -54,12 +55,38 @@ int store_stat_listed(struct store *store, struct store_context *context,
 		code = call_needs(&call, STORE_CAP_METADATA);
 	if (!code && call.ops->stat_listed)
 		code = call.ops->stat_listed(call.self, call.context, call.key,
-					     listed, &found, &call.error);
+					     listed, &found, details,
+					     &call.error);
 	else if (!code)
-		code = core_stat(&call, call.key, &found, NULL);
+		code = core_stat(&call, call.key, &found, details);
 	if (!code)
 		call_info(&call, &found, info);
 	return call_end(&call, code, error);
+}
+
+int store_stat_listed(struct store *store, struct store_context *context,
+		      const char *key, enum store_type listed,
+		      struct store_info *info, struct store_error *error)
+{
+	return stat_listed(store, context, key, listed, info, NULL, error);
+}
+
+int store_stat_listed_details(struct store *store,
+			      struct store_context *context, const char *key,
+			      enum store_type listed, struct store_info *info,
+			      struct store_details *details,
+			      struct store_error *error)
+{
+	struct store_details found;
+	int code;
+
+	store_details_init(&found);
+	code = stat_listed(store, context, key, listed, info, &found, error);
+	if (code)
+		store_details_release(&found);
+	else
+		*details = found;
+	return code;
 }
 
 int store_stat_details(struct store *store, struct store_context *context,

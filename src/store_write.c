@@ -202,10 +202,10 @@ int store_drop_upload(struct store *store, struct store_context *context,
 
 /* ---- folders, nodes, links ---- */
 
-int store_make_folder(struct store *store, struct store_context *context,
-		      const char *key,
-		      const struct store_attributes *attributes,
-		      struct store_info *info, struct store_error *error)
+static int make_folder(struct store *store, struct store_context *context,
+		       const char *key,
+		       const struct store_attributes *attributes, bool missing,
+		       struct store_info *info, struct store_error *error)
 {
 	struct store_info found = { .links = 1 };
 	struct call call;
@@ -220,11 +220,31 @@ int store_make_folder(struct store *store, struct store_context *context,
 	if (!code && key_is_root(call.key))
 		code = call_fail(&call, STORE_EXISTS);
 	if (!code)
-		code = call.ops->make_dir(call.self, call.context, call.key,
-					  attributes, &found, &call.error);
+		code = (missing && call.ops->make_missing_dir
+				? call.ops->make_missing_dir
+				: call.ops->make_dir)(call.self, call.context,
+						      call.key, attributes,
+						      &found, &call.error);
 	if (!code)
 		call_info(&call, &found, info);
 	return call_end(&call, code, error);
+}
+
+int store_make_folder(struct store *store, struct store_context *context,
+		      const char *key,
+		      const struct store_attributes *attributes,
+		      struct store_info *info, struct store_error *error)
+{
+	return make_folder(store, context, key, attributes, false, info, error);
+}
+
+int store_make_missing_folder(struct store *store,
+			      struct store_context *context, const char *key,
+			      const struct store_attributes *attributes,
+			      struct store_info *info,
+			      struct store_error *error)
+{
+	return make_folder(store, context, key, attributes, true, info, error);
 }
 
 static int check_node(struct call *call, const struct store_node *node)

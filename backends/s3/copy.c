@@ -227,7 +227,9 @@ static int check_target(struct transfer *transfer, struct store_error *error)
 	if (transfer->precondition.condition == STORE_IF_ANY)
 		return STORE_OK;
 	if (server_sees_file(transfer))
-		return check_no_folder(transfer, error);
+		return transfer->request->flags & BACKEND_COPY_MISSING
+			       ? STORE_OK
+			       : check_no_folder(transfer, error);
 	code = s3_stat(transfer->s3, transfer->context, transfer->request->to,
 		       &target.info, NULL, &own);
 	if (!code && target.info.type == STORE_TYPE_FOLDER)

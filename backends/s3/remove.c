@@ -248,6 +248,28 @@ int s3_make_dir(void *self, struct store_context *context, const char *key,
 	return code;
 }
 
+/* The server sees whether there is a marker by now. */
+int s3_make_missing_dir(void *self, struct store_context *context,
+			const char *key,
+			const struct store_attributes *attributes,
+			struct store_info *info, struct store_error *error)
+{
+	struct s3 *s3 = self;
+	CLEANUP_FREE char *folder = NULL;
+	struct store_info there;
+	int code;
+
+	if (!(atomic_load(&s3->honoured) & S3_PUT_ABSENT))
+		return s3_make_dir(self, context, key, attributes, info, error);
+	code = s3_object_name(s3, key, true, &folder, error);
+	if (!code)
+		code = put_marker(s3, context, folder, attributes, &there,
+				  error);
+	if (!code)
+		*info = there;
+	return code;
+}
+
 /* Nothing is below: a file, or nothing at all. */
 static int no_folder(struct s3 *s3, struct store_context *context,
 		     const char *key, struct store_error *error)

@@ -184,6 +184,7 @@ const struct store_backend s3_backend = {
 	.remove = s3_remove,
 	.remove_many = s3_remove_many,
 	.make_dir = s3_make_dir,
+	.make_missing_dir = s3_make_missing_dir,
 	.remove_dir = s3_remove_dir,
 	.move = s3_move,
 	.copy = s3_copy_file,

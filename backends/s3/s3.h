@@ -513,7 +513,8 @@ int s3_stat(void *self, struct store_context *context, const char *key,
 	    struct store_error *error);
 int s3_stat_listed(void *self, struct store_context *context, const char *key,
 		   enum store_type listed, struct store_info *info,
-		   struct store_error *error) STORE_WARN_UNUSED;
+		   struct store_details *details, struct store_error *error)
+	STORE_WARN_UNUSED;
 int s3_list(void *self, struct store_context *context,
 	    const struct backend_list_request *request, struct store_page *page,
 	    struct store_error *error);
@@ -548,6 +549,10 @@ int s3_remove_many(void *self, struct store_context *context,
 int s3_make_dir(void *self, struct store_context *context, const char *key,
 		const struct store_attributes *attributes,
 		struct store_info *info, struct store_error *error);
+int s3_make_missing_dir(void *self, struct store_context *context,
+			const char *key,
+			const struct store_attributes *attributes,
+			struct store_info *info, struct store_error *error);
 int s3_remove_dir(void *self, struct store_context *context, const char *key,
 		  struct store_error *error);
 int s3_move(void *self, struct store_context *context,

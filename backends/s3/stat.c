@@ -304,11 +304,12 @@ int s3_stat(void *self, struct store_context *context, const char *key,
 static int stat_listed_folder(struct s3 *s3, struct store_context *context,
 			      const char *key, const char *folder,
 			      struct store_info *info,
+			      struct store_details *details,
 			      struct store_error *error)
 {
 	struct store_error gone = STORE_ERROR_INIT;
 	struct s3_below below;
-	int code = stat_marker(s3, context, folder, info, NULL, &gone);
+	int code = stat_marker(s3, context, folder, info, details, &gone);
 
 	if (code && code != STORE_NOT_FOUND)
 		*error = gone;
@@ -318,19 +319,39 @@ static int stat_listed_folder(struct s3 *s3, struct store_context *context,
 	if (code)
 		return code;
 	if (!below.marker && !below.others)
-		return s3_stat(s3, context, key, info, NULL, error);
+		return s3_stat(s3, context, key, info, details, error);
 	implicit_folder(info);
 	return STORE_OK;
 }
 
+static int stat_listed_file(struct s3 *s3, struct store_context *context,
+			    const char *object, struct store_info *info,
+			    struct store_details *details,
+			    struct store_error *error)
+{
+	struct s3_object found;
+	int code = s3_head(s3, context, object, NULL, &found, error);
+
+	if (code)
+		return code;
+	/* There is more to tell of a symlink than its headers do. */
+	if (details && found.info.type == STORE_TYPE_SYMLINK)
+		code = STORE_NOT_FOUND;
+	else if (details)
+		code = s3_object_details(&found, details, error);
+	if (!code)
+		*info = found.info;
+	s3_object_release(&found);
+	return code;
+}
+
 int s3_stat_listed(void *self, struct store_context *context, const char *key,
 		   enum store_type listed, struct store_info *info,
-		   struct store_error *error)
+		   struct store_details *details, struct store_error *error)
 {
 	struct s3 *s3 = self;
 	struct store_error gone = STORE_ERROR_INIT;
 	CLEANUP_FREE char *object = NULL;
-	struct s3_object found;
 	bool folder = listed == STORE_TYPE_FOLDER;
 	int code = s3_object_name(s3, key, folder, &object, error);
 
@@ -338,17 +359,13 @@ int s3_stat_listed(void *self, struct store_context *context, const char *key,
 		return code;
 	if (folder)
 		return stat_listed_folder(s3, context, key, object, info,
-					  error);
-	code = s3_head(s3, context, object, NULL, &found, &gone);
+					  details, error);
+	code = stat_listed_file(s3, context, object, info, details, &gone);
 	if (code == STORE_NOT_FOUND)
-		return s3_stat(s3, context, key, info, NULL, error);
-	if (code) {
+		return s3_stat(s3, context, key, info, details, error);
+	if (code)
 		*error = gone;
-		return code;
-	}
-	*info = found.info;
-	s3_object_release(&found);
-	return STORE_OK;
+	return code;
 }
 
 int s3_find(struct s3 *s3, struct store_context *context, const char *key,

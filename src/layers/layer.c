@@ -103,14 +103,16 @@ static int layer_stat(void *self, struct store_context *context,
 
 static int layer_stat_listed(void *self, struct store_context *context,
 			     const char *key, enum store_type listed,
-			     struct store_info *info, struct store_error *error)
+			     struct store_info *info,
+			     struct store_details *details,
+			     struct store_error *error)
 {
 	struct layer *layer = self;
 	struct layer_call call = LAYER_CALL(LAYER_STAT, key, context, error);
 
 	return LAYER_RUN(layer, &call,
 			 LAYER_NEXT(layer, stat_listed, context, key, listed,
-				    info, error));
+				    info, details, error));
 }
 
 /* A try that failed half-way may have left entries behind. */
@@ -443,6 +445,21 @@ static int layer_make_dir(void *self, struct store_context *context,
 				    info, error));
 }
 
+static int layer_make_missing_dir(void *self, struct store_context *context,
+				  const char *key,
+				  const struct store_attributes *attributes,
+				  struct store_info *info,
+				  struct store_error *error)
+{
+	struct layer *layer = self;
+	struct layer_call call =
+		LAYER_CALL(LAYER_MAKE_DIR, key, context, error);
+
+	return LAYER_RUN(layer, &call,
+			 LAYER_NEXT(layer, make_missing_dir, context, key,
+				    attributes, info, error));
+}
+
 /* ---- changing ---- */
 
 static int layer_remove(void *self, struct store_context *context,
@@ -605,6 +622,7 @@ static const struct store_backend layer_all = {
 	.remove = layer_remove,
 	.remove_many = layer_remove_many,
 	.make_dir = layer_make_dir,
+	.make_missing_dir = layer_make_missing_dir,
 	.remove_dir = layer_remove_dir,
 	.remove_tree = layer_remove_tree,
 	.move = layer_move,

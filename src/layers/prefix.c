@@ -104,10 +104,11 @@ static int prefix_stat(void *self, struct store_context *context,
 static int prefix_stat_listed(void *self, struct store_context *context,
 			      const char *key, enum store_type listed,
 			      struct store_info *info,
+			      struct store_details *details,
 			      struct store_error *error)
 {
 	return PREFIX_BELOW(self, stat_listed, context, key, error, listed,
-			    info);
+			    info, details);
 }
 
 /* Names of a recursive listing are keys: take the folder off them. */
@@ -342,6 +343,16 @@ static int prefix_make_dir(void *self, struct store_context *context,
 			    info);
 }
 
+static int prefix_make_missing_dir(void *self, struct store_context *context,
+				   const char *key,
+				   const struct store_attributes *attributes,
+				   struct store_info *info,
+				   struct store_error *error)
+{
+	return PREFIX_BELOW(self, make_missing_dir, context, key, error,
+			    attributes, info);
+}
+
 /* ---- changing ---- */
 
 static int prefix_remove(void *self, struct store_context *context,
@@ -561,6 +572,7 @@ static const struct store_backend prefix_all = {
 	.remove = prefix_remove,
 	.remove_many = prefix_remove_many,
 	.make_dir = prefix_make_dir,
+	.make_missing_dir = prefix_make_missing_dir,
 	.remove_dir = prefix_remove_dir,
 	.remove_tree = prefix_remove_tree,
 	.move = prefix_move,

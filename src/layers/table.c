@@ -99,6 +99,7 @@ static void cut_writes(struct store_backend *table, const struct backend *next)
 	LAYER_CUT(table, next, remove);
 	LAYER_CUT(table, next, remove_many);
 	LAYER_CUT(table, next, make_dir);
+	LAYER_CUT(table, next, make_missing_dir);
 	LAYER_CUT(table, next, remove_dir);
 	LAYER_CUT(table, next, remove_tree);
 	LAYER_CUT(table, next, move);

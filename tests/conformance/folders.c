@@ -146,6 +146,24 @@ END_TEST
 
 /* ---- totals ---- */
 
+/* Others may have made it in the meantime. */
+START_TEST(what_was_missing_is_made_once)
+{
+	struct store_info info;
+
+	CONF_OK(store_make_missing_folder(conf_store, NULL, "d/new", NULL,
+					  &info, &conf_error));
+	ck_assert_int_eq(info.type, STORE_TYPE_FOLDER);
+	conf_expect_names("", "d/ d/new/");
+	CONF_FAILS(STORE_EXISTS,
+		   store_make_missing_folder(conf_store, NULL, "d/new", NULL,
+					     &info, &conf_error));
+	CONF_FAILS(STORE_EXISTS,
+		   store_make_missing_folder(conf_store, NULL, "", NULL, &info,
+					     &conf_error));
+}
+END_TEST
+
 START_TEST(totals_of_a_file_or_nothing_are_errors)
 {
 	struct store_totals totals;
@@ -333,6 +351,7 @@ void conf_add_folders(void)
 	conf_add("D5", needs, a_made_folder_is_empty_and_stays);
 	conf_add("D5", needs, a_folder_is_made_with_its_parents);
 	conf_add("D5", needs, a_folder_cannot_be_made_twice_or_over_a_file);
+	conf_add("D5", needs, what_was_missing_is_made_once);
 	conf_add("P totals", 0, totals_of_a_file_or_nothing_are_errors);
 	conf_add("P totals", 0, totals_agree_with_the_listing_of_random_trees);
 	conf_add("D3", 0, totals_stop_at_their_depth);

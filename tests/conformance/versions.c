@@ -340,9 +340,15 @@ END_TEST
 
 START_TEST(what_a_listing_shows_is_what_stat_tells)
 {
+	struct store_details details;
 	struct store_info told, seen;
 
 	CONF_OK(conf_put("d/a", "1"));
+	CONF_OK(store_stat_listed_details(conf_store, NULL, "d/a",
+					  STORE_TYPE_FILE, &told, &details,
+					  &conf_error));
+	ck_assert_uint_eq(details.metadata.count, 0);
+	store_details_release(&details);
 	CONF_OK(store_stat_listed(conf_store, NULL, "d/a", STORE_TYPE_FILE,
 				  &told, &conf_error));
 	CONF_OK(conf_stat("d/a", &seen));

@@ -16,6 +16,7 @@ proxy_start "$WORK/proxy" http "$fake_s3_port" || fail "no proxy"
 fake_s3 "$WORK/s3" simulate bucket 0
 url="s3://bucket?endpoint_url=http://127.0.0.1:$proxy_port"
 url="$url&conditions=yes&single_max=5M&part_size=5M"
+direct="endpoint_url=http://127.0.0.1:$fake_s3_port&conditions=yes"
 mnt=$WORK/mnt
 pins_PID=
 # The whole test is one moment to the kernel.
@@ -94,29 +95,64 @@ pin "$mnt/d" "$mnt/d"/{one,two,three}
 note "known"
 costs HL missing "$mnt/d/none" "$mnt/d/none"
 costs HLP write_new "$mnt/d/new"
+note "made by somebody else since: what has been found missing is no promise"
+printf other >other
+made_by_other() {
+	"$STORECTL" cp other "s3://bucket/d/$1?$direct" || wrong "cp of $1"
+}
+missing "$mnt/d/theirs" "$mnt/d/folder" || wrong "there before"
+made_by_other theirs
+expect 0 "$STORECTL" mkdir "s3://bucket/d/folder?$direct"
+cp small "$mnt/d/theirs" 2>/dev/null && wrong "a file is replaced"
+mkdir "$mnt/d/folder" 2>/dev/null && wrong "a folder is made again"
+"$STORECTL" cat "s3://bucket/d/theirs?$direct" >found || wrong "cat of theirs"
+same other found
+"$STORECTL" discard "$mnt/d/theirs" >/dev/null || wrong "discard"
+missing "$mnt/d/taken" || wrong "there before"
+made_by_other taken
+mv -n "$mnt/d/one" "$mnt/d/taken" 2>/dev/null
+expect 0 test -e "$mnt/d/one"
+"$STORECTL" cat "s3://bucket/d/taken?$direct" >found || wrong "cat of taken"
+same other found
+
+note "made here since, and forgotten by the kernel"
+missing "$mnt/d/made" "$mnt/d/moved" "$mnt/d/marked" || wrong "there before"
+cp small "$mnt/d/made" && cp small "$mnt/d/source" || wrong "cp"
+mv "$mnt/d/source" "$mnt/d/moved" && mkdir "$mnt/d/marked" || wrong "mv, mkdir"
+chmod 640 "$mnt/d/made"
+wait_settled "$mnt"
+echo 2 >/proc/sys/vm/drop_caches
+expect 0 stat "$mnt/d/made" "$mnt/d/moved" "$mnt/d/marked"
+rm "$mnt/d/moved" && rmdir "$mnt/d/marked" || wrong "rm"
+
+note "known again"
 # cp(1) looks at the name and then makes it with O_EXCL, for which the
-# kernel looks again.
-costs HHLLP cp small "$mnt/d/small"
-costs HHLLP cp small "$mnt/d/again"
+# kernel looks again: memory knows.
+costs HLP cp small "$mnt/d/small"
+costs HLP cp small "$mnt/d/again"
 pin "$mnt/d/small"
 costs HP cp small "$mnt/d/one"
 costs G cat "$mnt/d/small"
 costs '' stat "$mnt/d/small" "$mnt/d"
 costs HLP chmod 600 "$mnt/d/two"
 costs '' stat "$mnt/d/two"
-costs HHLLP touch -d 2020-01-02 "$mnt/d/two"
+costs HHLP touch -d 2020-01-02 "$mnt/d/two"
 is "$(stat -c '%a %y' "$mnt/d/two" | cut -c 1-14)" '600 2020-01-02' \
 	"what was set"
-costs DHHHHHHHHLLLLLLLP mv "$mnt/d/two" "$mnt/d/moved"
+# A look at the new name, the source, the copy, and the source once more
+# before it goes.
+costs DHHHHLP mv "$mnt/d/two" "$mnt/d/moved"
 costs DH rm "$mnt/d/three"
-costs HHLLP mkdir "$mnt/d/e"
+costs HLP mkdir "$mnt/d/e"
 pin "$mnt/d/e"
 costs DL rmdir "$mnt/d/e"
 costs L ls -U "$mnt/d"
-for again in 1 2; do
-	note "refreshed: $again"
+# The name was missing once, which the kernel is told to forget: it looks it up.
+# What is known to be a folder is asked for as one.
+for wanted in HHL H; do
+	note "refreshed: $wanted"
 	expect 0 "$STORECTL" refresh "$mnt/d"
-	costs HHL stat "$mnt/d"
+	costs $wanted stat "$mnt/d"
 	costs '' stat "$mnt/d"
 done
 

@@ -122,7 +122,7 @@ int store_stat(struct store *store, struct store_context *context,
 	       const char *key, struct store_info *info,
 	       struct store_error *error) STORE_WARN_UNUSED;
 /*
- * The same of a key that a listing has lately shown as `listed`: some stores
+ * The same of a key that was lately seen, in a listing say, as `listed`: some stores
  * have to be asked less then.  They do not notice when the name has become
  * that of a folder, too.
  */
@@ -130,6 +130,12 @@ int store_stat_listed(struct store *store, struct store_context *context,
 		      const char *key, enum store_type listed,
 		      struct store_info *info, struct store_error *error)
 	STORE_WARN_UNUSED;
+/* With what else is known; `details` is initialised here. */
+int store_stat_listed_details(struct store *store,
+			      struct store_context *context, const char *key,
+			      enum store_type listed, struct store_info *info,
+			      struct store_details *details,
+			      struct store_error *error) STORE_WARN_UNUSED;
 /* As store_stat, with what else is known; `details` is initialised here. */
 int store_stat_details(struct store *store, struct store_context *context,
 		       const char *key, struct store_info *info,
@@ -338,6 +344,16 @@ int store_make_folder(struct store *store, struct store_context *context,
 		      const struct store_attributes *attributes,
 		      struct store_info *info, struct store_error *error)
 	STORE_WARN_UNUSED;
+/*
+ * The same of a key that was lately found missing: some stores need not be
+ * asked again then.  A folder that somebody else has made meanwhile is EXISTS;
+ * a file of that name they may not notice.
+ */
+int store_make_missing_folder(struct store *store,
+			      struct store_context *context, const char *key,
+			      const struct store_attributes *attributes,
+			      struct store_info *info,
+			      struct store_error *error) STORE_WARN_UNUSED;
 struct store_node {
 	enum store_type type; /* SYMLINK, FIFO, SOCKET, CHAR, BLOCK */
 	const char *target;   /* of a symlink */
@@ -414,6 +430,8 @@ struct store_copy_options {
 	const uint8_t *publish;
 	/* A symlink, too, if the store can; a later stat tells its id. */
 	bool symlinks;
+	/* The target was lately found missing: see store_make_missing_folder(). */
+	bool missing;
 };
 int store_copy_version(struct store *store, struct store_context *context,
 		       const char *from, const char *to,
