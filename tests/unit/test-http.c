@@ -263,7 +263,7 @@ END_TEST
 
 /* ---- connections ---- */
 
-static uint64_t gets(enum wire_count count)
+static uint64_t of_gets(enum wire_count count)
 {
 	return atomic_load(&http_wire(engine)->values[WIRE_GET][count]);
 }
@@ -278,10 +278,10 @@ START_TEST(connections_are_kept_and_shared)
 		http_exchange_release(&exchange);
 	}
 	ck_assert_int_eq(atomic_load(&server.connections), 1);
-	ck_assert_uint_eq(gets(WIRE_REQUESTS), 10);
-	ck_assert_uint_eq(gets(WIRE_CONNECTIONS), 1);
-	ck_assert_uint_eq(gets(WIRE_RECEIVED), 50);
-	ck_assert_uint_eq(gets(WIRE_FAILED), 0);
+	ck_assert_uint_eq(of_gets(WIRE_REQUESTS), 10);
+	ck_assert_uint_eq(of_gets(WIRE_CONNECTIONS), 1);
+	ck_assert_uint_eq(of_gets(WIRE_RECEIVED), 50);
+	ck_assert_uint_eq(of_gets(WIRE_FAILED), 0);
 }
 END_TEST
 
@@ -355,8 +355,8 @@ START_TEST(a_stalled_read_is_sent_again)
 	ck_assert_int_eq(perform(&exchange), STORE_OK);
 	ck_assert_str_eq(buf_text(&exchange.response.body), "ok");
 	http_exchange_release(&exchange);
-	ck_assert_uint_eq(gets(WIRE_AGAIN), 1);
-	ck_assert_uint_eq(gets(WIRE_REQUESTS), 2);
+	ck_assert_uint_eq(of_gets(WIRE_AGAIN), 1);
+	ck_assert_uint_eq(of_gets(WIRE_REQUESTS), 2);
 }
 END_TEST
 
