@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * How a connection comes about; see settings.h.  Called by the session, calls
- * the transports.
+ * the transports: libssh2 first, and the ssh program for what that cannot do.
  *
  * The ssh program asks nobody anything (BatchMode), and nothing that the ssh
  * configuration says beside the way to the server comes along: no forwarding,
@@ -170,9 +170,14 @@ int sftp_connect(const struct sftp_settings *settings,
 	if (code)
 		return code;
 #ifdef HAVE_LIBSSH2
-	if (settings->transport == SFTP_BY_LIBSSH2)
-		return sftp_libssh2_connect(settings, context, transport,
+	if (settings->transport != SFTP_BY_SSH)
+		code = sftp_libssh2_connect(settings, context, transport,
 					    error);
+	if (settings->transport == SFTP_BY_LIBSSH2 ||
+	    (settings->transport == SFTP_BY_AUTO &&
+	     code != STORE_NOT_SUPPORTED))
+		return code;
+	store_error_clear(error);
 #endif
 	return connect_by_ssh(settings, transport, error);
 }

@@ -118,9 +118,11 @@ static int choose_transport(struct sftp_settings *settings,
 	const char *beyond = beyond_ssh(settings);
 
 #ifdef HAVE_LIBSSH2
-	if (settings->transport == SFTP_BY_AUTO)
-		settings->transport =
-			settings->ssh_command ? SFTP_BY_SSH : SFTP_BY_LIBSSH2;
+	/* Otherwise it is decided when the server has been met. */
+	if (settings->transport == SFTP_BY_AUTO && settings->ssh_command)
+		settings->transport = SFTP_BY_SSH;
+	else if (settings->transport == SFTP_BY_AUTO && beyond)
+		settings->transport = SFTP_BY_LIBSSH2;
 #else
 	if (settings->transport == SFTP_BY_LIBSSH2)
 		return store_error_set(error, STORE_NOT_SUPPORTED,

@@ -41,12 +41,12 @@ struct sftp_settings {
 	char *host_keys;   /* lines as of known_hosts, instead of any file */
 	char *ssh_config;  /* path, "none"; NULL: the user's and the system's */
 	char *ssh_command; /* program and words, split at blanks */
-	enum sftp_transport_choice transport; /* never auto, once filled in */
-	unsigned int connections;	      /* 1 to 16 */
-	int64_t connect_timeout; /* ns; connect, key exchange, authentication,
+	enum sftp_transport_choice transport;
+	unsigned int connections; /* 1 to 16 */
+	int64_t connect_timeout;  /* ns; connect, key exchange, authentication,
 				     channel, version: all together */
-	int64_t io_timeout;	 /* ns of silence while an answer is due */
-	int64_t keepalive;	 /* ns of idling, 0 for none */
+	int64_t io_timeout;	  /* ns of silence while an answer is due */
+	int64_t keepalive;	  /* ns of idling, 0 for none */
 	bool follow_symlinks;
 	enum sftp_idmap idmap;
 	char *uidfile; /* NAME:UID or REMOTE:LOCAL lines */

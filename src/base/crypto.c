@@ -129,19 +129,42 @@ int digest_finish(struct digest *digest, char hex[DIGEST_HEX_MAX],
 	return STORE_OK;
 }
 
+struct message {
+	const void *data;
+	size_t length;
+};
+
+static int hmac(const EVP_MD *kind, const struct message *key,
+		const struct message *message, unsigned char *mac,
+		struct store_error *error)
+{
+	unsigned int made = 0;
+
+	if (key->length > INT_MAX ||
+	    !HMAC(kind, key->data, (int)key->length, message->data,
+		  message->length, mac, &made) ||
+	    made != (unsigned int)EVP_MD_size(kind))
+		return store_error_set(error, STORE_INTERNAL,
+				       "the signature failed");
+	return STORE_OK;
+}
+
 int crypto_hmac_sha256(const void *key, size_t key_length, const void *data,
 		       size_t length, unsigned char mac[SHA256_SIZE],
 		       struct store_error *error)
 {
-	unsigned int made = 0;
+	const struct message by = { key, key_length }, of = { data, length };
 
-	if (key_length > INT_MAX ||
-	    !HMAC(EVP_sha256(), key, (int)key_length, data, length, mac,
-		  &made) ||
-	    made != SHA256_SIZE)
-		return store_error_set(error, STORE_INTERNAL,
-				       "the signature failed");
-	return STORE_OK;
+	return hmac(EVP_sha256(), &by, &of, mac, error);
+}
+
+int crypto_hmac_sha1(const void *key, size_t key_length, const void *data,
+		     size_t length, unsigned char mac[SHA1_SIZE],
+		     struct store_error *error)
+{
+	const struct message by = { key, key_length }, of = { data, length };
+
+	return hmac(EVP_sha1(), &by, &of, mac, error);
 }
 
 int crypto_random(void *data, size_t length, struct store_error *error)

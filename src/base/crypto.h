@@ -25,6 +25,7 @@
 /* And for the bytes themselves. */
 #define DIGEST_RAW_MAX 64
 #define SHA256_SIZE 32
+#define SHA1_SIZE 20
 
 struct digest;
 
@@ -50,6 +51,11 @@ int digest_finish_raw(struct digest *digest, unsigned char raw[DIGEST_RAW_MAX],
 int crypto_hmac_sha256(const void *key, size_t key_length, const void *data,
 		       size_t length, unsigned char mac[SHA256_SIZE],
 		       struct store_error *error) STORE_WARN_UNUSED;
+
+/* The same with SHA-1, for what is written that way already. */
+int crypto_hmac_sha1(const void *key, size_t key_length, const void *data,
+		     size_t length, unsigned char mac[SHA1_SIZE],
+		     struct store_error *error) STORE_WARN_UNUSED;
 
 /* Bytes nobody can guess.  Any thread. */
 int crypto_random(void *data, size_t length, struct store_error *error)
