@@ -141,11 +141,17 @@ static int copy_in_parts(struct s3 *s3, struct store_context *context,
 		.copies = true,
 	};
 	uint64_t part = s3_part_size(s3, copy->source->info.size);
+	struct s3_meta meta = copy->meta;
+	CLEANUP_FREE char *tags = NULL;
 	int code;
 
 	if (part < s3->settings.copy_max / 4)
 		part = s3->settings.copy_max / 4;
-	code = s3_upload_begin(&upload, &copy->meta, info, error);
+	code = s3_tags_read(s3, context, copy->from, copy->source, &tags,
+			    error);
+	meta.tags = tags;
+	if (!code)
+		code = s3_upload_begin(&upload, &meta, info, error);
 	if (!code)
 		code = copy_ranges(&upload, copy, part, error);
 	if (!code)
@@ -279,6 +285,7 @@ static int copy_once(struct transfer *transfer, struct store_info *info,
 						   : transfer->request->publish,
 			.keep_publish = transfer->moves,
 			.keep_mtime = true,
+			.copies = true,
 		},
 		.precondition = transfer->precondition,
 		.honoured = transfer->honoured,
@@ -502,6 +509,7 @@ int s3_change(struct s3 *s3, struct store_context *context, const char *key,
 
 	meta.keep_publish = true;
 	meta.keep_mtime = true;
+	meta.copies = true;
 	code = set_of_any(s3, context, key, &meta, &made, error);
 	if (!code)
 		*info = made;

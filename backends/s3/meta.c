@@ -35,11 +35,16 @@ static const char *const attribute_names[] = { "mode",	"uid",	 "gid", "mtime",
 					       "atime", "ctime", NULL };
 
 /* Headers beside the metadata that a version keeps. */
-static const char *const kept_headers[] = {
-	"cache-control",    "content-disposition",
-	"content-encoding", "content-language",
-	"expires",	    NULL
-};
+static const char *const kept_headers[] = { "cache-control",
+					    "content-disposition",
+					    "content-encoding",
+					    "content-language",
+					    "expires",
+					    "x-amz-website-redirect-location",
+					    NULL };
+
+/* What is in one of these cannot be read when it has just been written. */
+static const char *const archives[] = { "GLACIER", "DEEP_ARCHIVE", NULL };
 
 static bool is_one_of(const char *name, const char *const *names)
 {
@@ -480,21 +485,61 @@ static void add_publish(struct s3_call *call, const uint8_t *publish)
 	s3_call_header(call, PUBLISH, "%s", hex);
 }
 
-static void add_storage(const struct s3 *s3, struct s3_call *call)
+static const char *told_of(const struct s3_meta *meta, const char *header)
 {
+	return meta->from ? http_header(&meta->from->headers, header) : NULL;
+}
+
+/* NULL: that of new objects. */
+static const char *class_of(const struct s3 *s3, const struct s3_meta *meta)
+{
+	const char *class = s3->settings.storage_class;
+
+	if (class)
+		return class;
+	class = told_of(meta, "x-amz-storage-class");
+	if (!class || strcmp(class, "STANDARD") == 0 ||
+	    (!meta->copies && is_one_of(class, archives)))
+		return NULL;
+	return class;
+}
+
+#define SSE "x-amz-server-side-encryption"
+
+/* As the options say, else as it was, else as the bucket does. */
+static void add_encryption(const struct s3 *s3, struct s3_call *call,
+			   const struct s3_meta *meta)
+{
+	static const char *const carried[] = { SSE, SSE "-aws-kms-key-id",
+					       SSE "-bucket-key-enabled" };
 	const struct s3_settings *settings = &s3->settings;
 
-	if (settings->storage_class)
-		s3_call_header(call, "x-amz-storage-class", "%s",
-			       settings->storage_class);
 	if (settings->sse)
-		s3_call_header(call, "x-amz-server-side-encryption", "%s",
-			       settings->sse);
+		s3_call_header(call, SSE, "%s", settings->sse);
 	if (settings->sse_kms_key)
-		s3_call_header(call,
-			       "x-amz-server-side-encryption-aws-kms-key-id",
-			       "%s", settings->sse_kms_key);
+		s3_call_header(call, SSE "-aws-kms-key-id", "%s",
+			       settings->sse_kms_key);
 	s3_call_customer_key(s3, call, "x-amz-");
+	if (settings->sse || settings->sse_customer || !told_of(meta, SSE))
+		return;
+	for (size_t i = 0; i < sizeof(carried) / sizeof(carried[0]); i++) {
+		const char *value = told_of(meta, carried[i]);
+
+		if (value)
+			s3_call_header(call, carried[i], "%s", value);
+	}
+}
+
+static void add_storage(const struct s3 *s3, struct s3_call *call,
+			const struct s3_meta *meta)
+{
+	const char *class = class_of(s3, meta);
+
+	if (class)
+		s3_call_header(call, "x-amz-storage-class", "%s", class);
+	if (meta->tags)
+		s3_call_header(call, "x-amz-tagging", "%s", meta->tags);
+	add_encryption(s3, call, meta);
 }
 
 /* S3 counts names, without what all of them begin with, and values. */
@@ -524,7 +569,7 @@ int s3_meta_add(const struct s3 *s3, struct s3_call *call,
 		add_metadata(call, meta->metadata);
 	if (meta->publish)
 		add_publish(call, meta->publish);
-	add_storage(s3, call);
+	add_storage(s3, call, meta);
 	code = s3_xattrs_add(call, meta, error);
 	if (code)
 		return code;

@@ -229,7 +229,9 @@ struct s3_meta {
 	const char *content_type;		   /* NULL: as `from` */
 	const uint8_t *publish;			   /* NULL: none, or ... */
 	bool keep_publish;			   /* ... that of `from` */
-	bool keep_mtime; /* that of `from`, unless attributes has one */
+	bool keep_mtime;  /* that of `from`, unless attributes has one */
+	bool copies;	  /* its bytes are those of `from` */
+	const char *tags; /* as x-amz-tagging has them; or NULL */
 	/*
 	 * Set over those of `from`, or one taken from them; flags as in
 	 * setxattr(2).
@@ -243,6 +245,15 @@ struct s3_meta {
 int s3_meta_add(const struct s3 *s3, struct s3_call *call,
 		const struct s3_meta *meta, struct store_info *info,
 		struct store_error *error) STORE_WARN_UNUSED;
+
+/*
+ * The tags of an object that HEAD or GET told of, as x-amz-tagging has them:
+ * a copy in parts does not take them along by itself.  NULL: it has none, or
+ * the server does not tell (tags.c).  malloc'd.
+ */
+int s3_tags_read(struct s3 *s3, struct store_context *context, const char *name,
+		 const struct s3_object *object, char **tags,
+		 struct store_error *error) STORE_WARN_UNUSED;
 
 /* ---- extended attributes (xattr.c) ---- */
 
