@@ -116,6 +116,9 @@ static void tell_memory(const struct fs *fs, struct line *line)
 	blockcache_stats(fs->blocks, &stats);
 	line_number(line, "memory_used", stats.used);
 	line_number(line, "memory_peak", stats.peak);
+	line_number(line, "memory_limit", fs->options->memory);
+	line_number(line, "memory_found", stats.found);
+	line_number(line, "memory_fetched", stats.fetched);
 	line_number(line, "memory_evicted", stats.evicted);
 }
 
@@ -168,6 +171,7 @@ static void tell_mount(struct fs *fs, struct line *line)
 	line_number(line, "renames", relocations_count(fs));
 	line_number(line, "staged_bytes", staging_area_bytes(fs->area));
 	line_number(line, "journal_bytes", commit_journal_size(fs));
+	line_number(line, "publishes", counters->publishes);
 	line_number(line, "nodes", count_nodes(fs));
 	if (fs->blocks)
 		tell_memory(fs, line);

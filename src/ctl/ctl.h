@@ -64,6 +64,7 @@ extern const struct ctl_command command_resolve;
 extern const struct ctl_command command_config;
 extern const struct ctl_command command_check;
 extern const struct ctl_command command_status;
+extern const struct ctl_command command_metrics;
 extern const struct ctl_command command_pending;
 extern const struct ctl_command command_drain;
 extern const struct ctl_command command_retry;

@@ -173,6 +173,30 @@ for verb in GET HEAD PUT; do
 done
 is "$(($(told PUT sent) - sent))" 1000 "bytes that were sent"
 
+note "and to Prometheus"
+# metric NAME LABELS: its value.
+metric() {
+	sed -n "s|^$1{mountpoint=\"$mnt\"${2-}} \([0-9]*\)\$|\1|p" metrics
+}
+expect 0 "$STORECTL" metrics "$mnt"
+cp out metrics
+is "$(metric storefs_requests_total ',verb="PUT"')" "$(told PUT requests)" \
+	"metric of PUT"
+is "$(metric storefs_sent_bytes_total ',verb="PUT"')" "$(told PUT sent)" \
+	"metric of bytes"
+is "$(metric storefs_queue_files)" 0 "metric of the queue"
+is "$(metric storefs_memory_limit_bytes)" $((256 << 20)) "metric of memory"
+[ "$(metric storefs_publishes_total)" -gt 5 ] || wrong "metric of publishes"
+[ "$(metric storefs_store_operations_total ',operation="put"')" -gt 5 ] ||
+	wrong "metric of operations"
+# Every sample stands behind the type of its name, each name once.
+awk '/^# TYPE / { if (seen[$3]++) exit 1; name = $3; next }
+	/^# HELP / { next }
+	index($0, name "{") != 1 || !/} [0-9]+$/ { exit 1 }' metrics ||
+	wrong "no text for Prometheus: $(cat metrics)"
+expect 1 "$STORECTL" metrics
+expect 1 "$STORECTL" metrics "$mnt" "$mnt"
+
 note "cold"
 unpin
 cold() {
