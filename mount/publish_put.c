@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <endian.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
@@ -115,6 +116,51 @@ attempt_condition(const struct attempt *attempt)
 					    .version = attempt->base };
 }
 
+/* ---- the plan, for the trace ---- */
+
+/* Does anything of the base go through this mount? */
+static bool reads_base(const struct attempt *attempt)
+{
+	struct staging_piece piece = { .length = 0 };
+	uint64_t offset = 0;
+
+	do {
+		staging_view_piece(&attempt->view, offset, UINT64_MAX - offset,
+				   &piece);
+		offset += piece.length;
+	} while (piece.length && piece.kind != PIECE_BASE);
+	return piece.length;
+}
+
+static uint64_t bytes_kept(const struct attempt *attempt)
+{
+	uint64_t kept = 0;
+
+	for (size_t i = 0; i < attempt->kept_count; i++)
+		kept += attempt->kept[i].length;
+	return kept;
+}
+
+static void trace_plan(const struct attempt *attempt)
+{
+	const char *plan = "put";
+
+	if (log_get_level() < LOG_LEVEL_DEBUG)
+		return;
+	if (!attempt->content)
+		plan = "attributes";
+	else if (attempt->kept_count)
+		plan = "compose";
+	else if (reads_base(attempt))
+		plan = "fill and replace";
+	else if (attempt->upload)
+		plan = "multipart";
+	log_debug("%s: publish: %s, %" PRIu64 " bytes to send", attempt->key,
+		  plan,
+		  attempt->content ? attempt->view.size - bytes_kept(attempt)
+				   : 0);
+}
+
 static int put_content(struct attempt *attempt)
 {
 	struct view_source source = {
@@ -140,6 +186,7 @@ static int put_content(struct attempt *attempt)
 				     attempt->record, attempt->view.size);
 	if (attempt->upload)
 		options.resume = &attempt->upload->resume;
+	trace_plan(attempt);
 	atomic_fetch_add(&attempt->fs->counters.publishes, 1);
 	code = store_write(attempt->fs->store, &attempt->context, attempt->key,
 			   &source.source, &options, &attempt->info,
@@ -386,10 +433,12 @@ static int attempt_attributes(struct attempt *attempt)
 	struct store_info seen = { .links = 1 };
 	bool current = file_base_is_current(attempt->file, &attempt->context,
 					    attempt->key, &seen);
-	int code = store_set_attributes(attempt->fs->store, &attempt->context,
-					attempt->key, &attempt->attributes,
-					&attempt->info, &attempt->error);
+	int code;
 
+	trace_plan(attempt);
+	code = store_set_attributes(attempt->fs->store, &attempt->context,
+				    attempt->key, &attempt->attributes,
+				    &attempt->info, &attempt->error);
 	attempt->current = !code && current &&
 			   file_is_as_seen(&seen, &attempt->info,
 					   attempt->attributes.mask);

@@ -21,6 +21,7 @@ mnt=$WORK/mnt
 pins_PID=
 # The whole test is one moment to the kernel.
 options=$shared,attr_timeout=600,entry_timeout=600,negative_timeout=600
+DRIVER_LOG=debug
 mount_store "$url" "$mnt" "$options" || fail "no mount"
 
 # kinds: a letter for each request, sorted: [H]EAD, [L]IST, [G]ET, [P]UT,
@@ -117,13 +118,16 @@ same other found
 
 note "made here since, and forgotten by the kernel"
 missing "$mnt/d/made" "$mnt/d/moved" "$mnt/d/marked" || wrong "there before"
-cp small "$mnt/d/made" && cp small "$mnt/d/source" || wrong "cp"
-mv "$mnt/d/source" "$mnt/d/moved" && mkdir "$mnt/d/marked" || wrong "mv, mkdir"
+expect 0 cp small "$mnt/d/made"
+expect 0 cp small "$mnt/d/source"
+expect 0 mv "$mnt/d/source" "$mnt/d/moved"
+expect 0 mkdir "$mnt/d/marked"
 chmod 640 "$mnt/d/made"
 wait_settled "$mnt"
 echo 2 >/proc/sys/vm/drop_caches
 expect 0 stat "$mnt/d/made" "$mnt/d/moved" "$mnt/d/marked"
-rm "$mnt/d/moved" && rmdir "$mnt/d/marked" || wrong "rm"
+expect 0 rm "$mnt/d/moved"
+expect 0 rmdir "$mnt/d/marked"
 
 note "known again"
 # cp(1) looks at the name and then makes it with O_EXCL, for which the
@@ -241,6 +245,16 @@ proxy "$WORK/proxy" forget
 edit || wrong "an edit fails"
 wait_settled "$mnt"
 small_change $((6 << 20)) $((6 << 20))
+note "how it was stored"
+# planned NAME PLAN: the driver says so.
+planned() {
+	grep -q " d/$1: publish: $2 bytes to send\$" driver.log ||
+		wrong "$1 is not stored by $2: $(grep "d/$1: pub" driver.log)"
+}
+planned new "put, 1000"
+planned large "multipart, $size"
+planned large "compose, 1"
+planned large "compose, 4096"
 cp large expected
 printf 'x' >>expected
 dd if=page of=expected bs=4096 \

@@ -195,16 +195,18 @@ answers() {
 
 # mount_store SOURCE MOUNTPOINT [OPTION,...]: by the words in `starter`, else
 # by the caller. With DRIVER_LOG=1 in the environment the driver stays in the
-# foreground and its messages go to $WORK/driver.log.
+# foreground and its messages go to $WORK/driver.log; with DRIVER_LOG=debug all
+# of them.
 mount_store() {
-	local options
+	local options foreground=-f
 	options=staging_dir=$(staging_of "$2")${3:+,$3}
+	[ "${DRIVER_LOG-}" != debug ] || foreground=-d
 	"${starter[@]}" mkdir -p "$2" 2>/dev/null
 
 	mounted+=("$2")
 	if [ -n "${DRIVER_LOG-}" ]; then
-		"${starter[@]}" "$STOREFS" "$1" "$2" -f -o "$options" \
-			>>"$WORK/driver.log" 2>&1 &
+		"${starter[@]}" "$STOREFS" "$1" "$2" "$foreground" \
+			-o "$options" >>"$WORK/driver.log" 2>&1 &
 		# It is mounted a moment before it answers.
 		wait_until 20 answers "$2" || return 1
 	else
