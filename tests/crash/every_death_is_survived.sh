@@ -93,11 +93,11 @@ scene() {
 	killer=
 	weather
 	[ "$1" != slow ] || weather 'put delay=40ms'
-	[ "$1" != long ] || weather 'put stall=9s times=3'
+	[ "$1" != long ] || weather 'put stall=20s times=3'
 	case $1 in
 	alone) doomed_start && workers=1 operations=0 work "$seed" ;;
 	work | slow) doomed_start && work "$seed" ;;
-	long) doomed_start && work "$seed" 800 && wait_until 9 rewritten ;;
+	long) doomed_start && work "$seed" 800 && wait_until 20 rewritten ;;
 	recovery) pending && doomed_start && check_alive ;;
 	torn) pending && tear && doomed_start && check_alive ;;
 	*) fail "no phase is called '$1'" ;;

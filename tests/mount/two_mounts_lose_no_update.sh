@@ -11,7 +11,7 @@
 # shellcheck source=tests/mount/lib.sh
 . "$SRCDIR/tests/mount/lib.sh"
 need_root
-rounds=${ROUNDS:-22}
+rounds=${ROUNDS:-15}
 [ "$full" = 0 ] || rounds=${ROUNDS:-500}
 interleavings=0
 conflicts=0
