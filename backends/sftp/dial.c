@@ -124,6 +124,14 @@ int sftp_wait(int fd, short events, struct store_context *context,
 
 /* ---- connecting ---- */
 
+/* Whatever the reason: the next address may do. */
+static int unreachable(int errnum, struct store_error *error)
+{
+	store_error_errno(error, errnum, "connect");
+	error->code = STORE_UNAVAILABLE;
+	return STORE_UNAVAILABLE;
+}
+
 static int finish_connect(int fd, struct store_context *context,
 			  struct store_error *error)
 {
@@ -137,8 +145,7 @@ static int finish_connect(int fd, struct store_context *context,
 		errnum = errno;
 	if (!errnum)
 		return STORE_OK;
-	return store_error_set(error, STORE_UNAVAILABLE, "%s",
-			       strerror(errnum));
+	return unreachable(errnum, error);
 }
 
 static int connect_to(const struct addrinfo *to, struct store_context *context,
@@ -151,14 +158,12 @@ static int connect_to(const struct addrinfo *to, struct store_context *context,
 	int code = STORE_OK;
 
 	if (fd < 0)
-		return store_error_set(error, STORE_UNAVAILABLE, "%s",
-				       strerror(errno));
+		return unreachable(errno, error);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	if (connect(fd, to->ai_addr, to->ai_addrlen)) {
 		if (errno != EINPROGRESS)
-			return store_error_set(error, STORE_UNAVAILABLE, "%s",
-					       strerror(errno));
+			return unreachable(errno, error);
 		code = finish_connect(fd, context, error);
 	}
 	if (!code)

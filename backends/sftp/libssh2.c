@@ -15,8 +15,6 @@
 
 #include "backends/sftp/libssh2.h"
 
-#include <fcntl.h>
-#include <libssh2.h>
 #include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -28,11 +26,10 @@
 
 #include "backends/sftp/dial.h"
 #include "backends/sftp/known_hosts.h"
-#include "src/base/base64.h"
+#include "backends/sftp/libssh2_internal.h"
 #include "src/base/buf.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
-#include "src/base/fdio.h"
 #include "src/base/text.h"
 #include "src/config/environment.h"
 
@@ -41,26 +38,6 @@ enum {
 	OUT_MAX = 4 * 1024 * 1024,
 	WRITE_MAX = 32 * 1024, /* a packet of the channel */
 	WINDOW = 8 * 1024 * 1024,
-	PATH_ROOM = 4096,
-};
-
-struct link {
-	struct sftp_transport transport;
-	int fd;
-	LIBSSH2_SESSION *session;
-	LIBSSH2_CHANNEL *channel;
-	struct buf out;	 /* what libssh2 has sent */
-	size_t out_sent; /* of it, on the socket */
-	int errnum;	 /* of the socket, once it has failed */
-	bool deaf;	 /* nothing is received: during a write, at the end */
-	bool closing;
-	/* Only while it connects: */
-	const struct sftp_settings *settings;
-	struct store_context *context;
-	struct known_hosts *known;
-	LIBSSH2_AGENT *agent;
-	const char *user;
-	const char *methods; /* that the server takes; libssh2's */
 };
 
 static struct link *link_of(struct sftp_transport *transport)
@@ -138,16 +115,16 @@ static size_t waiting(const struct link *link)
 
 /* ---- errors ---- */
 
-/* What libssh2 says last, after "ssh: ". */
-static int link_error(struct link *link, int code, struct store_error *error)
+int link_error(struct link *link, int code, struct store_error *error)
 {
 	struct text_shown shown;
 	char *said = NULL;
 
-	if (link->errnum)
-		return store_error_set(error, STORE_UNAVAILABLE,
-				       "the connection ended: %s",
-				       strerror(link->errnum));
+	if (link->errnum) {
+		store_error_errno(error, link->errnum, "the connection ended");
+		error->code = STORE_UNAVAILABLE;
+		return STORE_UNAVAILABLE;
+	}
 	libssh2_session_last_error(link->session, &said, NULL, 0);
 	return store_error_set(error, code, "ssh: %s",
 			       text_show(&shown, said ? said : "failed"));
@@ -247,15 +224,8 @@ static const struct sftp_transport_kind link_kind = {
 
 /* ---- steps that wait ---- */
 
-/* Gives what libssh2 does: LIBSSH2_ERROR_EAGAIN is called again. */
-typedef int step_fn(struct link *link, const void *arg);
-
-/*
- * Call a step until it ends: *result is libssh2's.  An error here is one of
- * time or of the connection.
- */
-static int take_step(struct link *link, step_fn *step, const void *arg,
-		     int *result, struct store_error *error)
+int link_take_step(struct link *link, link_step_fn *step, const void *arg,
+		   int *result, struct store_error *error)
 {
 	int code = STORE_OK;
 
@@ -287,19 +257,18 @@ static const struct {
 };
 enum { KEY_TYPES = sizeof(key_types) / sizeof(key_types[0]) };
 
-/* Below the home of the user here; false without one. */
-static bool home_path(const char *below, char path[PATH_ROOM])
+bool link_home_path(const char *below, char path[LINK_PATH_ROOM])
 {
 	const char *home = environment_get("HOME");
 
-	return home &&
-	       snprintf(path, PATH_ROOM, "%s/%s", home, below) < PATH_ROOM;
+	return home && snprintf(path, LINK_PATH_ROOM, "%s/%s", home, below) <
+			       LINK_PATH_ROOM;
 }
 
 static int read_known(struct link *link, struct store_error *error)
 {
 	const struct sftp_settings *settings = link->settings;
-	char path[PATH_ROOM];
+	char path[LINK_PATH_ROOM];
 	int code;
 
 	if (settings->host_keys)
@@ -308,7 +277,7 @@ static int read_known(struct link *link, struct store_error *error)
 	if (settings->known_hosts)
 		return known_hosts_add_file(link->known, settings->known_hosts,
 					    error);
-	code = home_path(".ssh/known_hosts", path)
+	code = link_home_path(".ssh/known_hosts", path)
 		       ? known_hosts_add_file(link->known, path, error)
 		       : STORE_OK;
 	return code ? code
@@ -338,13 +307,14 @@ static int remember(struct link *link, const char *key, size_t length,
 		    struct store_error *error)
 {
 	const struct sftp_settings *settings = link->settings;
-	char path[PATH_ROOM];
+	char path[LINK_PATH_ROOM];
 
 	if (settings->host_key_policy != SFTP_HOST_KEY_TOFU)
 		return STORE_OK;
 	if (settings->known_hosts)
 		snprintf(path, sizeof(path), "%s", settings->known_hosts);
-	else if (settings->host_keys || !home_path(".ssh/known_hosts", path))
+	else if (settings->host_keys ||
+		 !link_home_path(".ssh/known_hosts", path))
 		return store_error_set(error, STORE_DENIED,
 				       "host_key_policy=tofu: no file of known "
 				       "hosts to keep a new key in");
@@ -381,224 +351,6 @@ static int check_host_key(struct link *link, struct store_error *error)
 	return remember(link, key, length, error);
 }
 
-/* ---- who we are ---- */
-
-static int step_handshake(struct link *link, const void *arg UNUSED)
-{
-	return libssh2_session_handshake(link->session, link->fd);
-}
-
-struct try_key {
-	const char *path;
-	const char *passphrase;
-};
-
-static int step_key(struct link *link, const void *arg)
-{
-	const struct try_key *key = arg;
-
-	return libssh2_userauth_publickey_fromfile_ex(
-		link->session, link->user, (unsigned int)strlen(link->user),
-		NULL, key->path, key->passphrase);
-}
-
-static int step_agent(struct link *link, const void *arg)
-{
-	const union {
-		const void *in;
-		struct libssh2_agent_publickey *identity;
-	} key = { .in = arg };
-
-	return libssh2_agent_userauth(link->agent, link->user, key.identity);
-}
-
-static int step_password(struct link *link, const void *arg UNUSED)
-{
-	const char *password = link->settings->password;
-
-	return libssh2_userauth_password_ex(
-		link->session, link->user, (unsigned int)strlen(link->user),
-		password, (unsigned int)strlen(password), NULL);
-}
-
-/* Every question is taken for that of the password. */
-static LIBSSH2_USERAUTH_KBDINT_RESPONSE_FUNC(answer_questions)
-{
-	struct link *link = *abstract;
-
-	(void)name;
-	(void)name_len;
-	(void)instruction;
-	(void)instruction_len;
-	(void)prompts;
-	for (int i = 0; i < num_prompts; i++) {
-		responses[i].text = strdup(link->settings->password);
-		responses[i].length =
-			responses[i].text
-				? (unsigned int)strlen(responses[i].text)
-				: 0;
-	}
-}
-
-static int step_questions(struct link *link, const void *arg UNUSED)
-{
-	return libssh2_userauth_keyboard_interactive_ex(
-		link->session, link->user, (unsigned int)strlen(link->user),
-		answer_questions);
-}
-
-/* Does it end here?  Refusals are left to the next way. */
-static bool is_decided(struct link *link, int code, int result)
-{
-	return code || result == 0 ||
-	       libssh2_userauth_authenticated(link->session);
-}
-
-/* Keys of RSA are signed for with SHA-1 here, which no server takes today. */
-static bool is_rsa(const struct libssh2_agent_publickey *identity)
-{
-	return identity->blob_len > 11 &&
-	       memcmp(identity->blob + 4, "ssh-rsa", 7) == 0;
-}
-
-/* In today's form the public key stands in front, in the clear. */
-static bool is_rsa_file(const char *path)
-{
-	static const char now[] = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
-	static const char before[] = "-----BEGIN RSA PRIVATE KEY-----";
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	CLEANUP_FREE char *head = NULL;
-	char text[sizeof(now) + 280] = "";
-	char joined[200 + 1];
-	size_t length = 0;
-
-	if (fd < 0 || fd_read_at(fd, text, sizeof(text) - 1, 0) <= 0)
-		return false;
-	if (strncmp(text, before, strlen(before)) == 0)
-		return true;
-	if (strncmp(text, now, strlen(now)) != 0)
-		return false;
-	for (const char *at = text + strlen(now); *at && length < 200; at++)
-		if (*at != '\n')
-			joined[length++] = *at;
-	joined[length / 4 * 4] = '\0';
-	head = base64_decode(joined, &length);
-	return head && memmem(head, length, "ssh-rsa", 7);
-}
-
-static int try_agent(struct link *link, bool *let_in, struct store_error *error)
-{
-	struct libssh2_agent_publickey *identity, *previous = NULL;
-	int code = STORE_OK, result = -1;
-
-	link->agent = libssh2_agent_init(link->session);
-	if (!link->agent || libssh2_agent_connect(link->agent) ||
-	    libssh2_agent_list_identities(link->agent))
-		return STORE_OK;
-	while (!code && !*let_in &&
-	       !libssh2_agent_get_identity(link->agent, &identity, previous)) {
-		previous = identity;
-		if (is_rsa(identity))
-			continue;
-		code = take_step(link, step_agent, identity, &result, error);
-		*let_in = !code && result == 0;
-	}
-	libssh2_agent_disconnect(link->agent);
-	return code;
-}
-
-static int try_key(struct link *link, const char *path, bool *let_in,
-		   struct store_error *error)
-{
-	const struct try_key key = { path, link->settings->passphrase };
-	int result = -1;
-	int code = take_step(link, step_key, &key, &result, error);
-
-	*let_in = !code && result == 0;
-	/* A file that cannot be read, or decrypted, is no refusal. */
-	if (!code && (result == LIBSSH2_ERROR_FILE ||
-		      result == LIBSSH2_ERROR_METHOD_NONE))
-		code = link_error(link, STORE_DENIED, error);
-	return code;
-}
-
-static int try_own_keys(struct link *link, bool *let_in,
-			struct store_error *error)
-{
-	static const char *const names[] = { ".ssh/id_ed25519",
-					     ".ssh/id_ecdsa" };
-	char path[PATH_ROOM];
-	int code = STORE_OK;
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (code || *let_in || !home_path(names[i], path) ||
-		    access(path, R_OK))
-			continue;
-		code = try_key(link, path, let_in, error);
-		/* Nobody has asked for this one. */
-		if (code == STORE_DENIED)
-			code = STORE_OK;
-	}
-	return code;
-}
-
-static int try_password(struct link *link, bool *let_in,
-			struct store_error *error)
-{
-	const char *methods = link->methods;
-	int code = STORE_OK, result = -1;
-
-	if (strstr(methods, "password"))
-		code = take_step(link, step_password, NULL, &result, error);
-	if (!is_decided(link, code, result) &&
-	    strstr(methods, "keyboard-interactive"))
-		code = take_step(link, step_questions, NULL, &result, error);
-	*let_in = !code && result == 0;
-	return code;
-}
-
-static int step_list(struct link *link, const void *arg UNUSED)
-{
-	link->methods = libssh2_userauth_list(link->session, link->user,
-					      (unsigned int)strlen(link->user));
-	if (link->methods || libssh2_userauth_authenticated(link->session))
-		return 0;
-	return libssh2_session_last_errno(link->session);
-}
-
-static int authenticate(struct link *link, struct store_error *error)
-{
-	const struct sftp_settings *settings = link->settings;
-	bool let_in = false;
-	int result = -1;
-	int code = take_step(link, step_list, NULL, &result, error);
-
-	if (code)
-		return code;
-	if (libssh2_userauth_authenticated(link->session))
-		return STORE_OK;
-	if (!link->methods)
-		return link_error(link, STORE_DENIED, error);
-	if (settings->key && is_rsa_file(settings->key))
-		return store_error_set(error, STORE_NOT_SUPPORTED,
-				       "%s: libssh2 signs for RSA keys with "
-				       "SHA-1, which servers refuse",
-				       settings->key);
-	if (settings->key)
-		code = try_key(link, settings->key, &let_in, error);
-	if (!code && !let_in && !settings->key && settings->agent)
-		code = try_agent(link, &let_in, error);
-	if (!code && !let_in && !settings->key && !settings->password)
-		code = try_own_keys(link, &let_in, error);
-	if (!code && !let_in && settings->password)
-		code = try_password(link, &let_in, error);
-	if (code || let_in)
-		return code;
-	return store_error_set(error, STORE_DENIED,
-			       "the server does not let %s in; it takes: %s",
-			       link->user, link->methods);
-}
-
 /* ---- the channel ---- */
 
 static int step_channel(struct link *link, const void *arg UNUSED)
@@ -619,10 +371,11 @@ static int step_subsystem(struct link *link, const void *arg UNUSED)
 static int open_channel(struct link *link, struct store_error *error)
 {
 	int result = -1;
-	int code = take_step(link, step_channel, NULL, &result, error);
+	int code = link_take_step(link, step_channel, NULL, &result, error);
 
 	if (!code && !result)
-		code = take_step(link, step_subsystem, NULL, &result, error);
+		code = link_take_step(link, step_subsystem, NULL, &result,
+				      error);
 	if (code)
 		return code;
 	if (result)
@@ -649,6 +402,11 @@ static bool is_beyond(int result)
 	       result == LIBSSH2_ERROR_METHOD_NOT_SUPPORTED;
 }
 
+static int step_handshake(struct link *link, const void *arg UNUSED)
+{
+	return libssh2_session_handshake(link->session, link->fd);
+}
+
 static int shake_hands(struct link *link, struct store_error *error)
 {
 	int result = -1;
@@ -661,7 +419,8 @@ static int shake_hands(struct link *link, struct store_error *error)
 	if (!code)
 		code = prefer_known(link, error);
 	if (!code)
-		code = take_step(link, step_handshake, NULL, &result, error);
+		code = link_take_step(link, step_handshake, NULL, &result,
+				      error);
 	if (code)
 		return code;
 	if (is_beyond(result))
@@ -698,7 +457,7 @@ static int link_connect(struct link *link, struct store_error *error)
 				     (void *)on_receive);
 	code = shake_hands(link, error);
 	if (!code)
-		code = authenticate(link, error);
+		code = link_authenticate(link, error);
 	if (!code)
 		code = open_channel(link, error);
 	return code ? store_error_prefix(error, "%s port %u", host,

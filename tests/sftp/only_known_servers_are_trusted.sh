@@ -8,7 +8,14 @@
 # shellcheck source=tests/mount/lib.sh
 . "$SRCDIR/tests/mount/lib.sh"
 server=$SRCDIR/tests/servers/openssh
-trap 'for d in "$WORK"/*/pid; do "$server" stop "${d%/pid}"; done' EXIT
+stop_all() {
+	local pid
+
+	for pid in "$WORK"/*/pid; do
+		"$server" stop "${pid%/pid}"
+	done
+}
+trap stop_all EXIT
 
 # start NAME [VARIABLE=VALUE...]: a server; its keys and names in the
 # environment.
