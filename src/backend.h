@@ -261,6 +261,11 @@ struct store_backend {
 		   const struct backend_put_request *request,
 		   struct store_info *info, struct store_error *error)
 		STORE_WARN_UNUSED;
+	/* Optional, with STORE_CAP_RESUME: see store_send_ahead(). */
+	int (*put_ahead)(void *self, struct store_context *context,
+			 const struct backend_put_request *request,
+			 struct store_range *range, struct store_error *error)
+		STORE_WARN_UNUSED;
 	/* With STORE_CAP_RESUME: see store_drop_upload(). */
 	int (*drop_upload)(void *self, struct store_context *context,
 			   const char *key, const char *token,

@@ -183,6 +183,49 @@ int store_write(struct store *store, struct store_context *context,
 	return call_end(&call, code, error);
 }
 
+static int check_ahead(struct call *call, const struct store_source *source,
+		       const struct store_write_options *options,
+		       const struct store_range *range)
+{
+	int code = call_needs(call, STORE_CAP_RESUME);
+
+	if (!code && !call->ops->put_ahead)
+		code = call_fail(call, STORE_NOT_SUPPORTED);
+	if (!code)
+		code = core_check_write(call, options, source->size);
+	if (code)
+		return code;
+	if (!options || !options->resume || options->range_count)
+		return store_error_set(&call->error, STORE_INVALID,
+				       "nothing of this can be sent ahead");
+	if (range->offset > source->size ||
+	    range->length > source->size - range->offset)
+		return store_error_set(&call->error, STORE_INVALID,
+				       "a range behind the end of its source");
+	return STORE_OK;
+}
+
+int store_send_ahead(struct store *store, struct store_context *context,
+		     const char *key, struct store_source *source,
+		     const struct store_write_options *options,
+		     struct store_range *range, struct store_error *error)
+{
+	struct backend_put_request request;
+	struct call call;
+	int code = call_begin(&call, store, "send ahead", context);
+
+	if (!code)
+		code = call_key(&call, key, CALL_NO_ROOT);
+	if (!code)
+		code = check_ahead(&call, source, options, range);
+	if (!code) {
+		core_put_request(&request, call.key, source, options);
+		code = call.ops->put_ahead(call.self, call.context, &request,
+					   range, &call.error);
+	}
+	return call_end(&call, code, error);
+}
+
 int store_drop_upload(struct store *store, struct store_context *context,
 		      const char *key, const char *token,
 		      struct store_error *error)

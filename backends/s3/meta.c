@@ -347,22 +347,26 @@ static unsigned int kind_of(enum store_type type)
 	}
 }
 
-static void add_attributes(struct s3_call *call, enum store_type type,
+static void add_attributes(struct s3_call *call, const struct s3_meta *meta,
 			   const struct store_info *info)
 {
 	const struct store_attributes *attributes = &info->attributes;
+	bool timed =
+		meta->attributes && meta->attributes->mask & STORE_ATTR_MTIME;
+
 	if (attributes->mask & STORE_ATTR_MODE)
 		s3_call_header(call, META "mode", "%u",
-			       kind_of(type) | attributes->mode);
+			       kind_of(meta->type) | attributes->mode);
 	if (attributes->mask & STORE_ATTR_UID)
 		s3_call_header(call, META "uid", "%u", attributes->uid);
 	if (attributes->mask & STORE_ATTR_GID)
 		s3_call_header(call, META "gid", "%u", attributes->gid);
-	if (attributes->mask & STORE_ATTR_MTIME)
+	if (attributes->mask & STORE_ATTR_MTIME && (timed || !meta->timeless))
 		add_time(call, META "mtime", attributes->mtime);
 	if (attributes->mask & STORE_ATTR_ATIME)
 		add_time(call, META "atime", attributes->atime);
-	add_time(call, META "ctime", info->ctime);
+	if (!meta->timeless)
+		add_time(call, META "ctime", info->ctime);
 }
 
 /* What of `from` stays, and what is given anew. */
@@ -564,7 +568,7 @@ int s3_meta_add(const struct s3 *s3, struct s3_call *call,
 	add_content_type(call, meta);
 	if (meta->from)
 		carry(call, meta);
-	add_attributes(call, meta->type, info);
+	add_attributes(call, meta, info);
 	if (meta->metadata)
 		add_metadata(call, meta->metadata);
 	if (meta->publish)

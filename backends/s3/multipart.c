@@ -22,6 +22,8 @@
 
 /* 10,000 parts with their names and ETags. */
 enum { PARTS_TEXT_MAX = 2 << 20 };
+/* Parts of one size, in an upload whose size is unknown. */
+enum { PARTS_ALIKE = 900 };
 
 static const struct http_body no_body = { .size = 0 };
 
@@ -34,6 +36,23 @@ uint64_t s3_part_size(const struct s3 *s3, uint64_t size)
 	if (part < least)
 		part = (least + step - 1) / step * step;
 	return part;
+}
+
+/*
+ * Doubled after every PARTS_ALIKE: 5 TiB are less than S3_PARTS_MAX parts of
+ * whatever size they begin with.
+ */
+uint64_t s3_upload_part_size(const struct s3_upload *upload,
+			     unsigned int number)
+{
+	uint64_t part = upload->part_size;
+
+	if (!upload->open)
+		return part;
+	for (; number > PARTS_ALIKE && part < S3_PART_MAX;
+	     number -= PARTS_ALIKE)
+		part *= 2;
+	return part < S3_PART_MAX ? part : S3_PART_MAX;
 }
 
 void s3_upload_release(struct s3_upload *upload)
@@ -126,12 +145,15 @@ int s3_upload_prepare(const struct s3_upload *upload, struct s3_call *call,
 		      const struct s3_meta *meta, struct store_info *info,
 		      struct store_error *error)
 {
+	struct s3_meta fixed = *meta;
+
+	fixed.timeless = upload->open;
 	s3_call_init(call, "POST", upload->object);
 	call->idempotent = false;
 	call->body = &no_body;
 	s3_call_query(call, "uploads", "");
 	name_checksum(upload, call);
-	return s3_meta_add(upload->s3, call, meta, info, error);
+	return s3_meta_add(upload->s3, call, &fixed, info, error);
 }
 
 int s3_upload_begin(struct s3_upload *upload, const struct s3_meta *meta,

@@ -199,12 +199,12 @@ static int put_whole(struct put *put, struct store_info *info,
 	return code;
 }
 
-/* The part that begins at `at`. */
+/* The part that begins at `at`, of the number it has. */
 static void plan_part(struct put *put, const struct s3_upload *upload,
 		      uint64_t at, struct s3_part *part)
 {
 	uint64_t left = put->source->size - at;
-	uint64_t size = upload->part_size;
+	uint64_t size = s3_upload_part_size(upload, part->number);
 	struct s3_piece piece = {
 		.range = { at, left < size ? left : size },
 	};
@@ -212,6 +212,7 @@ static void plan_part(struct put *put, const struct s3_upload *upload,
 	if (is_mixed(put))
 		s3_mixed_piece(&put->mixed, at, size, &piece);
 	*part = (struct s3_part){
+		.number = part->number,
 		.range = piece.range,
 		.from = piece.kept ? put->object : NULL,
 		.version = put->mixed.version,
@@ -252,8 +253,8 @@ static bool next_part(void *arg, struct s3_part *part)
 
 	if (parts->at == parts->put->source->size)
 		return false;
-	plan_part(parts->put, parts->upload, parts->at, part);
 	part->number = ++parts->number;
+	plan_part(parts->put, parts->upload, parts->at, part);
 	parts->at += part->range.length;
 	return true;
 }
@@ -273,8 +274,8 @@ static int send_mixed(struct put *put, struct s3_upload *upload,
 		bool has;
 		int code;
 
-		plan_part(put, upload, at, part);
 		part->number = ++number;
+		plan_part(put, upload, at, part);
 		at += part->range.length;
 		code = hold_part(put, part, error);
 		if (!code)
@@ -394,6 +395,18 @@ static int begin_parts(struct put *put, struct s3_upload *upload,
 	return s3_upload_begin(upload, &put->meta, info, error);
 }
 
+/* What the server made of the times is told only by a look. */
+static void take_times(struct put *put, struct store_info *info)
+{
+	struct store_error own = STORE_ERROR_INIT;
+
+	if (!look(put, &own) && put->has_old &&
+	    store_version_equal(&put->old.info.version, &info->version))
+		*info = put->old.info;
+	else
+		info->attributes.mask &= ~(uint32_t)STORE_ATTR_MTIME;
+}
+
 /* All but the beginning. */
 static int finish_parts(struct put *put, struct s3_upload *upload,
 			struct store_info *info, struct store_error *error)
@@ -432,6 +445,8 @@ static int put_in_parts(struct put *put, struct store_info *info,
 		code = begin_parts(put, &upload, info, error);
 	if (!code && !arrived)
 		code = finish_parts(put, &upload, info, error);
+	if (!code && !arrived && upload.open)
+		take_times(put, info);
 	/* What can go on is left to the caller. */
 	if (code && !upload.resume)
 		s3_upload_abort(&upload);
@@ -607,4 +622,40 @@ int s3_put(void *self, struct store_context *context,
 {
 	return s3_put_typed(self, context, request, STORE_TYPE_FILE, info,
 			    error);
+}
+
+/* ---- ahead of a put ---- */
+
+int s3_put_ahead(void *self, struct store_context *context,
+		 const struct backend_put_request *request,
+		 struct store_range *range, struct store_error *error)
+{
+	struct put put = {
+		.s3 = self,
+		.context = context,
+		.request = request,
+		.type = STORE_TYPE_FILE,
+	};
+	struct s3_upload upload = {
+		.s3 = self,
+		.context = context,
+		.resume = request->resume,
+	};
+	int code = prepare(&put, error);
+
+	upload.object = put.object;
+	if (!code &&
+	    range->offset + range->length <= put.s3->settings.single_max)
+		range->length = 0;
+	else if (!code && !goes_in_parts(&put))
+		code = store_error_set(error, STORE_NOT_SUPPORTED,
+				       "only a single put keeps the condition");
+	else if (!code)
+		code = s3_upload_ahead(&upload, &put.meta, put.source, range,
+				       error);
+	s3_upload_release(&upload);
+	if (put.has_old)
+		s3_object_release(&put.old);
+	free(put.object);
+	return code;
 }

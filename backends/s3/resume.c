@@ -5,10 +5,12 @@
  *
  *	0 SINCE				one is about to be begun
  *	1 PART MADE DIGEST ID		it is there
+ *	2 PART MADE DIGEST ID		the same, begun without a size
  *
- * SINCE: seconds since 1970, a little before; PART: bytes of each part; MADE:
- * the ctime its object will have, seconds.nanoseconds; DIGEST: of all that is
- * fixed when it is begun.  It is noted before it is acted on, so that nobody
+ * SINCE: seconds since 1970, a little before; PART: bytes of each part, or of
+ * the first ones (s3_upload_part_size()); MADE: the ctime its object will have,
+ * seconds.nanoseconds (without a size: when it was begun); DIGEST: of all that
+ * is fixed then.  It is noted before it is acted on, so that nobody
  * has to remember parts: the server lists them, and what it tells of one is
  * compared with the bytes that are to be sent.
  *
@@ -39,6 +41,7 @@ enum { DIGITS = 32 };
 
 struct token {
 	bool begun;
+	bool open;
 	int64_t since;
 	uint64_t part;
 	struct timespec made;
@@ -52,10 +55,14 @@ static bool token_read(const char *text, struct token *token)
 {
 	int end = -1;
 
-	*token = (struct token){ .begun = *text == '1' };
+	*token = (struct token){ .begun = *text == '1' || *text == '2',
+				 .open = *text == '2' };
 	if (sscanf(text, "0 %" SCNd64 "%n", &token->since, &end) == 1)
 		return end > 0 && !text[end];
-	if (sscanf(text, "1 %" SCNu64 " %" SCNd64 ".%9ld %32[0-9a-f] %n",
+	if (!token->begun || text[1] != ' ')
+		return false;
+	text += 2;
+	if (sscanf(text, "%" SCNu64 " %" SCNd64 ".%9ld %32[0-9a-f] %n",
 		   &token->part, &token->since, &token->made.tv_nsec,
 		   token->digest, &end) != 4)
 		return false;
@@ -85,10 +92,10 @@ static int note_upload(struct s3_upload *upload, const char *digest,
 {
 	struct store_resume *resume = upload->resume;
 	char text[STORE_TOKEN_MAX + 1];
-	int length =
-		snprintf(text, sizeof(text), "1 %" PRIu64 " %lld.%09ld %s %s",
-			 upload->part_size, (long long)made->tv_sec,
-			 made->tv_nsec, digest, upload->id);
+	int length = snprintf(
+		text, sizeof(text), "%d %" PRIu64 " %lld.%09ld %s %s",
+		upload->open ? 2 : 1, upload->part_size,
+		(long long)made->tv_sec, made->tv_nsec, digest, upload->id);
 
 	if (length < 0 || (size_t)length >= sizeof(text))
 		return store_error_set(error, STORE_CORRUPT,
@@ -126,10 +133,11 @@ static int digest_headers(struct digest *digest, const struct s3_call *call,
 }
 
 static int digest_plan(struct digest *digest, const struct s3_plan *plan,
-		       struct store_error *error)
+		       bool open, struct store_error *error)
 {
-	int code =
-		digest_update(digest, &plan->size, sizeof(plan->size), error);
+	int code = open ? digest_text(digest, "open", error)
+			: digest_update(digest, &plan->size, sizeof(plan->size),
+					error);
 
 	if (code || !plan->keep_count)
 		return code;
@@ -162,7 +170,7 @@ static int describe(struct s3_upload *upload, const struct s3_meta *meta,
 	if (!code)
 		code = digest_headers(digest, &call, has_mtime(meta), error);
 	if (!code)
-		code = digest_plan(digest, plan, error);
+		code = digest_plan(digest, plan, upload->open, error);
 	if (!code)
 		code = digest_finish(digest, hex, error);
 	hex[code ? 0 : DIGITS] = '\0';
@@ -336,8 +344,7 @@ static int take_id(struct s3_upload *upload, const struct token *token,
 					    "out of memory");
 }
 
-static int go_on(struct s3_upload *upload, const struct token *token,
-		 struct store_error *error)
+static int go_on(struct s3_upload *upload, struct store_error *error)
 {
 	struct store_error own = STORE_ERROR_INIT;
 	int code = list_parts(upload, &own);
@@ -349,8 +356,6 @@ static int go_on(struct s3_upload *upload, const struct token *token,
 	}
 	if (code)
 		*error = own;
-	else
-		upload->part_size = token->part;
 	return code;
 }
 
@@ -385,7 +390,8 @@ static int settle(struct s3_upload *upload, const char *digest,
 	info->ctime = token.made;
 	if (!timed)
 		info->attributes.mtime = token.made;
-	return go_on(upload, &token, error);
+	upload->part_size = token.part;
+	return STORE_OK;
 }
 
 /* There is nothing to look for then. */
@@ -410,6 +416,7 @@ static int begin(struct s3_upload *upload, const struct s3_meta *meta,
 	if (code)
 		return code;
 	STEP("upload: begun");
+	upload->fresh = true;
 	code = note_upload(upload, digest, &info->ctime, error);
 	STEP("upload: noted");
 	return code;
@@ -420,14 +427,26 @@ int s3_upload_resume(struct s3_upload *upload, const struct s3_meta *meta,
 		     struct store_error *error)
 {
 	char digest[DIGEST_HEX_MAX];
-	int code = describe(upload, meta, plan, info, digest, error);
+	struct token token;
+	int code;
 
 	upload->gone = false;
+	upload->open =
+		plan->open || (token_read(upload->resume->token, &token) &&
+			       token.open && !plan->keep_count);
+	code = describe(upload, meta, plan, info, digest, error);
 	if (!code && upload->resume->token[0])
 		code = settle(upload, digest, info, has_mtime(meta), error);
-	if (code || upload->id || upload->gone)
+	if (!code && upload->id)
+		return plan->onward ? STORE_OK : go_on(upload, error);
+	if (!code && upload->open != plan->open) {
+		upload->open = plan->open;
+		code = describe(upload, meta, plan, info, digest, error);
+	}
+	if (code)
 		return code;
-	upload->part_size = s3_part_size(upload->s3, plan->size);
+	upload->part_size =
+		s3_part_size(upload->s3, plan->open ? 0 : plan->size);
 	return begin(upload, meta, digest, info, error);
 }
 

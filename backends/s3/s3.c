@@ -179,6 +179,7 @@ const struct store_backend s3_backend = {
 	.read = s3_read,
 	.close_reader = s3_close_reader,
 	.put = s3_put,
+	.put_ahead = s3_put_ahead,
 	.drop_upload = s3_drop_upload,
 	.make_node = s3_make_node,
 	.remove = s3_remove,

@@ -232,6 +232,7 @@ struct s3_meta {
 	bool keep_mtime;  /* that of `from`, unless attributes has one */
 	bool copies;	  /* its bytes are those of `from` */
 	const char *tags; /* as x-amz-tagging has them; or NULL */
+	bool timeless;	  /* times that nobody has given are the server's */
 	/*
 	 * Set over those of `from`, or one taken from them; flags as in
 	 * setxattr(2).
@@ -402,6 +403,12 @@ struct s3_upload {
 	/* Of one that goes on after the call (resume.c); NULL: it does not. */
 	struct store_resume *resume;
 	uint64_t part_size;
+	/*
+	 * It was begun before the size was known: parts grow with their
+	 * number, and times that nobody has given are those of the server.
+	 */
+	bool open;
+	bool fresh; /* begun by this call: the server has no part of it */
 	/* It has ended, perhaps by being completed: there is no such upload. */
 	bool gone;
 };
@@ -462,6 +469,9 @@ void s3_upload_abort(struct s3_upload *upload);
 void s3_upload_release(struct s3_upload *upload);
 /* Size of each part so that no more than S3_PARTS_MAX are needed. */
 uint64_t s3_part_size(const struct s3 *s3, uint64_t size);
+/* That of one part; the last one may be smaller. */
+uint64_t s3_upload_part_size(const struct s3_upload *upload,
+			     unsigned int number);
 
 /* ---- uploads that go on after an interruption (resume.c) ---- */
 
@@ -472,6 +482,8 @@ uint64_t s3_part_size(const struct s3 *s3, uint64_t size);
  * `plan`: what the parts are made of besides the headers.
  */
 struct s3_plan {
+	bool open;   /* more will come: begin one without a size */
+	bool onward; /* what the server has of it is not asked for */
 	uint64_t size;
 	const struct store_precondition *precondition;
 	const struct store_range *keep;
@@ -480,10 +492,20 @@ struct s3_plan {
 int s3_upload_resume(struct s3_upload *upload, const struct s3_meta *meta,
 		     const struct s3_plan *plan, struct store_info *info,
 		     struct store_error *error) STORE_WARN_UNUSED;
+/*
+ * Send the parts of a range that are whole, into what `resume` leads to or a new
+ * upload without a size; see store_send_ahead() (ahead.c).
+ */
+int s3_upload_ahead(struct s3_upload *upload, const struct s3_meta *meta,
+		    struct store_source *source, struct store_range *range,
+		    struct store_error *error) STORE_WARN_UNUSED;
 /* Has the server this part already, with these bytes? */
 int s3_upload_has(struct s3_upload *upload, struct store_source *source,
 		  const struct s3_part *part, bool *has,
 		  struct store_error *error) STORE_WARN_UNUSED;
+int s3_put_ahead(void *self, struct store_context *context,
+		 const struct backend_put_request *request,
+		 struct store_range *range, struct store_error *error);
 int s3_drop_upload(void *self, struct store_context *context, const char *key,
 		   const char *token, struct store_error *error);
 

@@ -302,6 +302,29 @@ static int layer_put(void *self, struct store_context *context,
 	return LAYER_RUN(layer, &call, put_once(layer, &call, request, info));
 }
 
+static int send_once(struct layer *layer, struct layer_call *call,
+		     const struct backend_put_request *request,
+		     struct store_range *range)
+{
+	int code = LAYER_NEXT(layer, put_ahead, call->context, request, range,
+			      call->error);
+
+	if (!code)
+		call->written = range->length;
+	return code;
+}
+
+static int layer_put_ahead(void *self, struct store_context *context,
+			   const struct backend_put_request *request,
+			   struct store_range *range, struct store_error *error)
+{
+	struct layer *layer = self;
+	struct layer_call call =
+		LAYER_CALL(LAYER_PUT_AHEAD, request->key, context, error);
+
+	return LAYER_RUN(layer, &call, send_once(layer, &call, request, range));
+}
+
 static int layer_drop_upload(void *self, struct store_context *context,
 			     const char *key, const char *token,
 			     struct store_error *error)
@@ -616,6 +639,7 @@ static const struct store_backend layer_all = {
 	.close_reader = layer_close_reader,
 	.reader_data = layer_reader_data,
 	.put = layer_put,
+	.put_ahead = layer_put_ahead,
 	.drop_upload = layer_drop_upload,
 	.make_node = layer_make_node,
 	.link = layer_link,

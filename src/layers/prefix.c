@@ -242,6 +242,22 @@ static int prefix_put(void *self, struct store_context *context,
 	return PREFIX_NEXT(prefix, put, context, &inner, info, error);
 }
 
+static int prefix_put_ahead(void *self, struct store_context *context,
+			    const struct backend_put_request *request,
+			    struct store_range *range,
+			    struct store_error *error)
+{
+	struct prefix *prefix = self;
+	struct backend_put_request inner = *request;
+	struct below below;
+	int code = go_below(prefix, request->key, &below, error);
+
+	if (code)
+		return code;
+	inner.key = below.key;
+	return PREFIX_NEXT(prefix, put_ahead, context, &inner, range, error);
+}
+
 static int prefix_drop_upload(void *self, struct store_context *context,
 			      const char *key, const char *token,
 			      struct store_error *error)
@@ -566,6 +582,7 @@ static const struct store_backend prefix_all = {
 	.close_reader = prefix_close_reader,
 	.reader_data = prefix_reader_data,
 	.put = prefix_put,
+	.put_ahead = prefix_put_ahead,
 	.drop_upload = prefix_drop_upload,
 	.make_node = prefix_make_node,
 	.link = prefix_link,

@@ -40,6 +40,7 @@ static bool op_repeatable(const struct layer_call *call)
 	case LAYER_SYNC:
 	case LAYER_SET_ATTRIBUTES:
 	case LAYER_REMOVE_MANY:
+	case LAYER_PUT_AHEAD:
 	case LAYER_DROP_UPLOAD:
 		return true;
 	case LAYER_PUT:

@@ -23,6 +23,7 @@ const char *layer_op_name(enum layer_op op)
 		[LAYER_READER_DATA] = "reader_data",
 		[LAYER_CLOSE_READER] = "close_reader",
 		[LAYER_PUT] = "put",
+		[LAYER_PUT_AHEAD] = "put_ahead",
 		[LAYER_DROP_UPLOAD] = "drop_upload",
 		[LAYER_UPLOAD_BEGIN] = "upload_begin",
 		[LAYER_UPLOAD_WRITE] = "upload_write",
@@ -93,6 +94,7 @@ static void cut_reads(struct store_backend *table, const struct backend *next)
 static void cut_writes(struct store_backend *table, const struct backend *next)
 {
 	LAYER_CUT(table, next, put);
+	LAYER_CUT(table, next, put_ahead);
 	LAYER_CUT(table, next, drop_upload);
 	LAYER_CUT(table, next, make_node);
 	LAYER_CUT(table, next, link);

@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "tests/conformance/conf.h"
+#include "tests/conformance/factory_s3.h"
 
 #include <stdio.h>
 #include <sys/wait.h>
@@ -49,7 +49,7 @@ static struct store *s3_open(struct store_error *error)
 }
 
 /* Another handle on the same store. */
-static struct store *open_with(const char *options)
+struct store *conf_s3_open(const char *options)
 {
 	struct store_error error = STORE_ERROR_INIT;
 	struct store *store = NULL;
@@ -63,9 +63,7 @@ static struct store *open_with(const char *options)
 
 /* ---- B5: what is particular to S3 ---- */
 
-enum { MIB = 1 << 20, BIG = 23 * MIB + 7 };
-
-static unsigned char *big_bytes(uint64_t seed)
+unsigned char *conf_s3_bytes(uint64_t seed)
 {
 	unsigned char *data = malloc(BIG);
 
@@ -74,9 +72,9 @@ static unsigned char *big_bytes(uint64_t seed)
 	return data;
 }
 
-static void put_to(struct store *store, const char *key, const void *data,
-		   size_t size, const struct store_write_options *options,
-		   struct store_info *info)
+void conf_s3_put(struct store *store, const char *key, const void *data,
+		 size_t size, const struct store_write_options *options,
+		 struct store_info *info)
 {
 	struct store_memory_source source;
 
@@ -87,12 +85,12 @@ static void put_to(struct store *store, const char *key, const void *data,
 
 START_TEST(large_files_go_in_parts)
 {
-	struct store *parts = open_with("&single_max=5M&part_size=5M");
-	unsigned char *data = big_bytes(1);
+	struct store *parts = conf_s3_open("&single_max=5M&part_size=5M");
+	unsigned char *data = conf_s3_bytes(1);
 	struct store_info made;
 	struct store_info found;
 
-	put_to(parts, "d/big", data, BIG, NULL, &made);
+	conf_s3_put(parts, "d/big", data, BIG, NULL, &made);
 	conf_expect_bytes("d/big", data, BIG);
 	CONF_OK(conf_stat("d/big", &found));
 	ck_assert(store_version_equal(&made.version, &found.version));
@@ -106,16 +104,16 @@ END_TEST
 
 START_TEST(large_files_are_copied_in_parts)
 {
-	struct store *parts = open_with("&copy_max=20M&part_size=5M");
+	struct store *parts = conf_s3_open("&copy_max=20M&part_size=5M");
 	struct store_metadata metadata;
 	struct store_write_options options = { .metadata = &metadata };
 	struct store_details details;
-	unsigned char *data = big_bytes(2);
+	unsigned char *data = conf_s3_bytes(2);
 	struct store_info info;
 
 	store_metadata_init(&metadata);
 	CONF_OK(store_metadata_add(&metadata, "colour", "green"));
-	put_to(parts, "big", data, BIG, &options, NULL);
+	conf_s3_put(parts, "big", data, BIG, &options, NULL);
 	CONF_OK(store_copy(parts, NULL, "big", "d/copy", 0, NULL, &conf_error));
 	CONF_OK(store_move(parts, NULL, "d/copy", "d/moved", 0, NULL, NULL,
 			   &conf_error));
@@ -136,7 +134,7 @@ END_TEST
 static void compose_with(struct store *store, const struct store_range *keep,
 			 size_t count)
 {
-	unsigned char *data = big_bytes(3);
+	unsigned char *data = conf_s3_bytes(3);
 	struct store_write_options options = {
 		.precondition.condition = STORE_IF_VERSION,
 		.ranges = keep,
@@ -145,7 +143,7 @@ static void compose_with(struct store *store, const struct store_range *keep,
 	struct store_info info;
 	size_t at = 0;
 
-	put_to(store, "c", data, BIG - 5, NULL, &info);
+	conf_s3_put(store, "c", data, BIG - 5, NULL, &info);
 	options.precondition.version = info.version;
 	for (size_t i = 0; i <= count; i++) {
 		size_t until = i < count ? (size_t)keep[i].offset : BIG;
@@ -153,7 +151,7 @@ static void compose_with(struct store *store, const struct store_range *keep,
 		conf_fill(data + at, until - at, i + 10);
 		at = i < count ? until + (size_t)keep[i].length : BIG;
 	}
-	put_to(store, "c", data, BIG, &options, NULL);
+	conf_s3_put(store, "c", data, BIG, &options, NULL);
 	conf_expect_bytes("c", data, BIG);
 	CONF_OK(store_delete(conf_store, NULL, "c", false, &conf_error));
 	free(data);
@@ -169,7 +167,7 @@ START_TEST(composing_keeps_what_is_named)
 		{ 13 * MIB, 5 * MIB - 1 },
 		{ 20 * MIB, 3 * MIB },
 	};
-	struct store *parts = open_with("&single_max=5M&part_size=5M");
+	struct store *parts = conf_s3_open("&single_max=5M&part_size=5M");
 
 	compose_with(parts, head, 1);
 	compose_with(parts, rest, 1);
@@ -191,7 +189,7 @@ START_TEST(a_key_of_1024_bytes_is_kept_in_a_bare_bucket)
 	for (size_t i = 100; i < sizeof(key); i += 100)
 		key[i] = '/';
 	key[1024] = '\0';
-	put_to(bare, key, "1", 1, NULL, NULL);
+	conf_s3_put(bare, key, "1", 1, NULL, NULL);
 	CONF_OK(store_delete(bare, NULL, key, false, &conf_error));
 	key[1024] = 'x';
 	key[1025] = '\0';
@@ -236,7 +234,7 @@ static void *race_one(void *arg)
 /* Kept by the server for puts, whatever it does with other conditions. */
 START_TEST(one_of_sixteen_racers_puts_the_key_where_asked_for)
 {
-	struct race race = { .store = open_with("&conditions=probe") };
+	struct race race = { .store = conf_s3_open("&conditions=probe") };
 	pthread_t threads[RACERS];
 
 	pthread_mutex_init(&race.lock, NULL);
@@ -271,11 +269,11 @@ START_TEST(versions_are_demanded_with_every_kind_of_condition)
 	struct store_info two;
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		struct store *store = open_with(ways[i]);
+		struct store *store = conf_s3_open(ways[i]);
 
-		put_to(store, "v", "1", 1, NULL, &one);
+		conf_s3_put(store, "v", "1", 1, NULL, &one);
 		exact.precondition.version = one.version;
-		put_to(store, "v", "2", 1, &exact, &two);
+		conf_s3_put(store, "v", "2", 1, &exact, &two);
 		CONF_FAILS(
 			STORE_CHANGED,
 			store_write(store, NULL, "v",
@@ -302,15 +300,15 @@ START_TEST(a_put_that_had_arrived_is_settled_by_its_id)
 {
 	static const uint8_t id[STORE_PUBLISH_SIZE] = { 1, 2, 3 };
 	static const uint8_t other[STORE_PUBLISH_SIZE] = { 4 };
-	struct store *store = open_with("&conditions=probe");
+	struct store *store = conf_s3_open("&conditions=probe");
 	struct store_write_options options = { .publish = id };
 	struct store_memory_source source;
 	struct store_info first;
 	struct store_info second;
 
 	options.precondition.condition = STORE_IF_ABSENT;
-	put_to(store, "p", "1", 1, &options, &first);
-	put_to(store, "p", "1", 1, &options, &second);
+	conf_s3_put(store, "p", "1", 1, &options, &first);
+	conf_s3_put(store, "p", "1", 1, &options, &second);
 	ck_assert(store_version_equal(&first.version, &second.version));
 	options.publish = other;
 	CONF_FAILS(STORE_EXISTS,
@@ -324,7 +322,7 @@ END_TEST
 /* ---- what the killed leave ---- */
 
 /* Uploads that were begun below the root and did not end. */
-static int uploads_open(void)
+int conf_s3_uploads_open(void)
 {
 	const char *folder = strchr(s3_url + 5, '/') + 1;
 	char wanted[1100];
@@ -370,7 +368,7 @@ static int read_or_die(struct store_source *source, uint64_t offset, void *data,
 
 static void die_in_an_upload(void)
 {
-	struct store *store = open_with("&single_max=5M&part_size=5M");
+	struct store *store = conf_s3_open("&single_max=5M&part_size=5M");
 	struct store_source source = { .size = BIG, .read = read_or_die };
 
 	if (store_write(store, NULL, "d/never", &source, NULL, NULL, NULL))
@@ -390,250 +388,27 @@ START_TEST(an_upload_of_the_dead_is_aborted_when_it_is_old)
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert_int_eq(status, 0);
 	conf_expect_gone("d/never");
-	ck_assert_int_eq(uploads_open(), 1);
-	store_close(open_with("&abort_uploads_after=1h"));
-	ck_assert_int_eq(uploads_open(), 1);
+	ck_assert_int_eq(conf_s3_uploads_open(), 1);
+	store_close(conf_s3_open("&abort_uploads_after=1h"));
+	ck_assert_int_eq(conf_s3_uploads_open(), 1);
 	/* Its age counts in whole seconds, and has to come first. */
-	for (int i = 0; i < 100 && uploads_open(); i++) {
+	for (int i = 0; i < 100 && conf_s3_uploads_open(); i++) {
 		nanosleep(&pause, NULL);
-		store_close(open_with("&abort_uploads_after=1"));
+		store_close(conf_s3_open("&abort_uploads_after=1"));
 	}
-	ck_assert_int_eq(uploads_open(), 0);
+	ck_assert_int_eq(conf_s3_uploads_open(), 0);
 }
 END_TEST
 
 START_TEST(a_source_that_fails_leaves_no_upload)
 {
-	struct store *store = open_with("&single_max=5M&part_size=5M");
+	struct store *store = conf_s3_open("&single_max=5M&part_size=5M");
 	struct store_source source = { .size = BIG, .read = read_or_fail };
 
 	CONF_FAILS(STORE_CORRUPT, store_write(store, NULL, "d/never", &source,
 					      NULL, NULL, &conf_error));
 	conf_expect_gone("d/never");
-	ck_assert_int_eq(uploads_open(), 0);
-	store_close(store);
-}
-END_TEST
-
-/* ---- F5: puts that go on ---- */
-
-/* Parts of 5 MiB; a source that fails from `until` on, and counts. */
-struct broken_source {
-	struct store_source source;
-	const unsigned char *data;
-	uint64_t until;
-	uint64_t read;
-};
-
-static int broken_read(struct store_source *source, uint64_t offset, void *data,
-		       size_t length, struct store_error *error)
-{
-	struct broken_source *broken = (struct broken_source *)(void *)source;
-
-	if (offset + length > broken->until)
-		return store_error_set(error, STORE_UNAVAILABLE, "broken off");
-	memcpy(data, broken->data + offset, length);
-	broken->read += length;
-	return STORE_OK;
-}
-
-/* Whether an upload was begun when it was noted for the first time. */
-struct noting {
-	struct store_resume resume; /* first */
-	int notes;
-	int begun_at; /* the note after which it was there, 0: none yet */
-	int fail_at;  /* the note that fails */
-};
-
-static int note_token(struct store_resume *resume, struct store_error *error)
-{
-	struct noting *noting = (struct noting *)(void *)resume;
-
-	ck_assert(resume->token[0]);
-	noting->notes++;
-	if (!noting->begun_at && uploads_open())
-		noting->begun_at = noting->notes;
-	if (noting->notes == noting->fail_at)
-		return store_error_set(error, STORE_NO_SPACE, "no room");
-	return STORE_OK;
-}
-
-static int put_until(struct store *store, const unsigned char *data,
-		     uint64_t until, struct noting *noting, uint64_t *read)
-{
-	struct broken_source broken = {
-		.source = { .size = BIG, .read = broken_read },
-		.data = data,
-		.until = until,
-	};
-	struct store_attributes times = {
-		.mask = STORE_ATTR_MTIME,
-		.mtime = { 1700000000, 5 },
-	};
-	struct store_write_options options = {
-		.precondition.condition = STORE_IF_ANY,
-		.attributes = &times,
-		.resume = &noting->resume,
-	};
-	int code;
-
-	noting->resume.note = note_token;
-	code = store_write(store, NULL, "d/r", &broken.source, &options, NULL,
-			   &conf_error);
-	if (read)
-		*read = broken.read;
-	return code;
-}
-
-/* The first four parts go together; the last one is broken. */
-START_TEST(a_put_that_was_broken_off_goes_on)
-{
-	struct store *store = open_with("&single_max=5M&part_size=5M"
-					"&retry_max_attempts=1");
-	CLEANUP_FREE unsigned char *data = big_bytes(11);
-	struct noting noting = { .notes = 0 };
-	struct store_info info;
-	char *token;
-
-	CONF_FAILS(STORE_UNAVAILABLE,
-		   put_until(store, data, BIG - 1, &noting, NULL));
-	ck_assert_int_eq(noting.notes, 2);
-	ck_assert_int_eq(noting.begun_at, 2);
-	ck_assert_int_eq(uploads_open(), 1);
-	conf_expect_gone("d/r");
-	token = strdup(noting.resume.token);
-	/* By another process, with other settings. */
-	store_close(store);
-	store = open_with("&single_max=5M&part_size=7M");
-	CONF_OK(put_until(store, data, BIG, &noting, NULL));
-	ck_assert_int_eq(noting.notes, 2);
-	ck_assert_str_eq(noting.resume.token, "");
-	conf_expect_bytes("d/r", data, BIG);
-	ck_assert_int_eq(uploads_open(), 0);
-	CONF_OK(conf_stat("d/r", &info));
-	ck_assert_ptr_nonnull(strstr(info.version.token, "-5"));
-	ck_assert_int_eq(info.attributes.mtime.tv_sec, 1700000000);
-	/* What has ended is as good as removed. */
-	CONF_OK(store_drop_upload(store, NULL, "d/r", token, &conf_error));
-	conf_expect_bytes("d/r", data, BIG);
-	free(token);
-	store_close(store);
-}
-END_TEST
-
-START_TEST(parts_with_other_bytes_are_sent_again)
-{
-	struct store *store = open_with("&single_max=5M&part_size=5M"
-					"&retry_max_attempts=1");
-	CLEANUP_FREE unsigned char *data = big_bytes(12);
-	struct noting noting = { .notes = 0 };
-
-	CONF_FAILS(STORE_UNAVAILABLE,
-		   put_until(store, data, BIG - 1, &noting, NULL));
-	data[6 * MIB] ^= 1;
-	CONF_OK(put_until(store, data, BIG, &noting, NULL));
-	conf_expect_bytes("d/r", data, BIG);
-	ck_assert_int_eq(uploads_open(), 0);
-	store_close(store);
-}
-END_TEST
-
-START_TEST(an_upload_of_another_put_is_removed)
-{
-	static const uint8_t id[STORE_PUBLISH_SIZE] = { 1 };
-	struct store *store = open_with("&single_max=5M&part_size=5M"
-					"&retry_max_attempts=1");
-	CLEANUP_FREE unsigned char *data = big_bytes(13);
-	struct noting noting = { .notes = 0 };
-	struct store_write_options options = {
-		.precondition.condition = STORE_IF_ANY,
-		.publish = id,
-		.resume = &noting.resume,
-	};
-
-	CONF_FAILS(STORE_UNAVAILABLE,
-		   put_until(store, data, BIG - 1, &noting, NULL));
-	put_to(store, "d/r", data, BIG, &options, NULL);
-	ck_assert_str_eq(noting.resume.token, "");
-	ck_assert_int_eq(uploads_open(), 0);
-	conf_expect_bytes("d/r", data, BIG);
-	store_close(store);
-}
-END_TEST
-
-/* A server takes no others than those that were spoken of at its begin. */
-START_TEST(an_upload_with_other_checksums_is_begun_anew)
-{
-	struct store *store = open_with("&single_max=5M&part_size=5M"
-					"&checksum=crc32c"
-					"&retry_max_attempts=1");
-	CLEANUP_FREE unsigned char *data = big_bytes(16);
-	struct noting noting = { .notes = 0 };
-
-	CONF_FAILS(STORE_UNAVAILABLE,
-		   put_until(store, data, BIG - 1, &noting, NULL));
-	ck_assert_int_eq(noting.notes, 2);
-	store_close(store);
-	store = open_with("&single_max=5M&part_size=5M&checksum=md5");
-	CONF_OK(put_until(store, data, BIG, &noting, NULL));
-	ck_assert_int_eq(noting.notes, 4);
-	conf_expect_bytes("d/r", data, BIG);
-	ck_assert_int_eq(uploads_open(), 0);
-	store_close(store);
-}
-END_TEST
-
-START_TEST(what_will_not_go_on_is_removed_by_its_token)
-{
-	struct store *store = open_with("&single_max=5M&part_size=5M"
-					"&retry_max_attempts=1");
-	CLEANUP_FREE unsigned char *data = big_bytes(14);
-	struct noting noting = { .notes = 0 };
-
-	CONF_FAILS(STORE_UNAVAILABLE,
-		   put_until(store, data, BIG - 1, &noting, NULL));
-	for (int i = 0; i < 2; i++) {
-		CONF_OK(store_drop_upload(store, NULL, "d/r",
-					  noting.resume.token, &conf_error));
-		ck_assert_int_eq(uploads_open(), 0);
-	}
-	/* And a put that still has it begins anew. */
-	CONF_OK(put_until(store, data, BIG, &noting, NULL));
-	conf_expect_bytes("d/r", data, BIG);
-	CONF_FAILS(STORE_INVALID,
-		   store_drop_upload(store, NULL, "d/r", "?", &conf_error));
-	store_close(store);
-}
-END_TEST
-
-/* The note before the beginning, and the one that has its name. */
-START_TEST(what_could_not_be_noted_is_found)
-{
-	struct store *store = open_with("&single_max=5M&part_size=5M"
-					"&retry_max_attempts=1");
-	CLEANUP_FREE unsigned char *data = big_bytes(15);
-	struct noting noting = { .fail_at = 1 };
-	char before[STORE_TOKEN_MAX + 1];
-
-	CONF_FAILS(STORE_NO_SPACE, put_until(store, data, BIG, &noting, NULL));
-	ck_assert_int_eq(uploads_open(), 0);
-	memcpy(before, noting.resume.token, sizeof(before));
-	noting = (struct noting){ .fail_at = 2 };
-	CONF_FAILS(STORE_NO_SPACE, put_until(store, data, BIG, &noting, NULL));
-	ck_assert_int_eq(uploads_open(), 1);
-	CONF_OK(store_drop_upload(store, NULL, "d/other", before, &conf_error));
-	ck_assert_int_eq(uploads_open(), 1);
-	CONF_OK(store_drop_upload(store, NULL, "d/r", before, &conf_error));
-	ck_assert_int_eq(uploads_open(), 0);
-	/* One that has parts is somebody's: time alone is no proof. */
-	noting = (struct noting){ .notes = 0 };
-	CONF_FAILS(STORE_UNAVAILABLE,
-		   put_until(store, data, BIG - 1, &noting, NULL));
-	CONF_OK(store_drop_upload(store, NULL, "d/r", before, &conf_error));
-	ck_assert_int_eq(uploads_open(), 1);
-	CONF_OK(store_drop_upload(store, NULL, "d/r", noting.resume.token,
-				  &conf_error));
-	ck_assert_int_eq(uploads_open(), 0);
+	ck_assert_int_eq(conf_s3_uploads_open(), 0);
 	store_close(store);
 }
 END_TEST
@@ -661,14 +436,7 @@ static void s3_extra(void)
 	conf_add("B5", 0, versions_are_demanded_with_every_kind_of_condition);
 	conf_add("F5", 0, an_upload_of_the_dead_is_aborted_when_it_is_old);
 	conf_add("F5", 0, a_source_that_fails_leaves_no_upload);
-	conf_add("F5", STORE_CAP_RESUME, a_put_that_was_broken_off_goes_on);
-	conf_add("F5", STORE_CAP_RESUME, parts_with_other_bytes_are_sent_again);
-	conf_add("F5", STORE_CAP_RESUME, an_upload_of_another_put_is_removed);
-	conf_add("F5", STORE_CAP_RESUME,
-		 an_upload_with_other_checksums_is_begun_anew);
-	conf_add("F5", STORE_CAP_RESUME,
-		 what_will_not_go_on_is_removed_by_its_token);
-	conf_add("F5", STORE_CAP_RESUME, what_could_not_be_noted_is_found);
+	conf_s3_uploads();
 	conf_add("B5", 0, a_put_that_had_arrived_is_settled_by_its_id);
 }
 

@@ -313,6 +313,25 @@ int store_write(struct store *store, struct store_context *context,
 		struct store_info *info, struct store_error *error)
 	STORE_WARN_UNUSED;
 /*
+ * Send parts of a file ahead of the put that will make it, while its end is
+ * still unknown (STORE_CAP_RESUME; NOT_SUPPORTED where a put has no use for
+ * them).  Nothing becomes visible, and nothing is promised: the put looks at
+ * the bytes of every part again, and sends those that have changed since.
+ *
+ * `range`: in, bytes of `source` that are not expected to change, which begin
+ * at 0 or where the range of the call before has ended; out, those of them
+ * that were sent, perhaps none, and less than all: parts have sizes of their
+ * own.  `options` must have a `resume`, whose token goes to the put.  What the
+ * options say of the file is fixed by the first call: a put that says anything
+ * else of it sends all parts again.  Without STORE_ATTR_MTIME the version has
+ * the time that the store gives it.
+ */
+int store_send_ahead(struct store *store, struct store_context *context,
+		     const char *key, struct store_source *source,
+		     const struct store_write_options *options,
+		     struct store_range *range, struct store_error *error)
+	STORE_WARN_UNUSED;
+/*
  * Remove what a put to `key` has left in the store that will not go on: parts
  * that no reader sees.  One that has ended is none: STORE_OK.  INVALID for
  * what is no token of this store.
