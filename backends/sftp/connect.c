@@ -17,6 +17,7 @@
 
 #include "backends/sftp/libssh2.h"
 #include "backends/sftp/settings.h"
+#include "backends/sftp/ssh_config.h"
 #include "backends/sftp/transport.h"
 #include "src/base/clock.h"
 #include "src/config/environment.h"
@@ -161,6 +162,52 @@ static int connect_by_ssh(const struct sftp_settings *settings,
 	return code;
 }
 
+#ifdef HAVE_LIBSSH2
+/* What options leave open is filled in, for as long as it connects. */
+static int connect_by_config(struct sftp_settings *settings,
+			     struct ssh_config *config,
+			     struct store_context *context,
+			     struct sftp_transport **transport,
+			     struct store_error *error)
+{
+	if (config->beyond)
+		return store_error_set(error, STORE_NOT_SUPPORTED,
+				       "the ssh configuration of %s has %s: "
+				       "transport=ssh can go by that",
+				       settings->host, config->beyond);
+	settings->host_name = config->host_name;
+	settings->spare_key = config->identity;
+	if (!settings->port)
+		settings->port = config->port;
+	if (!settings->username)
+		settings->username = config->user;
+	if (!settings->known_hosts)
+		settings->known_hosts = config->known_hosts;
+	return sftp_libssh2_connect(settings, context, transport, error);
+}
+
+static int connect_by_libssh2(const struct sftp_settings *settings,
+			      struct store_context *context,
+			      struct sftp_transport **transport,
+			      struct store_error *error)
+{
+	struct sftp_settings own = *settings; /* texts borrowed */
+	struct ssh_config config = { .port = 0 };
+	const char *path = settings->ssh_config;
+	int code = STORE_OK;
+
+	if (!path)
+		code = ssh_config_read_usual(&config, settings->host, error);
+	else if (strcmp(path, "none") != 0)
+		code = ssh_config_read(&config, path, settings->host, error);
+	if (!code)
+		code = connect_by_config(&own, &config, context, transport,
+					 error);
+	ssh_config_release(&config);
+	return code;
+}
+#endif
+
 int sftp_connect(const struct sftp_settings *settings,
 		 struct store_context *context,
 		 struct sftp_transport **transport, struct store_error *error)
@@ -171,8 +218,7 @@ int sftp_connect(const struct sftp_settings *settings,
 		return code;
 #ifdef HAVE_LIBSSH2
 	if (settings->transport != SFTP_BY_SSH)
-		code = sftp_libssh2_connect(settings, context, transport,
-					    error);
+		code = connect_by_libssh2(settings, context, transport, error);
 	if (settings->transport == SFTP_BY_LIBSSH2 ||
 	    (settings->transport == SFTP_BY_AUTO &&
 	     code != STORE_NOT_SUPPORTED))

@@ -156,19 +156,21 @@ static int try_own_keys(struct link *link, bool *let_in,
 {
 	static const char *const names[] = { ".ssh/id_ed25519",
 					     ".ssh/id_ecdsa" };
+	const char *spare = link->settings->spare_key;
 	char path[LINK_PATH_ROOM];
 	int code = STORE_OK;
 
+	if (spare && access(spare, R_OK) == 0)
+		code = try_key(link, spare, let_in, error);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (code || *let_in || !link_home_path(names[i], path) ||
-		    access(path, R_OK))
+		if ((code && code != STORE_DENIED) || *let_in ||
+		    !link_home_path(names[i], path) || access(path, R_OK))
 			continue;
+		store_error_clear(error);
 		code = try_key(link, path, let_in, error);
-		/* Nobody has asked for this one. */
-		if (code == STORE_DENIED)
-			code = STORE_OK;
 	}
-	return code;
+	/* Nobody has asked for these. */
+	return code == STORE_DENIED ? STORE_OK : code;
 }
 
 static int try_password(struct link *link, bool *let_in,
@@ -219,7 +221,7 @@ int link_authenticate(struct link *link, struct store_error *error)
 		code = try_key(link, settings->key, &let_in, error);
 	if (!code && !let_in && !settings->key && settings->agent)
 		code = try_agent(link, &let_in, error);
-	if (!code && !let_in && !settings->key && !settings->password)
+	if (!code && !let_in && !settings->key)
 		code = try_own_keys(link, &let_in, error);
 	if (!code && !let_in && settings->password)
 		code = try_password(link, &let_in, error);

@@ -13,7 +13,6 @@
 void sftp_settings_release(struct sftp_settings *settings)
 {
 	free(settings->host);
-	free(settings->host_name);
 	free(settings->username);
 	secret_free(settings->password);
 	free(settings->key);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the options of an SFTP store say, after `Host` entries of ssh
- * configuration have filled in what they left open.
+ * What the options of an SFTP store say, and a connection by it.
  */
 #ifndef STOREFS_SFTP_SETTINGS_H
 #define STOREFS_SFTP_SETTINGS_H
@@ -27,13 +26,15 @@ enum sftp_idmap { SFTP_IDMAP_NONE, SFTP_IDMAP_USER, SFTP_IDMAP_FILE };
 
 /* Owned texts; NULL where nothing is set. */
 struct sftp_settings {
-	char *host;	 /* as the user names it: alias of ssh configuration */
-	char *host_name; /* where to connect to */
+	char *host; /* as the user names it: alias of ssh configuration */
 	uint16_t port;
 	char *username;
-	char *password;	  /* secret */
-	char *key;	  /* path of a private key */
-	char *passphrase; /* secret */
+	char *password; /* secret */
+	char *key;	/* path of a private key, the only one then */
+	/* Of ssh configuration, while connecting; borrowed: */
+	const char *host_name; /* where to connect to */
+	const char *spare_key; /* tried behind those of the agent */
+	char *passphrase;      /* secret */
 	bool agent;
 	char *base_path; /* on the server; "" is where sessions begin */
 	enum sftp_host_key_policy host_key_policy;

@@ -71,6 +71,17 @@ for type in ssh-ed25519 ecdsa-sha2-nistp256; do
 	says "connected by libssh2" known_hosts="$WORK/one-$type"
 done
 
+note "by ssh configuration"
+config=ssh_config=$WORK/all/ssh_config
+as_told=("${to[@]}")
+to=(host=server)
+says "connected by libssh2" "$config"
+says "connected by command" "$config" transport=ssh
+says NOT_FOUND ssh_config=none transport=libssh2 host=nowhere.invalid
+sed 's/^Host .*/&\n\tProxyCommand nc %h %p/' "$WORK/all/ssh_config" >by-way
+says NOT_SUPPORTED ssh_config="$WORK/by-way" transport=libssh2
+to=("${as_told[@]}")
+
 note "kept, and then another one"
 says "connected by libssh2" known_hosts="$WORK/kept" host_key_policy=tofu
 says "connected by libssh2" known_hosts="$WORK/kept"
