@@ -13,6 +13,9 @@ const struct store_backend *const store_backends[] = {
 #ifdef HAVE_S3
 	&s3_backend,
 #endif
+#ifdef HAVE_SFTP
+	&sftp_backend,
+#endif
 #ifdef HAVE_SQLITE
 	&sqlite_backend,
 #endif
@@ -22,6 +25,9 @@ const struct store_backend *const store_backends[] = {
 const char *const store_backends_left_out[] = {
 #ifndef HAVE_S3
 	"s3: configure with --with-s3=yes",
+#endif
+#ifndef HAVE_SFTP
+	"sftp: configure with --with-sftp=yes",
 #endif
 #ifndef HAVE_SQLITE
 	"sqlite: configure with --with-sqlite=yes",

@@ -8,6 +8,7 @@
 extern const struct store_backend local_backend;
 extern const struct store_backend memory_backend;
 extern const struct store_backend s3_backend;
+extern const struct store_backend sftp_backend;
 extern const struct store_backend sqlite_backend;
 
 #endif

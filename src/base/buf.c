@@ -66,6 +66,18 @@ void buf_add(struct buf *buf, const void *data, size_t length)
 	buf->data[buf->length] = '\0';
 }
 
+char *buf_extend(struct buf *buf, size_t length)
+{
+	char *place;
+
+	if (!buf_reserve(buf, length))
+		return NULL;
+	place = buf->data + buf->length;
+	buf->length += length;
+	buf->data[buf->length] = '\0';
+	return place;
+}
+
 void buf_add_text(struct buf *buf, const char *text)
 {
 	buf_add(buf, text, strlen(text));

@@ -34,6 +34,8 @@ void buf_release(struct buf *buf);
 /* Empty, keeps memory, forgets a failure. */
 void buf_clear(struct buf *buf);
 void buf_add(struct buf *buf, const void *data, size_t length);
+/* Append `length` bytes for the caller to fill; NULL after a failure. */
+char *buf_extend(struct buf *buf, size_t length);
 void buf_add_text(struct buf *buf, const char *text);
 void buf_add_char(struct buf *buf, char c);
 void buf_addf(struct buf *buf, const char *format, ...) STORE_PRINTF(2, 3);

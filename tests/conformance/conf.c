@@ -63,6 +63,21 @@ uint64_t conf_seed(void)
 	return seed;
 }
 
+void conf_next_second(void)
+{
+	const struct timespec pause = { .tv_nsec = NS_PER_SEC / 100 };
+	struct timespec start, now;
+
+	if (!conf_backend.seconds)
+		return;
+	/* The clock that file systems stamp with. */
+	clock_gettime(CLOCK_REALTIME_COARSE, &start);
+	do {
+		nanosleep(&pause, NULL);
+		clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	} while (now.tv_sec == start.tv_sec);
+}
+
 uint64_t conf_random(uint64_t *state)
 {
 	*state ^= *state << 13;

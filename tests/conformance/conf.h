@@ -36,6 +36,11 @@ struct conf_backend {
 	 * after its death.
 	 */
 	bool remote;
+	/*
+	 * Times are whole seconds from 1970 on, versions are made of them and
+	 * of sizes, and nodes tell no ctime.
+	 */
+	bool seconds;
 	/* Versions are those of the bytes: the same bytes, the same version. */
 	bool versions_of_bytes;
 	/* Bytes of the longest key, when fewer than 1024; else 0. */
@@ -117,6 +122,8 @@ bool conf_has(uint64_t capabilities);
 int conf_rounds(int few, int many);
 /* Printed, or taken from CONF_SEED. */
 uint64_t conf_seed(void);
+/* Where versions are made of seconds: wait for the next one. */
+void conf_next_second(void);
 /* xorshift64; `*state` must not be 0. */
 uint64_t conf_random(uint64_t *state);
 /* Fill with bytes that depend on seed and position. */

@@ -39,6 +39,7 @@ START_TEST(a_new_content_is_a_new_version)
 	version_of("a", &two);
 	ck_assert(!store_version_equal(&one, &two));
 	CONF_OK(store_delete(conf_store, NULL, "a", false, &conf_error));
+	conf_next_second();
 	CONF_OK(conf_put("a", "1111"));
 	version_of("a", &two);
 	ck_assert(store_version_equal(&one, &two) ==
@@ -58,6 +59,7 @@ START_TEST(every_way_to_new_content_is_a_new_version)
 	CONF_OK(conf_put("a", "1111"));
 	CONF_OK(conf_put("b", "2222"));
 	version_of("a", &one);
+	conf_next_second();
 	CONF_OK(conf_put_bytes("a", "3333", 4, &keep, NULL));
 	version_of("a", &two);
 	ck_assert(!store_version_equal(&one, &two));

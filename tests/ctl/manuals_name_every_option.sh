@@ -57,6 +57,10 @@ if "$STORECTL" ls 's3://bucket?endpoint_url=x' 2>&1 | grep -q 'endpoint_url:'; t
 	printf '[backends.%s]\ntype = %s\nbucket = %s\n' o s3 bucket >>conf.ini
 	backends="$backends backends.o"
 fi
+if "$STORECTL" ls 'sftp://host?idmap=x' 2>&1 | grep -q 'idmap'; then
+	printf '[backends.%s]\ntype = %s\nhost = %s\n' t sftp host >>conf.ini
+	backends="$backends backends.t"
+fi
 # shellcheck disable=SC2086 # names are words
 expect 0 "$STORECTL" -c conf.ini config $backends
 sed -n 's/^\([a-z_]*\) = .*/\1/p' out | sort -u >names

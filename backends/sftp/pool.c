@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Connections; see pool.h.  One thread at a time connects, in the context of
+ * its own call; when it gives up, the next who waits goes on.  The lock is
+ * not held meanwhile, and ranks above that of a session.
+ */
+#include "config.h"
+
+#include "backends/sftp/pool.h"
+
+#include "backends/sftp/settings.h"
+#include "src/base/clock.h"
+
+/* A further connection is made when all are as busy as that. */
+enum { BUSY = 2 * 1024 * 1024 };
+
+static const int64_t FIRST_PAUSE = 100 * NS_PER_MS;
+static const int64_t LONGEST_PAUSE = 3 * NS_PER_SEC;
+static const int64_t UNLIMITED_TRIES = 60 * NS_PER_SEC;
+
+void sftp_pool_init(struct sftp_pool *pool,
+		    const struct sftp_settings *settings,
+		    sftp_connector *connect)
+{
+	*pool = (struct sftp_pool){ .settings = settings, .connect = connect };
+	lock_init(&pool->lock);
+	sftp_waiters_init(&pool->waiters);
+}
+
+void sftp_pool_release(struct sftp_pool *pool)
+{
+	for (size_t i = 0; i < SFTP_CONNECTIONS_MAX; i++)
+		sftp_session_unref(pool->sessions[i]);
+	sftp_waiters_release(&pool->waiters);
+	lock_destroy(&pool->lock);
+}
+
+/* ---- what there is ---- */
+
+/* Those that have ended make room, into `gone`. */
+static size_t sweep_locked(struct sftp_pool *pool, struct sftp_session **gone)
+	REQUIRES(pool->lock)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < SFTP_CONNECTIONS_MAX; i++)
+		if (pool->sessions[i] &&
+		    sftp_session_ended(pool->sessions[i])) {
+			gone[count++] = pool->sessions[i];
+			pool->sessions[i] = NULL;
+		}
+	return count;
+}
+
+static struct sftp_session *best_locked(struct sftp_pool *pool, size_t *load,
+					unsigned int *count)
+	REQUIRES(pool->lock)
+{
+	struct sftp_session *best = NULL;
+
+	*count = 0;
+	for (size_t i = 0; i < SFTP_CONNECTIONS_MAX; i++) {
+		struct sftp_session *session = pool->sessions[i];
+		size_t own = session ? sftp_session_load(session) : 0;
+
+		*count += session != NULL;
+		if (session && (!best || own < *load)) {
+			best = session;
+			*load = own;
+		}
+	}
+	return best;
+}
+
+/*
+ * One to use, or NULL; `*connects`: the caller is to make one.  When neither,
+ * somebody else is about to.
+ */
+static struct sftp_session *choose(struct sftp_pool *pool, bool *connects)
+{
+	struct sftp_session *gone[SFTP_CONNECTIONS_MAX];
+	struct sftp_session *best;
+	unsigned int count;
+	size_t load = 0, swept;
+
+	*connects = false;
+	lock_take(&pool->lock);
+	swept = sweep_locked(pool, gone);
+	best = best_locked(pool, &load, &count);
+	if (!pool->connecting &&
+	    (!best || (load >= BUSY && count < pool->settings->connections &&
+		       clock_monotonic_ns() >= pool->again_ns))) {
+		pool->connecting = true;
+		*connects = true;
+		best = NULL;
+	}
+	if (best)
+		sftp_session_ref(best);
+	lock_drop(&pool->lock);
+	while (swept)
+		sftp_session_unref(gone[--swept]);
+	return best;
+}
+
+/* ---- connecting ---- */
+
+static int connect_once(struct sftp_pool *pool, struct store_context *context,
+			struct sftp_session **session,
+			struct store_error *error)
+{
+	const struct sftp_settings *settings = pool->settings;
+	const struct sftp_session_options options = {
+		.io_timeout = settings->io_timeout,
+		.keepalive = settings->keepalive,
+		.waiters = &pool->waiters,
+		.counters = &pool->counters,
+	};
+	int64_t end = clock_monotonic_ns() + settings->connect_timeout;
+	struct store_context inner = *context;
+	struct sftp_transport *transport = NULL;
+	int code;
+
+	/* All of it is one step: what moves meanwhile is no progress. */
+	if (!inner.deadline_ns || inner.deadline_ns > end)
+		inner.deadline_ns = end;
+	code = pool->connect(settings, &inner, &transport, error);
+	if (!code)
+		code = sftp_session_start(transport, &options, &inner, session,
+					  error);
+	if (code == STORE_TIMEOUT && store_context_remaining(context))
+		code = store_error_set(
+			error, STORE_UNAVAILABLE,
+			"%s does not answer within %lld s", settings->host,
+			(long long)(settings->connect_timeout / NS_PER_SEC));
+	return code;
+}
+
+static void add_locked(struct sftp_pool *pool, struct sftp_session *session)
+	REQUIRES(pool->lock)
+{
+	size_t i = 0;
+
+	while (pool->sessions[i])
+		i++;
+	pool->sessions[i] = sftp_session_ref(session);
+}
+
+static int64_t pause_after(unsigned int failures)
+{
+	int64_t pause = FIRST_PAUSE;
+
+	while (failures-- > 1 && pause < LONGEST_PAUSE)
+		pause *= 2;
+	return pause < LONGEST_PAUSE ? pause : LONGEST_PAUSE;
+}
+
+static void connected(struct sftp_pool *pool, struct sftp_session *session)
+{
+	lock_take(&pool->lock);
+	pool->connecting = false;
+	if (session) {
+		add_locked(pool, session);
+		pool->failures = 0;
+		pool->patient = true;
+		pool->again_ns = 0;
+	} else {
+		pool->failures++;
+		pool->again_ns =
+			clock_monotonic_ns() + pause_after(pool->failures);
+	}
+	sftp_bell_ring(&pool->ready);
+	lock_drop(&pool->lock);
+}
+
+/* The turn is the caller's: after the pause that the last failure asks for. */
+static int take_turn(struct sftp_pool *pool, struct store_context *context,
+		     struct sftp_session **session, struct store_error *error)
+{
+	int64_t pause;
+	int code = STORE_OK;
+
+	lock_take(&pool->lock);
+	pause = pool->again_ns - clock_monotonic_ns();
+	lock_drop(&pool->lock);
+	if (pause > 0)
+		code = store_context_sleep(context, pause, error);
+	if (code) {
+		lock_take(&pool->lock);
+		pool->connecting = false;
+		sftp_bell_ring(&pool->ready);
+		lock_drop(&pool->lock);
+		return code;
+	}
+	code = connect_once(pool, context, session, error);
+	connected(pool, code ? NULL : *session);
+	return code;
+}
+
+static int wait_ready(struct sftp_pool *pool, struct store_context *context,
+		      struct store_error *error)
+{
+	struct sftp_waiter *waiter = sftp_waiter_take(&pool->waiters);
+	int code;
+
+	if (!waiter)
+		return store_error_errno(error, ENOMEM, "wait to connect");
+	lock_take(&pool->lock);
+	sftp_bell_join(&pool->ready, waiter);
+	if (!pool->connecting)
+		sftp_waiter_wake(waiter);
+	lock_drop(&pool->lock);
+	code = sftp_waiter_wait(waiter, context, INT64_MAX, error);
+	lock_take(&pool->lock);
+	sftp_bell_leave(&pool->ready, waiter);
+	lock_drop(&pool->lock);
+	sftp_waiter_give(&pool->waiters, waiter);
+	return code;
+}
+
+/* A server that was never there is not waited for. */
+static bool worth_another(struct sftp_pool *pool,
+			  const struct store_context *context, int code,
+			  int64_t start)
+{
+	bool patient;
+
+	lock_take(&pool->lock);
+	patient = pool->patient;
+	lock_drop(&pool->lock);
+	if (code != STORE_UNAVAILABLE || !patient)
+		return false;
+	if (store_context_remaining(context) == INT64_MAX &&
+	    clock_monotonic_ns() - start >= UNLIMITED_TRIES)
+		return false;
+	return true;
+}
+
+int sftp_pool_take(struct sftp_pool *pool, struct store_context *context,
+		   struct sftp_session **result, struct store_error *error)
+{
+	struct store_error last = STORE_ERROR_INIT;
+	int64_t start = clock_monotonic_ns();
+
+	for (;;) {
+		struct store_error now = STORE_ERROR_INIT;
+		struct sftp_session *session;
+		bool connects;
+		int code;
+
+		session = choose(pool, &connects);
+		if (!session && connects)
+			code = take_turn(pool, context, &session, &now);
+		else
+			code = session ? STORE_OK
+				       : wait_ready(pool, context, &now);
+		if (session && !code) {
+			*result = session;
+			return STORE_OK;
+		}
+		if (code && !worth_another(pool, context, code, start)) {
+			/* Out of time: what kept us is worth more. */
+			*error =
+				code == STORE_TIMEOUT && last.code ? last : now;
+			return error->code;
+		}
+		if (code)
+			last = now;
+	}
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The connections of a store: made when they are needed, made anew when they
+ * were lost, and more than one only under load.
+ */
+#ifndef STOREFS_SFTP_POOL_H
+#define STOREFS_SFTP_POOL_H
+
+#include <storefs/context.h>
+
+#include "backends/sftp/session.h"
+#include "backends/sftp/waiter.h"
+#include "src/base/sync.h"
+#include "src/wire.h"
+
+struct sftp_settings;
+struct sftp_transport;
+
+enum { SFTP_CONNECTIONS_MAX = 16 };
+
+/* As sftp_connect() does it. */
+typedef int sftp_connector(const struct sftp_settings *settings,
+			   struct store_context *context,
+			   struct sftp_transport **transport,
+			   struct store_error *error);
+
+struct sftp_pool {
+	/* Immutable: */
+	const struct sftp_settings *settings; /* borrowed */
+	sftp_connector *connect;
+	struct sftp_waiters waiters;
+	struct wire_counters counters;
+
+	struct lock lock;
+	/* Protected by lock; a reference each: */
+	struct sftp_session *sessions[SFTP_CONNECTIONS_MAX];
+	bool connecting;	/* somebody is; others use what there is */
+	struct sftp_bell ready; /* those who wait for that */
+	bool patient;		/* there was a connection once */
+	unsigned int failures;	/* in a row */
+	int64_t again_ns;	/* no attempt before, after one that failed */
+};
+
+void sftp_pool_init(struct sftp_pool *pool,
+		    const struct sftp_settings *settings,
+		    sftp_connector *connect);
+/* Ends all connections; nobody uses them any more. */
+void sftp_pool_release(struct sftp_pool *pool);
+/*
+ * The connection with the least to do, with a reference for the caller.
+ * When there is none it is made, again and again while the context allows
+ * and the reason may pass; without a limit in the context for a minute.  The
+ * first connection of all is tried once.
+ */
+int sftp_pool_take(struct sftp_pool *pool, struct store_context *context,
+		   struct sftp_session **session, struct store_error *error)
+	STORE_WARN_UNUSED;
+
+#endif

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: MIT
+/*
+ * How a temporary gets its name.
+ *
+ *	free name	hardlink@openssh.com and REMOVE, or RENAME, which
+ *			OpenSSH does as a link: both fail when the name is
+ *			taken
+ *	taken name	posix-rename@openssh.com, which is atomic
+ *	without it	the old file goes to .storefs-old.X/NAME, the new one
+ *			to its name, and then the old one goes: at each step
+ *			the one or the other is there whole.  What a crash
+ *			leaves is put right when its folder is listed, or at
+ *			the next start for the root.
+ *
+ * When the connection is lost in mid-rename, nobody but the server knows what
+ * happened: it is asked on the next one.
+ */
+#include "config.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "backends/sftp/sftp.h"
+#include "src/base/step.h"
+#include "src/key.h"
+
+enum { DISPLACINGS_MAX = 4 };
+
+static int rename_to(struct sftp_call *call, const char *from, const char *to)
+{
+	struct sftp_ask ask = { .type = SFTP_RENAME, .path = from, .to = to };
+
+	return sftp_call_do(call, &ask);
+}
+
+static int remove_path(struct sftp_call *call, enum sftp_type type,
+		       const char *path)
+{
+	struct sftp_ask ask = { .type = type, .path = path };
+
+	return sftp_call_do(call, &ask);
+}
+
+/* The old name goes only when the new one is there. */
+static int link_to(struct sftp_call *call, const struct sftp_publish *publish)
+{
+	struct sftp_ask link = { .type = SFTP_EXTENDED,
+				 .extension = SFTP_EXT_HARDLINK,
+				 .path = publish->temporary,
+				 .to = publish->path };
+	int code = sftp_call_do(call, &link);
+
+	return code ? code : remove_path(call, SFTP_REMOVE, publish->temporary);
+}
+
+static int take_free(struct sftp_call *call, const struct sftp_publish *publish)
+{
+	if (atomic_load(&call->sftp->careful) &&
+	    sftp_session_has(call->session, SFTP_EXT_HARDLINK))
+		return link_to(call, publish);
+	return rename_to(call, publish->temporary, publish->path);
+}
+
+int sftp_rename_free(struct sftp_call *call, const struct sftp_publish *publish,
+		     const struct sftp_attributes *attributes)
+{
+	/* No server links folders. */
+	if (S_ISREG(attributes->mode))
+		return take_free(call, publish);
+	return rename_to(call, publish->temporary, publish->path);
+}
+
+static int replace(struct sftp_call *call, const struct sftp_publish *publish)
+{
+	struct sftp_ask ask = { .type = SFTP_EXTENDED,
+				.extension = SFTP_EXT_POSIX_RENAME,
+				.path = publish->temporary,
+				.to = publish->path };
+
+	return sftp_call_do(call, &ask);
+}
+
+/* ---- without an atomic rename ---- */
+
+static void path_inside(const struct sftp_path *folder, const char *name,
+			struct sftp_path *path)
+{
+	size_t length = strlen(folder->text);
+
+	memcpy(path->text, folder->text, length);
+	path->text[length] = '/';
+	strncpy(path->text + length + 1, name, sizeof(path->text) - length - 2);
+	path->text[sizeof(path->text) - 1] = '\0';
+}
+
+static int displace_once(struct sftp_call *call,
+			 const struct sftp_publish *publish)
+{
+	struct sftp_path folder, old;
+	struct sftp_ask make = { .type = SFTP_MKDIR, .path = folder.text };
+	struct store_error kept;
+	int code = sftp_path_beside(call->sftp, publish->key, SFTP_DISPLACED,
+				    &folder, call->error);
+
+	if (code)
+		return code;
+	path_inside(&folder, key_name(publish->key), &old);
+	code = sftp_call_do(call, &make);
+	if (code)
+		return code;
+	STEP("sftp: folder made");
+	code = rename_to(call, publish->path, old.text);
+	STEP("sftp: old file displaced");
+	if (!code) {
+		code = rename_to(call, publish->temporary, publish->path);
+		STEP("sftp: new file placed");
+		kept = *call->error;
+		if (!code)
+			code = remove_path(call, SFTP_REMOVE, old.text);
+		else if (rename_to(call, old.text, publish->path))
+			return store_error_set(call->error, code,
+					       "what was there is now %s",
+					       old.text);
+		else
+			*call->error = kept;
+	}
+	kept = *call->error;
+	if (!remove_path(call, SFTP_RMDIR, folder.text) || code)
+		*call->error = kept;
+	return code;
+}
+
+static bool is_there(struct sftp_call *call, const char *path)
+{
+	struct store_error kept = *call->error;
+	struct sftp_attributes there;
+	int code = sftp_look(call, path, &there, NULL);
+
+	*call->error = kept;
+	return !code;
+}
+
+/* Others may put and remove at the same time. */
+int sftp_displace(struct sftp_call *call, const struct sftp_publish *publish)
+{
+	int code = STORE_INTERNAL;
+
+	for (int i = 0; i < DISPLACINGS_MAX; i++) {
+		code = take_free(call, publish);
+		if (!code || !is_there(call, publish->path))
+			return code;
+		store_error_clear(call->error);
+		code = displace_once(call, publish);
+		if (!code || !is_there(call, publish->temporary))
+			return code;
+		store_error_clear(call->error);
+	}
+	return store_error_set(call->error, STORE_UNAVAILABLE,
+			       "others replace it all the time");
+}
+
+/* ---- putting right ---- */
+
+/* The first name that is none of "." and ".."; malloc'd, or NULL. */
+static char *first_name(struct sftp_body *body)
+{
+	uint32_t count = sftp_take_u32(body);
+
+	while (count-- && !body->bad) {
+		struct sftp_attributes ignored;
+		size_t length, words;
+		const char *name = sftp_take_string(body, &length);
+
+		sftp_take_string(body, &words);
+		sftp_take_attributes(body, &ignored);
+		if (!body->bad && !sftp_is_hidden(name, length))
+			return strndup(name, length);
+	}
+	return NULL;
+}
+
+/* The one name in a folder of ours; malloc'd, NULL when there is none. */
+static char *displaced_name(struct sftp_call *call, const char *folder)
+{
+	struct sftp_ask open = { .type = SFTP_OPENDIR, .path = folder };
+	struct sftp_handle handle;
+	struct sftp_ask read = { .type = SFTP_READDIR, .handle = &handle };
+	struct sftp_ask close = { .type = SFTP_CLOSE, .handle = &handle };
+	struct sftp_request *request;
+	char *found = NULL;
+
+	if (sftp_call_send(call, &open, &request) ||
+	    sftp_call_handle(call, &request, &handle))
+		return NULL;
+	if (!sftp_call_send(call, &read, &request)) {
+		if (!sftp_call_wait(call, request))
+			found = first_name(sftp_request_body(request));
+		sftp_call_forget(call, &request);
+	}
+	sftp_call_tell(call, &close);
+	return found;
+}
+
+void sftp_mend(struct sftp_call *call, const char *folder, const char *name)
+{
+	struct sftp_path own, old, target, parent;
+	char *displaced;
+	size_t length = strlen(folder);
+
+	memcpy(parent.text, folder, length + 1);
+	path_inside(&parent, name, &own);
+	displaced = displaced_name(call, own.text);
+	if (displaced) {
+		path_inside(&own, displaced, &old);
+		path_inside(&parent, displaced, &target);
+		if (!is_there(call, target.text)) {
+			if (rename_to(call, old.text, target.text))
+				store_error_clear(call->error);
+		} else if (remove_path(call, SFTP_REMOVE, old.text)) {
+			store_error_clear(call->error);
+		}
+		free(displaced);
+	}
+	/* Fails while something is in it, as it should. */
+	if (remove_path(call, SFTP_RMDIR, own.text))
+		store_error_clear(call->error);
+}
+
+/* ---- publishing ---- */
+
+static bool same(const struct sftp_attributes *a,
+		 const struct sftp_attributes *b)
+{
+	return a->size == b->size && a->mtime == b->mtime && S_ISREG(b->mode);
+}
+
+/* What has become of it?  1: it still has to be done. */
+static int examine(struct sftp_call *call, const struct sftp_publish *publish)
+{
+	struct sftp_attributes there;
+	int code = sftp_look(call, publish->temporary, &there, NULL);
+
+	if (!code)
+		return 1;
+	if (code != STORE_NOT_FOUND)
+		return code;
+	store_error_clear(call->error);
+	code = sftp_look(call, publish->path, &there, NULL);
+	if (!code && same(&publish->attributes, &there))
+		return STORE_OK;
+	if (code && code != STORE_NOT_FOUND)
+		return code;
+	return store_error_set(call->error, STORE_UNAVAILABLE,
+			       "the connection was lost in mid-rename, and "
+			       "something else is there by now");
+}
+
+static int try_publish(struct sftp_call *call,
+		       const struct sftp_publish *publish)
+{
+	if (publish->exclusive)
+		return take_free(call, publish);
+	if (sftp_session_has(call->session, SFTP_EXT_POSIX_RENAME))
+		return replace(call, publish);
+	return sftp_displace(call, publish);
+}
+
+/* FAILURE says nothing of the reason: look. */
+static int explain(struct sftp_call *call, const struct sftp_publish *publish,
+		   int code)
+{
+	struct store_error kept = *call->error;
+	struct sftp_attributes there;
+	int looked;
+
+	if (!sftp_call_says_nothing(call, code) && code != STORE_DENIED)
+		return code;
+	looked = sftp_look(call, publish->path, &there, NULL);
+	*call->error = kept;
+	if (looked)
+		return code;
+	if (S_ISDIR(there.mode))
+		return store_error_set(call->error, STORE_IS_DIR,
+				       "is a folder");
+	if (publish->exclusive)
+		return store_error_set(call->error, STORE_EXISTS,
+				       "the name is taken");
+	return code;
+}
+
+int sftp_publish(struct sftp_call *call, const struct sftp_publish *publish)
+{
+	struct sftp_ask remove = { .type = SFTP_REMOVE,
+				   .path = publish->temporary };
+	struct store_error kept;
+	int code = try_publish(call, publish);
+
+	while (sftp_call_again(call, &code)) {
+		code = sftp_call_connect(call);
+		if (!code)
+			code = examine(call, publish);
+		if (code == 1)
+			code = try_publish(call, publish);
+	}
+	if (!code)
+		return STORE_OK;
+	code = explain(call, publish, code);
+	/* Nobody knows whether it was done: then it must not go. */
+	kept = *call->error;
+	if (!sftp_call_lost(call) && code != STORE_TIMEOUT &&
+	    code != STORE_CANCELLED)
+		sftp_call_settle(call, &remove);
+	*call->error = kept;
+	return code;
+}

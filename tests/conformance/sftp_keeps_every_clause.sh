@@ -1,0 +1,90 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# timeout: 300
+# The conformance suite on SFTP: OpenSSH's server with all of its extensions,
+# then without each that makes a difference, then ProFTPD. The server program
+# is started without ssh but for a few clauses: a handshake for each test would
+# take longer than the test.
+set -eu
+
+servers=$SRCDIR/tests/servers
+program=/usr/lib/openssh/sftp-server
+export CONF_FULL="${FULL:-0}"
+
+trap '"$servers/openssh" stop "$WORK/openssh"
+	"$servers/proftpd" stop "$WORK/proftpd"
+	for end in "$WORK"/master.*; do
+		[ ! -S "$end" ] || ssh -F "$WORK/mux" -O exit server 2>/dev/null || :
+	done' EXIT
+
+# on NAME [CLAUSE...]: the whole suite, or these clauses of it.
+on() {
+	echo "# on $1"
+	shift
+	[ $# -gt 0 ] || "$BUILDDIR/tests/conformance/conf_sftp"
+	for clause; do
+		CK_RUN_CASE=$clause "$BUILDDIR/tests/conformance/conf_sftp"
+	done
+}
+
+# directly NAME [ARGUMENT...]: from now on by that program.
+directly() {
+	printf '#!/bin/sh\nexec %s %s\n' "$program" "$2" >"$WORK/$1"
+	chmod +x "$WORK/$1"
+	export CONF_SFTP_URL=sftp://me@server
+	export CONF_SFTP_OPTIONS="transport=ssh&ssh_command=$WORK/$1"
+}
+
+# A sample has every third clause, and those of this store alone.
+directly whole ''
+if [ "$CONF_FULL" = 1 ]; then
+	on 'OpenSSH'
+else
+	sed -n 's/.*conf_add("\([^"]*\)".*/\1/p' \
+		"$SRCDIR"/tests/conformance/[a-eg-z]*.c "$SRCDIR"/tests/conformance/files.c \
+		"$SRCDIR"/tests/conformance/folders.c |
+		sort -u | awk -v seed="$SEED" '(NR + seed) % 3 == 0' >clauses
+	while read -r clause; do
+		on 'OpenSSH' "$clause"
+	done <clauses
+	on 'OpenSSH' 'P sftp'
+fi
+
+# Where a sample will do.
+some() {
+	name=$1
+	shift
+	[ "$CONF_FULL" = 0 ] || set --
+	on "$name" "$@"
+}
+
+directly no-rename '-P posix-rename'
+some 'OpenSSH without posix-rename' F5 F10
+directly bare '-P posix-rename,fsync,copy-data,hardlink,statvfs,lsetstat,limits'
+some 'OpenSSH without any extension' 'P sftp' D4 F1
+for request in fsync copy-data hardlink lsetstat; do
+	[ "$CONF_FULL" = 1 ] || break
+	directly "no-$request" "-P $request"
+	on "OpenSSH without $request"
+done
+
+# By ssh, and with a handshake of its own each time.
+"$servers/openssh" start "$WORK/openssh"
+(
+	# shellcheck source=/dev/null
+	. "$WORK/openssh/env"
+	export CONF_SFTP_URL="sftp://$SFTP_USER@$SFTP_HOST:$SFTP_PORT"
+	export CONF_SFTP_OPTIONS="known_hosts=$SFTP_KNOWN_HOSTS&identity_file=$SFTP_KEY&ssh_config=none"
+	on 'OpenSSH by libssh2 or ssh' F4
+)
+
+# One handshake for all: its sessions go over one connection.
+"$servers/proftpd" start "$WORK/proftpd"
+{
+	cat "$WORK/proftpd/ssh_config"
+	printf '\tControlMaster auto\n\tControlPersist yes\n'
+	printf '\tControlPath %s/master.%%C\n' "$WORK"
+} >"$WORK/mux"
+export CONF_SFTP_URL=sftp://server
+export CONF_SFTP_OPTIONS="transport=ssh&ssh_config=$WORK/mux"
+some 'ProFTPD' 'P sftp' F5
