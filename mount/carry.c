@@ -216,7 +216,7 @@ static int copy_file(struct cargo *cargo, struct store_error *error)
 		.publish = publish,
 		/* A listing may show them as files. */
 		.symlinks = true,
-		.missing = carry->missing && !cargo->looked,
+		.seen = carry->seen && cargo->told,
 	};
 	int code;
 
@@ -293,7 +293,7 @@ static int ensure_file(struct cargo *cargo, struct store_error *error)
 
 	if (!cargo->version.token[0])
 		code = find_source(cargo, error);
-	if (!code && !cargo->gone && cargo->looked)
+	if (!code && !cargo->gone && cargo->looked && !cargo->told)
 		code = look(cargo->carry, &cargo->context, cargo->to,
 			    &cargo->version, &cargo->target, &cargo->found,
 			    error);
@@ -435,6 +435,7 @@ int cargo_try(struct cargo *cargo, cargo_fn *fn, struct store_error *error)
 		store_error_clear(error);
 		cargo->version.token[0] = '\0';
 		cargo->looked = true;
+		cargo->told = false;
 	}
 }
 
@@ -447,6 +448,9 @@ int carry_copy(struct carry *carry, const char *name,
 	cargo.type = info->type;
 	cargo.version = info->version;
 	cargo.looked = carry->over;
+	cargo.told = carry->seen || carry->replaced.token[0];
+	cargo.target = carry->over ? CARRY_FOREIGN : CARRY_ABSENT;
+	cargo.found.version = carry->replaced;
 	/* Its names would no longer be one file. */
 	if (!code && info->type == STORE_TYPE_FILE && info->links > 1) {
 		code = store_error_set(error, STORE_NOT_SUPPORTED,

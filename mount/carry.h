@@ -26,7 +26,7 @@ struct carry {
 	bool over;
 	struct store_version replaced;
 	bool recovers; /* an earlier run has begun; it may have removed that */
-	bool missing;  /* there was lately nothing at `to` */
+	bool seen;     /* what is at `to` was lately looked at: no folder */
 	/* Of `from` itself, once its copy is seen to be there; else empty. */
 	struct store_version copied;
 	/* What was not removed, as somebody else has changed it. */

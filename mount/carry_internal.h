@@ -16,6 +16,7 @@ struct cargo {
 	struct store_context context;
 	/* what is known of it at present */
 	bool looked; /* at the target, in this try */
+	bool told;   /* what stands there, by who asks: no need to look */
 	bool clears; /* the source is to go: what has arrived stays */
 	bool gone;   /* the source is */
 	struct store_version version;

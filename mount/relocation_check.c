@@ -17,22 +17,23 @@
 
 /*
  * What memory knows of a file that the store has is enough: the copy is one of
- * that version, or is made again when there is another.
+ * that version, or over that version, or is made again when there is another.
  */
-static bool source_is_known(struct relocation *one)
+static bool is_known(struct relocation *one, const struct node *node,
+		     int64_t since_ns, struct store_info *info)
 {
 	const uint8_t ahead = NODE_LOCAL | NODE_UNPUBLISHED | NODE_REPLACED;
-	const struct node *node = one->source.node;
 	struct tree *tree = &one->fs->tree;
 	bool known;
 
 	lock_take(&tree->lock);
 	known = node->type == STORE_TYPE_FILE && node->version &&
-		node->links == 1 && !(node->flags & ahead);
+		node->links == 1 && !(node->flags & ahead) &&
+		node->checked_ns >= since_ns;
 	if (known) {
-		one->info = (struct store_info){ .type = STORE_TYPE_FILE,
-						 .links = 1 };
-		node_get_version(node, &one->info.version);
+		*info = (struct store_info){ .type = STORE_TYPE_FILE,
+					     .links = 1 };
+		node_get_version(node, &info->version);
 	}
 	lock_drop(&tree->lock);
 	return known;
@@ -43,7 +44,7 @@ int relocation_check_source(struct relocation *one)
 	struct op *op = &one->op;
 	int code = STORE_OK;
 
-	if (!source_is_known(one))
+	if (!is_known(one, one->source.node, 0, &one->info))
 		code = store_stat(one->fs->store, &op->context,
 				  one->record.from, &one->info, &op->error);
 	if (code)
@@ -102,16 +103,32 @@ static int check_types(struct relocation *one)
 	return over ? check_empty(one) : STORE_OK;
 }
 
+/*
+ * The kernel looks at the name just before.  What has come since, or another
+ * version, is seen when the copy is made.
+ */
+static bool target_was_seen(struct relocation *one)
+{
+	int64_t since_ns = clock_monotonic_ns() - OP_JUST_NS;
+
+	if (one->record.folder)
+		return false;
+	if (!one->target.node)
+		return op_missing_since(&one->op, one->new_parent,
+					one->new_name, since_ns);
+	one->record.over =
+		one->replace && one->info.type == STORE_TYPE_FILE &&
+		is_known(one, one->target.node, since_ns, &one->target_info);
+	return one->record.over;
+}
+
 int relocation_check_target(struct relocation *one)
 {
 	struct op *op = &one->op;
 	int code;
 
-	/* A file that has come since is seen when the copy is made. */
-	one->missing = !one->record.folder && !one->target.node &&
-		       op_missing_since(op, one->new_parent, one->new_name,
-					clock_monotonic_ns() - OP_JUST_NS);
-	if (one->missing)
+	one->seen = target_was_seen(one);
+	if (one->seen)
 		return STORE_OK;
 	code = store_stat(one->fs->store, &op->context, one->record.to,
 			  &one->target_info, &op->error);

@@ -25,7 +25,7 @@ struct relocation {
 	struct carry carry;
 	struct store_info info, target_info;
 	struct name *spare; /* owned until the tree takes it */
-	bool missing;	    /* the target, as was lately told */
+	bool seen;	    /* the target, just before */
 	bool entered;	    /* the gate */
 	bool noted;	    /* COPYING may be in the journal */
 	bool arrived;	    /* over another file, which is gone */

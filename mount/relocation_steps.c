@@ -137,7 +137,7 @@ static void set_up_carry(struct relocation *one)
 		.over = one->record.over && !one->record.folder,
 		.replaced = one->target_info.version,
 		.recovers = one->resumed,
-		.missing = one->missing,
+		.seen = one->seen,
 	};
 }
 

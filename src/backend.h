@@ -118,10 +118,10 @@ enum backend_move_flags {
 	 */
 	BACKEND_COPY_SYMLINKS = 1 << 2,
 	/*
-	 * Only of a copy: `to` was lately found missing, and is looked at again
-	 * only where the server would not see that a file has come.
+	 * Only of a copy: `to` was lately looked at, and was no folder; again
+	 * only where the server would not see a change of the file.
 	 */
-	BACKEND_COPY_MISSING = 1 << 3,
+	BACKEND_COPY_SEEN = 1 << 3,
 };
 
 struct backend_move_request {

@@ -151,8 +151,8 @@ int store_copy_version(struct store *store, struct store_context *context,
 		request.flags |= BACKEND_MOVE_REPLACE;
 	if (options->symlinks)
 		request.flags |= BACKEND_COPY_SYMLINKS;
-	if (options->missing)
-		request.flags |= BACKEND_COPY_MISSING;
+	if (options->seen)
+		request.flags |= BACKEND_COPY_SEEN;
 	if (options->source) {
 		request.source.condition = STORE_IF_VERSION;
 		request.source.version = *options->source;

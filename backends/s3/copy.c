@@ -199,11 +199,15 @@ static int is_folder(struct store_error *error)
 			       store_code_text(STORE_IS_DIR));
 }
 
-/* Will the server itself see that the name is taken by a file? */
+/* Will the server itself see which file has the name, or that one has? */
 static bool server_sees_file(const struct transfer *transfer)
 {
-	return transfer->precondition.condition == STORE_IF_ABSENT &&
-	       (transfer->honoured & S3_COPY_ABSENT) &&
+	unsigned int needed =
+		transfer->precondition.condition == STORE_IF_ABSENT
+			? S3_COPY_ABSENT
+			: S3_COPY_MATCH;
+
+	return (transfer->honoured & needed) &&
 	       transfer->source.info.size <= transfer->s3->settings.copy_max;
 }
 
@@ -233,7 +237,7 @@ static int check_target(struct transfer *transfer, struct store_error *error)
 	if (transfer->precondition.condition == STORE_IF_ANY)
 		return STORE_OK;
 	if (server_sees_file(transfer))
-		return transfer->request->flags & BACKEND_COPY_MISSING
+		return transfer->request->flags & BACKEND_COPY_SEEN
 			       ? STORE_OK
 			       : check_no_folder(transfer, error);
 	code = s3_stat(transfer->s3, transfer->context, transfer->request->to,

@@ -85,6 +85,11 @@ write_new() {
 	cat small >"$1"
 }
 
+# shellcheck disable=SC2317 # called by costs
+replace() {
+	python3 -c 'import os, sys; os.rename(sys.argv[1], sys.argv[2])' "$@"
+}
+
 head -c 1000 /dev/urandom >small
 head -c 4096 /dev/urandom >page
 mkdir "$mnt/d"
@@ -146,6 +151,10 @@ is "$(stat -c '%a %y' "$mnt/d/two" | cut -c 1-14)" '600 2020-01-02' \
 # A look at the new name, the source, the copy, and the source once more
 # before it goes.
 costs DHHHHLP mv "$mnt/d/two" "$mnt/d/moved"
+# Over another file, whose version is a condition of the copy. mv(1) tries
+# first whether there is one, for which the kernel looks once more.
+costs DHHHHLP replace "$mnt/d/again" "$mnt/d/moved"
+same small "$mnt/d/moved"
 costs DH rm "$mnt/d/three"
 costs HLP mkdir "$mnt/d/e"
 pin "$mnt/d/e"

@@ -449,8 +449,11 @@ struct store_copy_options {
 	const uint8_t *publish;
 	/* A symlink, too, if the store can; a later stat tells its id. */
 	bool symlinks;
-	/* The target was lately found missing: see store_make_missing_folder(). */
-	bool missing;
+	/*
+	 * The target was lately looked at, and was no folder: as with
+	 * store_make_missing_folder().
+	 */
+	bool seen;
 };
 int store_copy_version(struct store *store, struct store_context *context,
 		       const char *from, const char *to,
