@@ -74,6 +74,7 @@ static int set_once(struct sftp_call *call, const char *key,
 		    const struct store_attributes *wanted,
 		    struct store_info *info)
 {
+	struct store_attributes mapped = *wanted;
 	struct sftp_attributes now, set[2];
 	struct sftp_path path;
 	size_t count;
@@ -87,7 +88,8 @@ static int set_once(struct sftp_call *call, const char *key,
 	if (code)
 		return code;
 	link = S_ISLNK(now.mode) && *key;
-	count = sftp_attributes_of(wanted, &now, set);
+	sftp_idmap_there(&call->sftp->idmap, &mapped);
+	count = sftp_attributes_of(&mapped, &now, set);
 	for (size_t i = 0; !code && i < count; i++) {
 		/* Linux has no mode of a symlink to set. */
 		if (link)

@@ -167,10 +167,13 @@ static int set_made(struct sftp_call *call, const char *path,
 		    const struct store_attributes *wanted,
 		    struct sftp_attributes *there)
 {
+	struct store_attributes mapped = *wanted;
 	struct sftp_attributes set[2];
-	size_t count = sftp_attributes_of(wanted, there, set);
+	size_t count;
 	int code = STORE_OK;
 
+	sftp_idmap_there(&call->sftp->idmap, &mapped);
+	count = sftp_attributes_of(&mapped, there, set);
 	for (size_t i = 0; !code && i < count; i++) {
 		struct sftp_ask ask = { .type = SFTP_SETSTAT,
 					.path = path,

@@ -375,6 +375,7 @@ static int send_attributes(struct putting *putting)
 	size_t count;
 	int code = STORE_OK;
 
+	sftp_idmap_there(&putting->call->sftp->idmap, &wanted);
 	if (!putting->taken)
 		now = (struct sftp_attributes){ .uid = (uint32_t)getuid(),
 						.gid = (uint32_t)getgid() };

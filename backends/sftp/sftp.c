@@ -51,6 +51,7 @@ static void sftp_free(struct sftp *sftp)
 		sftp_pool_release(&sftp->pool);
 	}
 	lock_destroy(&sftp->lock);
+	sftp_idmap_release(&sftp->idmap);
 	sftp_settings_release(&sftp->settings);
 	free(sftp->real_base);
 	free(sftp->base);
@@ -100,6 +101,26 @@ static void mend_root(struct sftp *sftp, struct store_context *context)
 	store_page_release(&page);
 }
 
+/* Who is who, before anything is asked for. */
+static int map_owners(struct sftp_call *call)
+{
+	struct sftp *sftp = call->sftp;
+	const struct sftp_ask ask = { .type = SFTP_LSTAT, .path = "." };
+	struct sftp_request *request = NULL;
+	struct sftp_attributes own;
+	int code;
+
+	if (sftp->settings.idmap == SFTP_IDMAP_FILE)
+		return sftp_idmap_read(&sftp->settings, &sftp->idmap,
+				       call->error);
+	if (sftp->settings.idmap != SFTP_IDMAP_USER)
+		return STORE_OK;
+	code = sftp_call_send(call, &ask, &request);
+	if (!code)
+		code = sftp_call_attributes(call, &request, &own);
+	return code ? code : sftp_idmap_learn(&sftp->idmap, &own, call->error);
+}
+
 static int sftp_open(void *self, struct store_context *context,
 		     struct store_error *error)
 {
@@ -118,6 +139,7 @@ static int sftp_open(void *self, struct store_context *context,
 		sftp->extensions = server->extensions;
 		atomic_store(&sftp->careful,
 			     !(server->extensions & SFTP_EXT_LSETSTAT));
+		code = map_owners(&call);
 	}
 	sftp_call_release(&call);
 	if (!code && !(sftp->extensions & SFTP_EXT_POSIX_RENAME))

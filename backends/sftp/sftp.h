@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "backends/sftp/call.h"
+#include "backends/sftp/idmap.h"
 #include "backends/sftp/pool.h"
 #include "backends/sftp/settings.h"
 #include "src/backend.h"
@@ -33,6 +34,7 @@ struct sftp {
 	/* Immutable once opened: */
 	struct sftp_settings settings;
 	char *base; /* without '/' at its end, but "/" itself */
+	struct sftp_idmap_tables idmap;
 	struct sftp_pool pool;
 	bool pooled;
 	uint32_t extensions; /* of the first connection */

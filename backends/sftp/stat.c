@@ -82,6 +82,7 @@ void sftp_info_of(const struct sftp *sftp,
 		.size = attributes->size,
 	};
 	fill_attributes(attributes, &info->attributes);
+	sftp_idmap_here(&sftp->idmap, &info->attributes);
 	if (info->type == STORE_TYPE_FOLDER)
 		info->size = 0;
 	sftp_version_of(attributes, &info->version);
