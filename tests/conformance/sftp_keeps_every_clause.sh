@@ -11,11 +11,15 @@ servers=$SRCDIR/tests/servers
 program=/usr/lib/openssh/sftp-server
 export CONF_FULL="${FULL:-0}"
 
-trap '"$servers/openssh" stop "$WORK/openssh"
+stop_all() {
+	"$servers/openssh" stop "$WORK/openssh"
 	"$servers/proftpd" stop "$WORK/proftpd"
-	for end in "$WORK"/master.*; do
-		[ ! -S "$end" ] || ssh -F "$WORK/mux" -O exit server 2>/dev/null || :
-	done' EXIT
+	for socket in "$WORK"/master.*; do
+		[ ! -S "$socket" ] ||
+			ssh -F "$WORK/mux" -O exit server 2>/dev/null || :
+	done
+}
+trap stop_all EXIT
 
 # on NAME [CLAUSE...]: the whole suite, or these clauses of it.
 on() {
@@ -68,15 +72,14 @@ for request in fsync copy-data hardlink lsetstat; do
 	on "OpenSSH without $request"
 done
 
-# By ssh, and with a handshake of its own each time.
+# By SSH, and with a handshake of its own each time.
 "$servers/openssh" start "$WORK/openssh"
-(
-	# shellcheck source=/dev/null
-	. "$WORK/openssh/env"
-	export CONF_SFTP_URL="sftp://$SFTP_USER@$SFTP_HOST:$SFTP_PORT"
-	export CONF_SFTP_OPTIONS="known_hosts=$SFTP_KNOWN_HOSTS&identity_file=$SFTP_KEY&ssh_config=none"
-	on 'OpenSSH by libssh2 or ssh' F4
-)
+# shellcheck source=/dev/null
+. "$WORK/openssh/env"
+export CONF_SFTP_URL="sftp://$SFTP_USER@$SFTP_HOST:$SFTP_PORT"
+keys="known_hosts=$SFTP_KNOWN_HOSTS&identity_file=$SFTP_KEY"
+export CONF_SFTP_OPTIONS="$keys&ssh_config=none"
+on 'OpenSSH by SSH' F4
 
 # One handshake for all: its sessions go over one connection.
 "$servers/proftpd" start "$WORK/proftpd"
