@@ -99,6 +99,7 @@ edit() {
 }
 
 echo 'without NEAR COMPOSE' >fault
+DRIVER_LOG=debug
 mount_store "$url?fault=$WORK/fault" "$mnt" "$shared" || fail "no mount"
 cp "$backing/order" expected
 printf 'edited' | dd of=expected bs=1M seek=5 conv=notrunc status=none
@@ -106,5 +107,6 @@ asked edit order
 same "$backing/order" expected
 [ "$requests" -le 64 ] || wrong "$requests requests for the base of an edit"
 [ "$bytes" -le "$size" ] || wrong "$bytes bytes for the base of an edit"
+says driver.log "order: publish: fill and replace, $size bytes to send"
 unmount "$mnt"
 finish
