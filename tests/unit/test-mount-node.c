@@ -411,7 +411,11 @@ START_TEST(a_lost_name_is_remembered)
 	before = clock_monotonic_ns();
 	move(tree.root, "b", tree.root, "c");
 	ck_assert(tree_lost_since(&tree, tree.root, "b", before));
+	ck_assert(tree_lost_since(&tree, tree.root, "c", before));
 	forget(find(tree.root, "c")->node);
+	before = clock_monotonic_ns();
+	forget(make_file(tree.root, "d"));
+	ck_assert(tree_lost_since(&tree, tree.root, "d", before));
 }
 END_TEST
 
