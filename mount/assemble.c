@@ -52,6 +52,7 @@ int assemble_tree(struct fs *fs, struct store_error *error)
 	int code;
 
 	fs->tree.default_uid = geteuid();
+	fs->tree.whole_seconds = store_in_seconds(fs->store);
 	fs->tree.default_gid = getegid();
 	fs->tree.file_mode = (uint16_t)fs->options->file_mode;
 	fs->tree.dir_mode = (uint16_t)fs->options->dir_mode;

@@ -88,6 +88,11 @@ struct tree {
 	/* immutable */
 	uint32_t default_uid, default_gid;
 	uint16_t file_mode, dir_mode; /* where the store keeps none */
+	/*
+	 * The store drops what is below a second of times, and so does
+	 * everybody: an editor that saw more would take the rest for a change.
+	 */
+	bool whole_seconds;
 	uint64_t seed;
 };
 

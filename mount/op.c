@@ -222,6 +222,9 @@ void fs_fill_stat(struct fs *fs, const struct node *node, struct stat *out)
 	out->st_mtim = node_time_to(node->mtime);
 	out->st_ctim = node_time_to(node->ctime);
 	out->st_atim = node_time_to(node->atime);
+	if (fs->tree.whole_seconds)
+		out->st_mtim.tv_nsec = out->st_ctim.tv_nsec =
+			out->st_atim.tv_nsec = 0;
 }
 
 static double seconds(int64_t ns)

@@ -155,6 +155,7 @@ struct store_backend {
 	uint64_t capabilities; /* all it may have, enum store_capability */
 	enum store_concurrency concurrency;
 	bool lists_recursively;
+	bool whole_seconds; /* times lose what is below a second */
 
 	/*
 	 * Optional: turn the parts of a URL into options ("root" from the

@@ -362,6 +362,11 @@ void store_counters(const struct store *store, uint64_t values[STORE_COUNTERS])
 						 memory_order_relaxed);
 }
 
+bool store_in_seconds(const struct store *store)
+{
+	return store->backend.ops->whole_seconds;
+}
+
 const struct wire_counters *store_wire(const struct store *store)
 {
 	const struct backend *backend = &store->backend;

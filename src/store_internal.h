@@ -47,6 +47,8 @@ void store_tell_listed(struct store *store);
 struct wire_counters;
 /* The requests of its backend so far, src/wire.h; NULL: it makes none. */
 const struct wire_counters *store_wire(const struct store *store);
+/* Does it keep times in whole seconds? */
+bool store_in_seconds(const struct store *store);
 /* A second handle on the same backend and root, to be closed on its own. */
 struct store *store_ref(struct store *store);
 

@@ -265,6 +265,7 @@ const struct store_backend sftp_backend = {
 	.options = sftp_options,
 	.capabilities = SFTP_CAPABILITIES,
 	.concurrency = STORE_PARALLEL,
+	.whole_seconds = true,
 	.from_url = sftp_from_url,
 	.configure = sftp_configure,
 	.open = sftp_open,

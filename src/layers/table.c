@@ -126,6 +126,7 @@ void layer_table(struct store_backend *table, const struct store_backend *all,
 	table->capabilities = next->ops->capabilities;
 	table->concurrency = next->ops->concurrency;
 	table->lists_recursively = next->ops->lists_recursively;
+	table->whole_seconds = next->ops->whole_seconds;
 	cut_reads(table, next);
 	cut_writes(table, next);
 }

@@ -263,6 +263,7 @@ clean_up() {
 		wait_until 2 is_another $i || kill -KILL "${i% *}" 2>/dev/null
 	done
 	[ "$s3_owner" != "$BASHPID" ] || "$s3_server" stop "$s3_started"
+	[ "$sftp_owner" != "$BASHPID" ] || "$sftp_server" stop "$sftp_started"
 	exit "$status"
 }
 trap clean_up EXIT
@@ -295,6 +296,19 @@ s3_start() {
 		-X PUT "$bucket" || fail "no bucket"
 }
 
+sftp_server=$SRCDIR/tests/servers/openssh
+sftp_started= sftp_owner= sftp_folders=0 # the same
+
+# sftp_start: a server that ssh configuration knows as `server`, once.
+sftp_start() {
+	[ -z "$sftp_started" ] || return 0
+	sftp_started=$WORK/sftp-server sftp_owner=$BASHPID
+	"$sftp_server" start "$sftp_started" || fail "no SFTP server"
+	mkdir -p "$WORK/home/.ssh"
+	cp "$sftp_started/ssh_config" "$WORK/home/.ssh/config"
+	export HOME=$WORK/home
+}
+
 # store_new KIND [DIR]: an empty one, as kind and url; backing is the folder
 # of a local store.
 store_new() {
@@ -318,6 +332,12 @@ store_new() {
 		s3_start
 		s3_folders=$((s3_folders + 1))
 		url=s3://mount/$BASHPID.$s3_folders
+		;;
+	sftp)
+		sftp_start
+		url=$sftp_started/data/$BASHPID.$((sftp_folders += 1))
+		mkdir "$url" || fail "no $url"
+		url=sftp://server$url
 		;;
 	esac
 }
