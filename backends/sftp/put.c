@@ -26,13 +26,15 @@ struct putting {
 	struct sftp_path temporary;
 	struct sftp_handle handle;
 	bool opened;
-	bool taken;		       /* something is there */
-	struct sftp_attributes before; /* what, when taken */
-	struct sftp_handle old;	       /* to copy kept ranges from */
+	bool taken;			/* something is there */
+	struct sftp_attributes before;	/* what, when taken */
+	struct sftp_attributes created; /* the temporary as it was made */
+	struct sftp_handle old;		/* to copy kept ranges from */
 	bool old_opened;
 	/* On their way, a ring; the answers are all of the same kind. */
 	struct sftp_request *sent[WINDOW];
 	size_t first, count;
+	struct sftp_request *owner; /* of them, the one that sets it */
 };
 
 /* ---- what must hold ---- */
@@ -128,6 +130,26 @@ static int create(struct putting *putting)
 	return code;
 }
 
+/* One of uid and gid alone: the other stays what the server has made it. */
+static int look_created(struct putting *putting)
+{
+	const struct store_attributes *wanted = putting->request->attributes;
+	const uint32_t both = STORE_ATTR_UID | STORE_ATTR_GID;
+	struct sftp_ask ask = { .type = SFTP_FSTAT,
+				.handle = &putting->handle };
+	struct sftp_request *request;
+	int code;
+
+	putting->created = (struct sftp_attributes){ .mask = 0 };
+	if (putting->taken || !wanted || !(wanted->mask & both) ||
+	    (wanted->mask & both) == both)
+		return STORE_OK;
+	code = sftp_call_send(putting->call, &ask, &request);
+	return code ? code
+		    : sftp_call_attributes(putting->call, &request,
+					   &putting->created);
+}
+
 /* Folders that were there a moment ago may have gone. */
 static int begin_file(struct putting *putting)
 {
@@ -175,13 +197,26 @@ static void discard(struct putting *putting)
 
 /* ---- bytes ---- */
 
+/*
+ * Only root gives files away: where the user there is another, a new file is
+ * his, as with any program that he runs.
+ */
 static int settle_one(struct putting *putting)
 {
 	struct sftp_request **slot = &putting->sent[putting->first];
+	struct sftp_call *call = putting->call;
+	bool owner = *slot == putting->owner;
+	int code;
 
 	putting->first = (putting->first + 1) % WINDOW;
 	putting->count--;
-	return sftp_call_done(putting->call, slot);
+	code = sftp_call_done(call, slot);
+	if (owner &&
+	    (code == STORE_DENIED || sftp_call_says_nothing(call, code))) {
+		store_error_clear(call->error);
+		code = STORE_OK;
+	}
+	return code;
 }
 
 static int settle_all(struct putting *putting)
@@ -364,6 +399,13 @@ static int send_size(struct putting *putting)
 						   : STORE_OK;
 }
 
+static struct sftp_request *last_sent(const struct putting *putting)
+{
+	size_t last = putting->first + putting->count - 1;
+
+	return putting->sent[last % WINDOW];
+}
+
 static int send_attributes(struct putting *putting)
 {
 	const struct store_attributes none = { .mask = 0 };
@@ -377,8 +419,7 @@ static int send_attributes(struct putting *putting)
 
 	sftp_idmap_there(&putting->call->sftp->idmap, &wanted);
 	if (!putting->taken)
-		now = (struct sftp_attributes){ .uid = (uint32_t)getuid(),
-						.gid = (uint32_t)getgid() };
+		now = putting->created;
 	now.atime = (uint32_t)time(NULL);
 	if (!(wanted.mask & STORE_ATTR_MTIME))
 		wanted.mask &= ~(uint32_t)STORE_ATTR_ATIME;
@@ -398,6 +439,8 @@ static int send_attributes(struct putting *putting)
 					.attributes = &set[i] };
 
 		code = send_ask(putting, &ask);
+		if (!code && set[i].mask & SFTP_ATTR_OWNER)
+			putting->owner = last_sent(putting);
 	}
 	return code;
 }
@@ -543,6 +586,8 @@ static int put_once(struct putting *putting, struct store_info *info)
 	if (!code)
 		code = begin_file(putting);
 	if (!code)
+		code = look_created(putting);
+	if (!code)
 		code = write_all(putting);
 	if (!code)
 		code = finish_file(putting, &done);
@@ -594,6 +639,7 @@ int sftp_put(void *self, struct store_context *context,
 			putting->call = &call;
 			putting->request = request;
 			putting->opened = putting->old_opened = false;
+			putting->owner = NULL;
 			code = put_once(putting, info);
 		} while (put_again(putting, &code));
 	sftp_call_release(&call);

@@ -101,6 +101,26 @@ comes_back() {
 	same wanted got
 }
 
+# Only root gives files away: what root writes here is that user's there.
+as_another_user() {
+	local there=$WORK/there url
+
+	install -d -o 65534 -g 65534 "$there"
+	chmod 755 "$WORK"
+	printf '#!/bin/sh\nexec setpriv --reuid=65534 --regid=65534 %s\n' \
+		'--clear-groups /usr/lib/openssh/sftp-server' >direct
+	chmod +x direct
+	url="sftp://server$there?transport=ssh&ssh_command=$WORK/direct"
+	mount_store "$url" "$WORK/other" || fail "no mount"
+	echo text >"$WORK/other/file" || wrong "no write as another user"
+	mkdir "$WORK/other/folder" || wrong "no mkdir as another user"
+	is "$(stat -c %u "$there/file" "$there/folder")" $'65534\n65534' owners
+	is "$(cat "$there/file")" text "as it is stored"
+	! chown 0 "$WORK/other/file" 2>/dev/null || wrong "it is given away"
+	unmount "$WORK/other"
+}
+
+as_another_user
 tree
 edits
 rewrites
