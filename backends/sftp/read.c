@@ -346,6 +346,7 @@ static int reopen(struct sftp_call *call, struct sftp_reader *reader)
 	struct sftp_reader fresh = { .path = reader->path, .key = reader->key };
 	struct sftp_attributes attributes;
 	struct sftp_session *old;
+	bool taken;
 	int code;
 
 	do
@@ -355,14 +356,16 @@ static int reopen(struct sftp_call *call, struct sftp_reader *reader)
 		return code;
 	lock_take(&reader->lock);
 	old = reader->session;
-	if (sftp_session_ended(old)) {
+	taken = sftp_session_ended(old);
+	if (taken) {
 		reader->session = fresh.session;
 		reader->handle = fresh.handle;
-	} else {
+	}
+	lock_drop(&reader->lock);
+	if (!taken) {
 		old = fresh.session;
 		tell_close(call, &fresh.handle);
 	}
-	lock_drop(&reader->lock);
 	sftp_session_unref(old);
 	return STORE_OK;
 }

@@ -90,12 +90,16 @@ refusals() {
 }
 
 comes_back() {
+	cp "$WORK/large" "$root/unread"
+	exec 5<"$mnt/unread"
 	"$server" stop "$WORK/server"
 	(sleep 1 && exec "$server" start "$WORK/server" "$SFTP_PORT") &
 	echo "after the end" >"$mnt/after" || wrong "no write after it"
 	wait $!
 	is "$(cat "$root/after")" "after the end" "what was written meanwhile"
 	is "$(cat "$mnt/moved/text")" $'new\nmore' "what is read then"
+	cmp - "$WORK/large" <&5 || wrong "an open file ends with the connection"
+	exec 5<&-
 	ls "$mnt" >got
 	ls "$root" >wanted
 	same wanted got
