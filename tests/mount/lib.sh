@@ -297,7 +297,7 @@ s3_start() {
 }
 
 sftp_server=$SRCDIR/tests/servers/openssh
-sftp_started= sftp_owner= sftp_folders=0 # the same
+sftp_started='' sftp_owner='' sftp_folders=0 # the same
 
 # sftp_start: a server that ssh configuration knows as `server`, once.
 sftp_start() {
