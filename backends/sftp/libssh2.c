@@ -311,7 +311,8 @@ static int remember(struct link *link, const char *key, size_t length,
 
 	if (settings->host_key_policy != SFTP_HOST_KEY_TOFU)
 		return STORE_OK;
-	if (settings->known_hosts)
+	/* Lines given are all that is read: what a file keeps binds nobody. */
+	if (!settings->host_keys && settings->known_hosts)
 		snprintf(path, sizeof(path), "%s", settings->known_hosts);
 	else if (settings->host_keys ||
 		 !link_home_path(".ssh/known_hosts", path))

@@ -85,6 +85,10 @@ to=("${as_told[@]}")
 note "kept, and then another one"
 says "connected by libssh2" known_hosts="$WORK/kept" host_key_policy=tofu
 says "connected by libssh2" known_hosts="$WORK/kept"
+# Lines are all that is read, so that no file could hold the server to its key.
+says "no file of known hosts" known_host_keys="# none" host_key_policy=tofu \
+	known_hosts="$WORK/unread"
+[ ! -e "$WORK/unread" ] || wrong "a key was kept where nobody reads it"
 cp kept changed
 "$server" stop "$WORK/all"
 start other
