@@ -65,6 +65,23 @@ static void release_line(struct command_line *line)
 		free(line->words[--line->count]);
 }
 
+/* A path where %h and the like would be something else. */
+static void add_file(struct command_line *line, const char *option,
+		     const char *path)
+{
+	char escaped[WORD_MAX - 64];
+	size_t length = 0;
+
+	for (; *path && length < sizeof(escaped) - 2; path++) {
+		if (*path == '%')
+			escaped[length++] = '%';
+		escaped[length++] = *path;
+	}
+	escaped[length] = '\0';
+	line->failed = line->failed || *path;
+	add_word(line, "%s=\"%s\"", option, escaped);
+}
+
 /*
  * Under auto an unknown key is forgotten, so what is known comes as the file
  * that ssh does not write to.
@@ -97,7 +114,7 @@ static void add_policy(struct command_line *line,
 	}
 	if (!file)
 		return;
-	add_word(line, "-oUserKnownHostsFile=\"%s\"", file);
+	add_file(line, "-oUserKnownHostsFile", file);
 	add_word(line, "-oGlobalKnownHostsFile=/dev/null");
 }
 

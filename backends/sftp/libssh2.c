@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "backends/sftp/dial.h"
@@ -47,15 +48,33 @@ static struct link *link_of(struct sftp_transport *transport)
 
 /* ---- the socket ---- */
 
-/* The socket of the agent comes this way, too. */
+/*
+ * The socket of the agent comes this way, too, and blocks: an agent that says
+ * nothing has as much time as the connection.
+ */
+static void limit_agent(struct link *link, int fd)
+{
+	int64_t left = link->context ? store_context_remaining(link->context)
+				     : NS_PER_SEC;
+	struct timeval limit = { .tv_usec = 1000 };
+
+	if (left < INT64_MAX && left > NS_PER_MS)
+		limit = (struct timeval){ .tv_sec = left / NS_PER_SEC,
+					  .tv_usec = left % NS_PER_SEC / 1000 };
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+}
+
 static ssize_t on_send(libssh2_socket_t fd, const void *data, size_t length,
 		       int flags UNUSED, void **abstract)
 {
 	struct link *link = *abstract;
 
 	if (fd != link->fd) {
-		ssize_t sent = send(fd, data, length, MSG_NOSIGNAL);
+		ssize_t sent;
 
+		limit_agent(link, fd);
+		sent = send(fd, data, length, MSG_NOSIGNAL);
 		return sent < 0 ? -errno : sent;
 	}
 	if (link->errnum)
@@ -71,7 +90,11 @@ static ssize_t on_receive(libssh2_socket_t fd, void *data, size_t length,
 	ssize_t got;
 
 	if (fd != link->fd) {
+		limit_agent(link, fd);
 		got = recv(fd, data, length, 0);
+		/* Nobody tries again what has run out of time. */
+		if (got < 0 && errno == EAGAIN)
+			return -ETIMEDOUT;
 		return got < 0 ? -errno : got;
 	}
 	if (link->closing)
@@ -307,19 +330,19 @@ static int remember(struct link *link, const char *key, size_t length,
 		    struct store_error *error)
 {
 	const struct sftp_settings *settings = link->settings;
+	const char *file = settings->known_hosts;
 	char path[LINK_PATH_ROOM];
 
 	if (settings->host_key_policy != SFTP_HOST_KEY_TOFU)
 		return STORE_OK;
+	if (!file && link_home_path(".ssh/known_hosts", path))
+		file = path;
 	/* Lines given are all that is read: what a file keeps binds nobody. */
-	if (!settings->host_keys && settings->known_hosts)
-		snprintf(path, sizeof(path), "%s", settings->known_hosts);
-	else if (settings->host_keys ||
-		 !link_home_path(".ssh/known_hosts", path))
+	if (settings->host_keys || !file)
 		return store_error_set(error, STORE_DENIED,
 				       "host_key_policy=tofu: no file of known "
 				       "hosts to keep a new key in");
-	return known_hosts_remember(link->known, path, key, length, error);
+	return known_hosts_remember(link->known, file, key, length, error);
 }
 
 static int check_host_key(struct link *link, struct store_error *error)

@@ -74,13 +74,18 @@ static int copy_base(const char *text, char **base, struct store_error *error)
 static int check_words(const struct sftp_settings *settings,
 		       struct store_error *error)
 {
-	if (settings->host[0] == '-' || strpbrk(settings->host, " \t\n/@"))
+	if (settings->host[0] == '-' ||
+	    strpbrk(settings->host, " \t\n/@,*?!\"\\"))
 		return store_error_set(error, STORE_INVALID,
 				       "host: no name of a host");
 	if (settings->username &&
 	    (settings->username[0] == '-' || !settings->username[0]))
 		return store_error_set(error, STORE_INVALID,
 				       "username: no name of a user");
+	if (settings->known_hosts && strchr(settings->known_hosts, '"'))
+		return store_error_set(error, STORE_INVALID,
+				       "known_hosts: ssh takes no path with a "
+				       "quote");
 	if (settings->ssh_command &&
 	    !settings->ssh_command[strspn(settings->ssh_command, " ")])
 		return store_error_set(error, STORE_INVALID,

@@ -10,7 +10,8 @@ BUILDDIR=$top/build
 # shellcheck source=tests/servers/proxy.sh
 . "$top/tests/servers/proxy.sh"
 
-links=(direct 20ms)
+declare -A links_of=([s3]="direct 20ms") peers_of=([s3]="s3fs rclone_s3")
+declare -A bares=([s3]=curl)
 server= # the folder of what s3_up has started
 bucket=bench
 round=0 # each place_start writes below a folder of its own, $folder
@@ -201,8 +202,8 @@ stored_write() {
 	"$@" && place_finish
 }
 
-# curl_ranges LINK: the object in eight ranges at once, to nowhere.
-curl_ranges() {
+# curl_read LINK: the object in eight ranges at once, to nowhere.
+curl_read() {
 	local i parts=() part=$((megabytes * (1 << 20) / 8)) good=1
 
 	for i in {0..7}; do
@@ -234,6 +235,12 @@ read_folder() {
 	rm "$area/body"
 }
 
+# forget FOLDER: of the family that is measured.
+forget() {
+	"${family}_forget" "$1"
+}
+family=s3
+
 objects_streams() {
 	object_place "$place" "$link"
 	timed dd if="$mnt/read/whole" of=/dev/null bs=1 count=1 status=none
@@ -249,14 +256,14 @@ objects_streams() {
 	mkdir "$mnt/$folder"
 	per_second "$megabytes" stored_write whole_write whole "$megabytes"
 	figure "write MiB/s" "$rate"
-	s3_forget "$folder"
+	forget "$folder"
 	place_again "$link"
 	mkdir "$mnt/$folder"
 	per_second $((megabytes / 4 * 4)) stored_write together quarter_write
 	figure "write 4 MiB/s" "$rate"
 	figure "write peak KiB" "$(place_peak)"
 	place_stop
-	s3_forget "$folder"
+	forget "$folder"
 }
 
 # random_reads BYTES: sets `rate`, reads per second. fio tells in its eighth
@@ -300,7 +307,7 @@ objects_files() {
 	per_second "$small" small_read
 	figure "out files/s" "$rate"
 	place_stop
-	s3_forget "$folder"
+	forget "$folder"
 	object_place "$place" "$link"
 	timed ls -l "$mnt/list"
 	figure "ls -l s" "$elapsed"
@@ -319,26 +326,30 @@ list_folder() {
 	rm -r "$area/list"
 }
 
-# objects_of NAME FIGURE...: all runs of objects_NAME, and its rows.
+# objects_of FAMILY NAME FIGURE...: all runs of objects_NAME over its links, and
+# its rows. BARE is what goes without a mount.
 objects_of() {
-	local name=$1 run place link figure row peers=(s3fs rclone_s3)
+	local family=$1 name=$2 bare=${bares[$1]} run place link figure row
+	local -a peers links
 	local -A figures=()
-	shift
+	shift 2
 
-	places_of s3
+	read -ra peers <<<"${peers_of[$family]}"
+	read -ra links <<<"${links_of[$family]}"
+	places_of "$family"
 	for ((run = 0; run < runs; run++)); do
 		for link in "${links[@]}"; do
 			for place in "${places[@]}"; do
 				"objects_$name"
 			done
 			[ "$name" != streams ] || {
-				place=curl
-				per_second "$megabytes" curl_ranges "$link"
+				place=$bare
+				per_second "$megabytes" "${bare}_read" "$link"
 				figure "read MiB/s" "$rate"
 			}
 		done
 	done
-	[ "$name" != streams ] || places+=(curl)
+	[ "$name" != streams ] || places+=("$bare")
 	for link in "${links[@]}"; do
 		for place in "${places[@]}"; do
 			row=()
@@ -348,7 +359,7 @@ objects_of() {
 					row+=("$figure" "$(median \
 						${figures[$place $link $figure]})")
 			done
-			row "s3_$name" "$place $link" "${row[@]}"
+			row "${family}_$name" "$place $link" "${row[@]}"
 		done
 	done
 	table_end
@@ -359,7 +370,7 @@ bench_s3_streams() {
 	echo "   in memory, written and stored; curl: eight ranges at once, no mount"
 	s3_up
 	read_folder
-	objects_of streams "first byte ms" "read MiB/s" "read 4 MiB/s" \
+	objects_of s3 streams "first byte ms" "read MiB/s" "read 4 MiB/s" \
 		"read peak KiB" "write MiB/s" "write 4 MiB/s" "write peak KiB"
 	s3_forget read
 }
@@ -368,7 +379,7 @@ bench_s3_random() {
 	echo "== random reads of an object of $megabytes MiB for 8 s, one at a time"
 	s3_up
 	read_folder
-	objects_of random "4k reads/s" "4k peak KiB" "256k reads/s" \
+	objects_of s3 random "4k reads/s" "4k peak KiB" "256k reads/s" \
 		"256k peak KiB"
 	s3_forget read
 }
@@ -378,7 +389,7 @@ bench_s3_files() {
 	echo "   tar after a new mount; ls -l of $files, the same again"
 	s3_up
 	list_folder
-	objects_of files "in files/s" "out files/s" "ls -l s" "ls -l again s" \
+	objects_of s3 files "in files/s" "out files/s" "ls -l s" "ls -l again s" \
 		"peak KiB"
 	s3_forget list
 }

@@ -48,20 +48,24 @@ silent() {
 	read -r silent_port <port
 }
 
-# given_up SAYING: within its two seconds.
-given_up() {
-	local before
+# bounded WHO OPTION...: no connection, and that after a second.
+bounded() {
+	local who=$1 before=${EPOCHREALTIME/./} took
+	shift
 
-	silent "$1"
-	before=${EPOCHREALTIME/./}
-	"$stream" 0 host=127.0.0.1 port="$silent_port" username=x \
-		transport=libssh2 connect_timeout=1 >told &&
-		wrong "'$1': $(cat told)"
+	"$stream" 0 transport=libssh2 connect_timeout=1 "$@" >told &&
+		wrong "$who: $(cat told)"
 	took=$(((${EPOCHREALTIME/./} - before) / 1000))
-	echo "'$1': given up after $took ms: $(cat told)"
+	echo "$who: given up after $took ms: $(cat told)"
+	[ "$took" -lt 3000 ] || wrong "$who: given up after $took ms"
+}
+
+# given_up SAYING: the server that says it.
+given_up() {
+	silent "$1"
+	bounded "'$1'" host=127.0.0.1 port="$silent_port" username=x
 	grep -q '^\(TIMEOUT\|UNAVAILABLE\|NOT_SUPPORTED\)' told ||
 		wrong "'$1': $(cat told)"
-	[ "$took" -lt 3000 ] || wrong "'$1': given up after $took ms"
 	kill "$silent_pid" 2>/dev/null
 	wait "$silent_pid" 2>/dev/null
 }
@@ -73,4 +77,22 @@ given_up 'SSH-2.0-x\r\n'
 given_up 'SSH-2.0-x\r\n\0\0\x40\0'
 given_up 'SSH-2.0-x\r\n\xff\xff\xff\xff\x01\x14aaaaaaaaaaaaaaaa'
 given_up 'HTTP/1.0 400 Bad Request\r\n\r\n'
+
+note "an agent that says nothing"
+mkfifo listening
+python3 - "$WORK/agent" >listening <<-'END' &
+	import os, socket, sys
+	listener = socket.socket(socket.AF_UNIX)
+	listener.bind(sys.argv[1])
+	listener.listen(1)
+	print(flush=True)
+	os.close(1)
+	connection = listener.accept()[0]
+	while connection.recv(4096):
+	    pass
+END
+read -r _ <listening
+SSH_AUTH_SOCK=$WORK/agent HOME=$WORK bounded "the agent" \
+	host="$SFTP_HOST" port="$SFTP_PORT" username="$SFTP_USER" \
+	known_hosts="$SFTP_KNOWN_HOSTS"
 finish
