@@ -227,19 +227,6 @@ static int hold_part(struct put *put, const struct s3_part *part,
 	return s3_mixed_hold(&put->mixed, &part->range, error);
 }
 
-static int send_batch(struct put *put, struct s3_upload *upload,
-		      const struct s3_part *parts, size_t count,
-		      struct store_error *error)
-{
-	int code = STORE_OK;
-
-	if (count)
-		code = s3_upload_parts(upload, put->source, parts, count,
-				       error);
-	s3_mixed_drop(&put->mixed);
-	return code;
-}
-
 struct parts {
 	struct put *put;
 	const struct s3_upload *upload;
@@ -270,24 +257,21 @@ static int send_mixed(struct put *put, struct s3_upload *upload,
 
 	s3_mixed_plan(&put->mixed, upload->part_size);
 	while (at < put->source->size) {
-		struct s3_part *part = &parts[count];
-		bool has;
+		struct s3_part *part = &parts[count++];
 		int code;
 
 		part->number = ++number;
 		plan_part(put, upload, at, part);
 		at += part->range.length;
 		code = hold_part(put, part, error);
-		if (!code)
-			code = s3_upload_has(upload, put->source, part, &has,
-					     error);
 		if (code)
 			return code;
-		count += !has;
 		if (count < HTTP_AT_ONCE && at < put->source->size &&
 		    !s3_mixed_is_full(&put->mixed))
 			continue;
-		code = send_batch(put, upload, parts, count, error);
+		code = s3_upload_parts(upload, put->source, parts, count,
+				       error);
+		s3_mixed_drop(&put->mixed);
 		if (code)
 			return code;
 		count = 0;

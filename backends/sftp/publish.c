@@ -21,7 +21,6 @@
 #include <sys/stat.h>
 
 #include "backends/sftp/sftp.h"
-#include "src/base/step.h"
 #include "src/key.h"
 
 enum { DISPLACINGS_MAX = 4 };
@@ -108,12 +107,9 @@ static int displace_once(struct sftp_call *call,
 	code = sftp_call_do(call, &make);
 	if (code)
 		return code;
-	STEP("sftp: folder made");
 	code = rename_to(call, publish->path, old.text);
-	STEP("sftp: old file displaced");
 	if (!code) {
 		code = rename_to(call, publish->temporary, publish->path);
-		STEP("sftp: new file placed");
 		kept = *call->error;
 		if (!code)
 			code = remove_path(call, SFTP_REMOVE, old.text);

@@ -22,11 +22,11 @@ struct place {
 	int line;
 };
 
-#define OP_BIT(op) (UINT32_C(1) << (op))
+#define OP_BIT(op) (UINT64_C(1) << (op))
 
 static const struct {
 	const char *name;
-	uint32_t ops;
+	uint64_t ops;
 	bool changes; /* its answer can get lost */
 } fault_ops[] = {
 	{ "stat", OP_BIT(LAYER_STAT), false },

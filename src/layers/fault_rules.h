@@ -40,7 +40,7 @@ enum fault_moment { FAULT_BEFORE, FAULT_DONE, FAULT_FAILED };
 enum fault_action { FAULT_ERROR, FAULT_STALL, FAULT_DELAY, FAULT_DIE };
 
 struct fault_rule {
-	uint32_t ops;	  /* bit per enum layer_op */
+	uint64_t ops;	  /* bit per enum layer_op */
 	bool when_done;	  /* -after */
 	bool can_be_lost; /* the answer */
 	enum fault_action action;

@@ -14,11 +14,11 @@ export CONF_FULL="${FULL:-0}"
 stop_all() {
 	"$servers/openssh" stop "$WORK/openssh"
 	"$servers/proftpd" stop "$WORK/proftpd"
-	for socket in "$WORK"/master.*; do
-		[ ! -S "$socket" ] ||
-			ssh -F "$WORK/mux" -O exit server 2>/dev/null || :
-	done
+	[ ! -e "$WORK/mux" ] ||
+		ssh -F "$WORK/mux" -O exit server 2>/dev/null || :
+	[ -z "$sockets" ] || rm -rf "$sockets"
 }
+sockets= # a folder with a short name: that of a socket is
 trap stop_all EXIT
 
 # on NAME [CLAUSE...]: the whole suite, or these clauses of it.
@@ -82,11 +82,12 @@ export CONF_SFTP_OPTIONS="$keys&ssh_config=none"
 on 'OpenSSH by SSH' F4
 
 # One handshake for all: its sessions go over one connection.
+sockets=$(mktemp -d /tmp/mux.XXXXXX)
 "$servers/proftpd" start "$WORK/proftpd"
 {
 	cat "$WORK/proftpd/ssh_config"
 	printf '\tControlMaster auto\n\tControlPersist yes\n'
-	printf '\tControlPath %s/master.%%C\n' "$WORK"
+	printf '\tControlPath %s/%%C\n' "$sockets"
 } >"$WORK/mux"
 export CONF_SFTP_URL=sftp://server
 export CONF_SFTP_OPTIONS="transport=ssh&ssh_config=$WORK/mux"

@@ -151,11 +151,10 @@ wrong_here() {
 # work SEED [FILLERS]: the workload; false when the driver went away meanwhile. Any
 # other failure is a finding.
 work() {
-	local status=0 without=()
+	local status=0
 
-	[ "$kind" != s3 ] || without=(no-links)
 	"$crash/workload" "$mnt" "$manifest" "$1" "$workers" "$operations" \
-		"${2:-0}" "${without[@]}" >"$p/workload.out" 2>&1 || status=$?
+		"${2:-0}" >"$p/workload.out" 2>&1 || status=$?
 	[ $status -ne 0 ] || return 0
 	wait_until 2 gone "$driver" && return 1
 	cat "$p/workload.out"

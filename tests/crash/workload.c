@@ -2,14 +2,14 @@
 /*
  * workload: programs at work in a mount, which may go away any time.
  *
- *	workload DIR MANIFEST SEED WORKERS OPERATIONS [FILLERS [no-links]]
+ *	workload DIR MANIFEST SEED WORKERS OPERATIONS [FILLERS]
  *
  * The workers do what programs do with files, each on names of its own in
  * one folder: first every kind of operation once, then OPERATIONS of them by
  * chance.  What they are about to do, and what they were told, goes to the
  * manifest (manifest.h).  A worker ends with its first error.  The same seed
  * makes each worker do the same.  With FILLERS each begins with so many
- * contents of one file.  A store that has no links must refuse them.
+ * contents of one file. 
  *
  * Exit status: 0 all was done, 1 some operation failed, 2 trouble.
  */
@@ -45,7 +45,6 @@ struct worker {
 	unsigned int number; /* of the operation */
 	unsigned int names;  /* made so far */
 	int manifest;
-	bool links; /* the store has them */
 	struct prng prng;
 	struct state state; /* as it will be when all is acknowledged */
 };
@@ -436,23 +435,13 @@ static void make_folder(struct worker *worker)
 	CHANGE(worker, &put, mkdir(put.item.name, 0755));
 }
 
-static void link_refused(struct worker *worker, const struct item *item)
-{
-	errno = 0;
-	if (symlink(item->target, item->name) == 0 || errno != EPERM)
-		failed(worker, "symlink in a store without links");
-}
-
 static void make_link(struct worker *worker)
 {
 	struct effect put = { EFFECT_PUT, { .type = 'l' } };
 
 	new_name(worker, 'l', put.item.name);
 	snprintf(put.item.target, STATE_NAME, "to/%u", worker->names);
-	if (worker->links)
-		CHANGE(worker, &put, symlink(put.item.target, put.item.name));
-	else
-		link_refused(worker, &put.item);
+	CHANGE(worker, &put, symlink(put.item.target, put.item.name));
 }
 
 static void rename_over(struct worker *worker)
@@ -543,14 +532,11 @@ static void act(struct worker *worker)
 struct order {
 	uint64_t seed;
 	unsigned long workers, fillers, count;
-	bool links;
 };
 
 static void work(char letter, int fd, const struct order *order)
 {
-	struct worker worker = { .letter = letter,
-				 .manifest = fd,
-				 .links = order->links };
+	struct worker worker = { .letter = letter, .manifest = fd };
 
 	prng_init(&worker.prng, order->seed * WORKERS_MAX + (uint64_t)letter);
 	if (order->fillers)
@@ -580,15 +566,13 @@ static int wait_all(void)
 
 static bool order_read(int argc, char **argv, struct order *order)
 {
-	if (argc < 6 || argc > 8 ||
-	    (argc == 8 && strcmp(argv[7], "no-links") != 0))
+	if (argc < 6 || argc > 7)
 		return false;
 	*order = (struct order){
 		.seed = strtoull(argv[3], NULL, 10),
 		.workers = strtoul(argv[4], NULL, 10),
 		.count = strtoul(argv[5], NULL, 10),
 		.fillers = argc > 6 ? strtoul(argv[6], NULL, 10) : 0,
-		.links = argc < 8,
 	};
 	return order->workers > 0 && order->workers <= WORKERS_MAX;
 }
@@ -600,7 +584,7 @@ int main(int argc, char **argv)
 
 	if (!order_read(argc, argv, &order)) {
 		fprintf(stderr, "usage: workload DIR MANIFEST SEED WORKERS "
-				"OPERATIONS [FILLERS [no-links]]\n");
+				"OPERATIONS [FILLERS]\n");
 		return 2;
 	}
 	umask(022);

@@ -8,15 +8,11 @@
 . "$SRCDIR/tests/mount/lib.sh"
 # shellcheck source=tests/mount/waiting.sh
 . "$SRCDIR/tests/mount/waiting.sh"
-# shellcheck source=tests/servers/fake_s3.sh
-. "$SRCDIR/tests/servers/fake_s3.sh"
-# shellcheck source=tests/servers/proxy.sh
-. "$SRCDIR/tests/servers/proxy.sh"
+# shellcheck source=tests/servers/bucket.sh
+. "$SRCDIR/tests/servers/bucket.sh"
 
 need_root
-fake_s3_start "$WORK/s3" || fail "no server"
-proxy_start "$WORK/proxy" http "$fake_s3_port" || fail "no proxy"
-fake_s3 "$WORK/s3" simulate bucket 0
+bucket_start || fail "no bucket"
 url="s3://bucket?endpoint_url=http://127.0.0.1:$proxy_port"
 url="$url&conditions=yes&single_max=5M&part_size=5M"
 head -c 100000 /dev/urandom >small
