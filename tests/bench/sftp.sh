@@ -6,7 +6,7 @@
 # mount. Sourced by bash, after objects.sh, whose measurements these are; server
 # and clients share the processors.
 : "${area:?}" "${STOREFS:?}" "${top:?}"
-declare mnt driver megabytes files
+declare mnt driver megabytes files folder proxy_port
 declare -A links_of peers_of bares
 links_of[sftp]="direct 20ms 100ms"
 peers_of[sftp]="sshfs sshfs_many rclone_sftp"
@@ -59,7 +59,7 @@ start_sftp() {
 	local url
 
 	sftp_line "$1"
-	url=sftp://server$SFTP_ROOT?ssh_config=$area/ssh_config
+	url="sftp://server$SFTP_ROOT?ssh_config=$area/ssh_config"
 	start_storefs "$url&host_key_policy=auto&known_hosts=/dev/null" close
 }
 
