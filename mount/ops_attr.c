@@ -269,6 +269,21 @@ static void set_accept(struct fs *fs, struct node *node,
 	lock_drop(&fs->tree.lock);
 }
 
+/*
+ * The driver of an ordinary user reads a store of files as its owner; what is
+ * open goes on to be read after the owner has given up to read it.
+ */
+static void hold_for_handles(struct op *op, struct file *file,
+			     const struct store_attributes *wanted)
+{
+	if (!file || !(wanted->mask & STORE_ATTR_MODE) ||
+	    (wanted->mode & S_IRUSR) || !fs_can(op->fs, STORE_CAP_PINNED_READ))
+		return;
+	/* Then reading tells why. */
+	if (file_hold_base(op, file))
+		store_error_clear(&op->error);
+}
+
 /* With an exclusive pass: no publish runs. */
 static int set_held(struct op *op, struct node *node,
 		    const struct store_attributes *wanted)
@@ -284,9 +299,11 @@ static int set_held(struct op *op, struct node *node,
 		current = file_base_is_current(file, &op->context, key, &seen);
 		code = commit_sync_calls(fs, &op->error);
 	}
-	if (!code)
+	if (!code) {
+		hold_for_handles(op, file, wanted);
 		code = store_set_attributes(fs->store, &op->context, key,
 					    wanted, &info, &op->error);
+	}
 	if (!code && current && file_is_as_seen(&seen, &info, wanted->mask)) {
 		set_accept(fs, node, wanted, &info);
 		file_advance_base(fs, node, &info);

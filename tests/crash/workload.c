@@ -9,7 +9,7 @@
  * chance.  What they are about to do, and what they were told, goes to the
  * manifest (manifest.h).  A worker ends with its first error.  The same seed
  * makes each worker do the same.  With FILLERS each begins with so many
- * contents of one file. 
+ * contents of one file.
  *
  * Exit status: 0 all was done, 1 some operation failed, 2 trouble.
  */

@@ -104,6 +104,37 @@ static void an_unlinked_file_stays_readable_and_writable(void)
 	CHECK(!t_exists("f"));
 }
 
+static void what_is_open_is_read_after_its_mode_and_name_are_gone(void)
+{
+	char buf[16];
+
+	t_put("f", "still here");
+	int fd = t_open("f", O_RDWR);
+	int writer = t_open("f", O_WRONLY);
+
+	OK(chmod("f", 0));
+	EQ(pread(fd, buf, sizeof(buf), 0), 10);
+	CHECK(memcmp(buf, "still here", 10) == 0);
+	OK(unlink("f"));
+	EQ(pread(fd, buf, sizeof(buf), 0), 10);
+	EQ(pwrite(writer, "S", 1, 0), 1);
+	EQ(pread(fd, buf, sizeof(buf), 0), 10);
+	CHECK(memcmp(buf, "Still here", 10) == 0);
+	OK(close(writer));
+	OK(close(fd));
+}
+
+static void a_file_that_nobody_may_read_is_removed_while_open(void)
+{
+	t_put("f", "x");
+	OK(chmod("f", 0200));
+	int fd = t_open("f", O_WRONLY);
+
+	OK(unlink("f"));
+	OK(close(fd));
+	CHECK(!t_exists("f"));
+}
+
 static void unlinking_a_never_closed_file_leaves_no_name(void)
 {
 	OK(mkdir("d", 0755));
@@ -200,6 +231,8 @@ const struct t_case unlink_tests[] = {
 	T(unlink_path_errors),
 	T(unlink_needs_permission_on_the_directory),
 	T(an_unlinked_file_stays_readable_and_writable),
+	T(what_is_open_is_read_after_its_mode_and_name_are_gone),
+	T(a_file_that_nobody_may_read_is_removed_while_open),
 	T(unlinking_a_never_closed_file_leaves_no_name),
 	T(a_name_can_be_reused_while_the_old_file_is_open),
 	T(many_unlinked_files_stay_apart),
