@@ -12,7 +12,7 @@
 . "$SRCDIR/tests/servers/proxy.sh"
 need_root
 server=$SRCDIR/tests/servers/openssh
-trap '"$server" stop "$WORK/server"; clean_up' EXIT
+at_end "$server" stop "$WORK/server"
 
 "$server" start "$WORK/server" || fail "no server"
 # shellcheck source=/dev/null
@@ -33,6 +33,7 @@ exec 5<"$mnt/large" 6>"$mnt/small"
 printf x >&6
 proxy "$WORK/proxy" dark
 fails_by_deadline 1 stat stat "$mnt/missing"
+ends INT stat stat "$mnt/absent"
 if [ "$full" = 1 ]; then
 	fails_by_deadline 2 open cat "$mnt/moved"
 	fails_by_deadline 1 mkdir mkdir "$mnt/new"

@@ -12,7 +12,8 @@
 . "$SRCDIR/tests/servers/tls.sh"
 
 need_root
-trap 'server_stop "$WORK/tls"; server_stop "$WORK/forward"; clean_up' EXIT
+at_end server_stop "$WORK/tls"
+at_end server_stop "$WORK/forward"
 fake_s3_start "$WORK/s3" || fail "no server"
 fake_s3 "$WORK/s3" simulate bucket 0
 tls_start "$WORK/tls" "$fake_s3_port" || fail "no TLS"

@@ -248,6 +248,13 @@ umount_now() {
 		"${starter[@]}" fusermount3 -u "$1" 2>>"$WORK/umount.err"
 }
 
+# at_end COMMAND...: run when the script ends, its mounts gone. A trap of the
+# script's own would lose the exit status.
+at_end() {
+	ending+=("$(printf '%q ' "$@")")
+}
+ending=()
+
 clean_up() {
 	local status=$? i
 
@@ -261,6 +268,9 @@ clean_up() {
 	for i in "${drivers[@]}"; do
 		# shellcheck disable=SC2086
 		wait_until 2 is_another $i || kill -KILL "${i% *}" 2>/dev/null
+	done
+	for i in "${ending[@]}"; do
+		eval "$i"
 	done
 	[ "$s3_owner" != "$BASHPID" ] || "$s3_server" stop "$s3_started"
 	[ "$sftp_owner" != "$BASHPID" ] || "$sftp_server" stop "$sftp_started"

@@ -9,7 +9,7 @@
 . "$SRCDIR/tests/mount/lib.sh"
 need_root
 server=$SRCDIR/tests/servers/openssh
-trap '"$server" stop "$WORK/server"; clean_up' EXIT
+at_end "$server" stop "$WORK/server"
 
 "$server" start "$WORK/server" || fail "no server"
 # shellcheck source=/dev/null
