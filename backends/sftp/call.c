@@ -141,7 +141,12 @@ int sftp_call_do(struct sftp_call *call, const struct sftp_ask *ask)
 	struct sftp_request *request;
 	int code = sftp_call_send(call, ask, &request);
 
-	return code ? code : sftp_call_done(call, &request);
+	if (code)
+		return code;
+	code = sftp_call_wait(call, request);
+	call->acted |= !code || sftp_request_lost(request);
+	sftp_call_forget(call, &request);
+	return code;
 }
 
 /* In a time of its own: that of the call may be over. */

@@ -24,6 +24,7 @@ struct sftp_call {
 	struct store_error *error;
 	struct sftp_session *session; /* one reference; NULL before the first */
 	unsigned int lost;	      /* connections */
+	bool acted; /* a request of sftp_call_do() was, or may have been, done */
 };
 
 void sftp_call_init(struct sftp_call *call, struct sftp *sftp,

@@ -193,6 +193,11 @@ static int move_once(struct moving *moving, bool before)
 		if (!code)
 			code = ask_rename(moving, taken);
 	}
+	/* What was lost may still have been under way when it was looked for. */
+	if (code == STORE_NOT_FOUND && before && has_moved(moving)) {
+		store_error_clear(call->error);
+		return STORE_OK;
+	}
 	return sftp_call_lost(call) ? code : explain(moving, code);
 }
 

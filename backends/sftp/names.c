@@ -30,15 +30,30 @@ static int taken(struct sftp_call *call)
 	return store_error_set(call->error, STORE_EXISTS, "the name is taken");
 }
 
+/* Is that at the name which a request, whose answer was lost, was to make? */
+static bool is_made(struct sftp_call *call, const struct sftp_ask *ask,
+		    mode_t kind, const char *path)
+{
+	struct store_error kept = *call->error;
+	CLEANUP_FREE char *target = NULL;
+	struct sftp_attributes there;
+	int code = sftp_look(call, path, &there, &target);
+
+	*call->error = kept;
+	if (code || (there.mode & S_IFMT) != kind)
+		return false;
+	return kind != S_IFLNK || (target && !strcmp(target, ask->path));
+}
+
 /*
- * Run a request that makes a name; `lost`: one before it got no answer, so
- * that what is there now may be its work.
+ * Run a request that makes a name of that kind.  What is there already may be
+ * the work of one before whose connection was lost.
  */
 static int make_name(struct sftp_call *call, const struct sftp_ask *ask,
-		     const char *key, const char *path)
+		     mode_t kind, const char *key, const char *path)
 {
 	struct sftp_attributes there;
-	bool before = call->lost > 0;
+	bool before = call->acted;
 	int code = sftp_parent_check(call, key);
 
 	if (!code)
@@ -53,7 +68,7 @@ static int make_name(struct sftp_call *call, const struct sftp_ask *ask,
 		return code;
 	if (peek(call, path, &there))
 		return code;
-	if (!before)
+	if (!before || !is_made(call, ask, kind, path))
 		return taken(call);
 	store_error_clear(call->error);
 	return STORE_OK;
@@ -84,7 +99,7 @@ static int symlink_once(struct sftp_call *call,
 	int code = sftp_path_of(call->sftp, request->key, &path, call->error);
 
 	if (!code)
-		code = make_name(call, &ask, request->key, path.text);
+		code = make_name(call, &ask, S_IFLNK, request->key, path.text);
 	if (!code)
 		code = tell_info(call, path.text, info);
 	sftp_parents_forget(call->sftp);
@@ -140,7 +155,8 @@ static int link_once(struct sftp_call *call, const char *from, const char *to,
 		code = store_error_set(call->error, STORE_NOT_SUPPORTED,
 				       "the server makes no hard links");
 	if (!code)
-		code = make_name(call, &ask, to, path.text);
+		code = make_name(call, &ask, there.mode & S_IFMT, to,
+				 path.text);
 	if (!code)
 		code = tell_info(call, path.text, info);
 	return code;
@@ -201,7 +217,7 @@ static int make_dir_once(struct sftp_call *call, const char *key,
 	int code = sftp_path_of(call->sftp, key, &path, call->error);
 
 	if (!code)
-		code = make_name(call, &ask, key, path.text);
+		code = make_name(call, &ask, S_IFDIR, key, path.text);
 	if (!code)
 		code = sftp_look(call, path.text, &there, NULL);
 	if (!code && attributes)
@@ -250,7 +266,7 @@ static int remove_dir_once(struct sftp_call *call, const char *key)
 {
 	struct sftp_path path;
 	struct sftp_ask ask = { .type = SFTP_RMDIR, .path = path.text };
-	bool before = call->lost > 0;
+	bool before = call->acted;
 	int code = sftp_path_of(call->sftp, key, &path, call->error);
 
 	if (!code)
@@ -316,7 +332,7 @@ static int remove_once(struct sftp_call *call, const char *key,
 	struct sftp_attributes there;
 	struct sftp_path path;
 	struct sftp_ask ask = { .type = SFTP_REMOVE, .path = path.text };
-	bool before = call->lost > 0;
+	bool before = call->acted;
 	int code = sftp_path_of(call->sftp, key, &path, call->error);
 
 	if (!code)

@@ -251,6 +251,20 @@ static int examine(struct sftp_call *call, const struct sftp_publish *publish)
 			       "something else is there by now");
 }
 
+/* The temporary was there, and then was not. */
+static int examine_late(struct sftp_call *call,
+			const struct sftp_publish *publish, int code)
+{
+	struct store_error kept = *call->error;
+	int found = examine(call, publish);
+
+	if (found == 1) {
+		*call->error = kept;
+		return code;
+	}
+	return found;
+}
+
 static int try_publish(struct sftp_call *call,
 		       const struct sftp_publish *publish)
 {
@@ -297,6 +311,9 @@ int sftp_publish(struct sftp_call *call, const struct sftp_publish *publish)
 			code = examine(call, publish);
 		if (code == 1)
 			code = try_publish(call, publish);
+		/* The lost one may still have been under way then. */
+		if (code == STORE_NOT_FOUND && !sftp_call_lost(call))
+			code = examine_late(call, publish, code);
 	}
 	if (!code)
 		return STORE_OK;

@@ -26,6 +26,7 @@ struct putting {
 	struct sftp_path temporary;
 	struct sftp_handle handle;
 	bool opened;
+	bool asked;			/* the temporary may be there */
 	bool taken;			/* something is there */
 	struct sftp_attributes before;	/* what, when taken */
 	struct sftp_attributes created; /* the temporary as it was made */
@@ -123,10 +124,13 @@ static int create(struct putting *putting)
 	struct sftp_request *request;
 	int code = sftp_call_send(putting->call, &ask, &request);
 
-	if (!code)
-		code = sftp_call_handle(putting->call, &request,
-					&putting->handle);
+	if (code)
+		return code;
+	code = sftp_call_handle(putting->call, &request, &putting->handle);
 	putting->opened = !code;
+	putting->asked = !code || code == STORE_TIMEOUT ||
+			 code == STORE_CANCELLED ||
+			 sftp_call_lost(putting->call);
 	return code;
 }
 
@@ -189,10 +193,10 @@ static void discard(struct putting *putting)
 	}
 	if (putting->old_opened)
 		tell_handle(putting, &putting->old);
-	if (!putting->opened)
-		return;
-	tell_handle(putting, &putting->handle);
-	sftp_call_settle(putting->call, &ask);
+	if (putting->opened)
+		tell_handle(putting, &putting->handle);
+	if (putting->asked)
+		sftp_call_settle(putting->call, &ask);
 }
 
 /* ---- bytes ---- */
@@ -574,7 +578,7 @@ static int publish(struct putting *putting, struct sftp_attributes *done)
 	tell_handle(putting, &putting->handle);
 	if (putting->old_opened)
 		tell_handle(putting, &putting->old);
-	putting->opened = putting->old_opened = false;
+	putting->opened = putting->asked = putting->old_opened = false;
 	return sftp_publish(putting->call, &publish);
 }
 
@@ -614,7 +618,7 @@ static bool put_again(struct putting *putting, const int *code)
 
 	if (!sftp_call_again(putting->call, code))
 		return false;
-	if (!putting->opened)
+	if (!putting->asked)
 		return true;
 	if (!sftp_call_connect(putting->call))
 		sftp_call_settle(putting->call, &ask);
@@ -639,6 +643,7 @@ int sftp_put(void *self, struct store_context *context,
 			putting->call = &call;
 			putting->request = request;
 			putting->opened = putting->old_opened = false;
+			putting->asked = false;
 			putting->owner = NULL;
 			code = put_once(putting, info);
 		} while (put_again(putting, &code));

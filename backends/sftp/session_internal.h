@@ -90,6 +90,7 @@ struct sftp_session {
 	struct sftp_request *reading; /* whose data is in mid-packet */
 	size_t reading_left;	      /* bytes of it to come */
 	bool busy;		      /* something was due last time */
+	bool full;		      /* not all could be sent last time */
 	int64_t moved_ns;	      /* when a byte moved last */
 };
 

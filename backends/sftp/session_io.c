@@ -4,8 +4,9 @@
  *
  * It sends what is queued and reads whatever comes, whether or not it could
  * send: a server that waits for us to read must not meet us waiting for it.
- * Silence is measured from the last byte that moved either way while an
- * answer was due.
+ * Silence is measured, while an answer is due, from the last byte that came,
+ * or that went where none could go before: what goes into an empty buffer is
+ * no sign of life.
  */
 #include "config.h"
 
@@ -76,14 +77,17 @@ static int send_some(struct sftp_session *session, size_t *sent,
 	fill_out(session);
 	if (session->out.failed)
 		return buf_error(&session->out, "requests", error);
+	session->full = false;
 	if (session->out_sent == session->out.length)
 		return STORE_OK;
 	code = transport->kind->write(
 		transport, session->out.data + session->out_sent,
 		session->out.length - session->out_sent, sent, error);
-	if (!code)
-		session->out_sent += *sent;
-	return code;
+	if (code)
+		return code;
+	session->out_sent += *sent;
+	session->full = session->out_sent < session->out.length;
+	return STORE_OK;
 }
 
 /* ---- receiving ---- */
@@ -166,10 +170,12 @@ static int exchange(struct sftp_session *session, bool *more,
 	int code = STORE_OK;
 
 	for (int i = 0; i < ROUNDS && !code && (got || sent); i++) {
+		bool full = session->full;
+
 		code = send_some(session, &sent, error);
 		if (!code)
 			code = receive_some(session, &got, error);
-		if (!code && (got || sent))
+		if (!code && (got || (sent && full)))
 			session->moved_ns = clock_monotonic_ns();
 	}
 	*more = got || sent;

@@ -5,6 +5,7 @@
  *	fault KIND WORD... | faults | clear	see proxy_fault.c
  *	dark | light		nothing goes through, everything again
  *	drop			resets all connections
+ *	lose			forgets them: what comes is dropped
  *	counts			per verb: requests, bytes up, bytes down;
  *				connections; wire bytes up and down
  *	count [verb=] [target=]	the same of those that match, one line
@@ -147,6 +148,13 @@ static void drop_all(struct proxy *proxy)
 		pair_kill(pair, true);
 }
 
+static void lose_all(struct proxy *proxy)
+{
+	for (struct pair *pair = proxy->pairs; pair; pair = pair->next)
+		for (int i = UP; i <= DOWN; i++)
+			pair->flows[i].swallows = true;
+}
+
 static bool run_simple(struct proxy *proxy, const char *name, struct buf *out)
 {
 	if (strcmp(name, "clear") == 0)
@@ -159,6 +167,8 @@ static bool run_simple(struct proxy *proxy, const char *name, struct buf *out)
 		proxy->dark = false;
 	else if (strcmp(name, "drop") == 0)
 		drop_all(proxy);
+	else if (strcmp(name, "lose") == 0)
+		lose_all(proxy);
 	else if (strcmp(name, "counts") == 0)
 		show_counts(&proxy->records, out);
 	else if (strcmp(name, "forget") == 0)

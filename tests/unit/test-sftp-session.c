@@ -443,6 +443,36 @@ START_TEST(silence_while_an_answer_is_due_ends_the_session)
 }
 END_TEST
 
+/* Whoever asks in a dead line waits for the rest of the time, not all of it. */
+START_TEST(asking_is_no_sign_of_life)
+{
+	struct sftp_request *requests[64];
+	struct sftp_session *session;
+	struct store_context context;
+	int64_t start;
+	int count = 0, peer;
+
+	options.io_timeout = NS_PER_SEC / 2;
+	session = session_with(&peer);
+	start = clock_monotonic_ns();
+	while (!sftp_session_ended(session)) {
+		ck_assert_int_lt(count, 64);
+		requests[count] = sftp_request_new(SFTP_LSTAT);
+		sftp_add_text(sftp_request_packet(requests[count]), "x");
+		if (submit(session, requests[count++]))
+			break;
+		store_context_init(&context, 10 * NS_PER_SEC, NULL);
+		ck_assert(!store_context_sleep(&context, NS_PER_SEC / 10,
+					       &error));
+	}
+	ck_assert_int_ge(clock_monotonic_ns() - start, NS_PER_SEC / 2);
+	while (count)
+		sftp_session_forget(session, requests[--count]);
+	sftp_session_unref(session);
+	close(peer);
+}
+END_TEST
+
 START_TEST(an_idle_line_is_kept_alive)
 {
 	struct sftp_session *session;
@@ -551,6 +581,7 @@ int main(void)
 			    (int)(sizeof(lies) / sizeof(*lies)));
 	tcase_add_test(tests, greetings_are_not_believed);
 	tcase_add_test(tests, silence_while_an_answer_is_due_ends_the_session);
+	tcase_add_test(tests, asking_is_no_sign_of_life);
 	tcase_add_test(tests, an_idle_line_is_kept_alive);
 	tcase_add_test(tests, a_cancelled_request_is_left_to_its_answer);
 	tcase_add_test(tests,
