@@ -25,10 +25,19 @@
 
 #include "backends/sftp/sftp.h"
 #include "src/base/cleanup.h"
+#include "src/base/clock.h"
 #include "src/key.h"
 
 /* READDIRs, and questions about entries, on their way at once. */
 enum { AHEAD = 4, WINDOW = 32, OWN_MAX = 16 };
+/*
+ * A folder ends some time, whatever a server says: names in it, and answers
+ * that have told of no new one, beside those that were told before the
+ * connection was lost.
+ */
+enum { NAMES_MAX = 1 << 22, STALE_MAX = 4096 };
+/* Temporaries removed by one listing; the next one goes on. */
+enum { SWEPT_MAX = 1000 };
 
 struct seen {
 	uint64_t *hashes; /* open addressing, 0: free */
@@ -45,11 +54,12 @@ struct sftp_listing {
 	struct sftp_handle handle;
 	bool ended;
 	struct seen seen;
+	size_t stale;		/* answers without a new name that are left */
 	struct store_page rest; /* told of by the server, not yet by us */
-	size_t rest_first;
 	size_t checked;	    /* of the rest: known not to be hidden symlinks */
 	char *own[OWN_MAX]; /* displaced folders to look into */
 	size_t own_count;
+	unsigned int swept;
 };
 
 /* ---- names that were told ---- */
@@ -235,6 +245,7 @@ static int open_folder(struct sftp_call *call, struct sftp_listing *listing)
 		*call->error = kept;
 		return code;
 	}
+	listing->stale = listing->seen.count + STALE_MAX;
 	code = sftp_call_handle(call, &open, &listing->handle);
 	if (!code)
 		listing->session = sftp_session_ref(call->session);
@@ -259,6 +270,7 @@ static void note_own(struct sftp_call *call, struct sftp_listing *listing,
 		     const char *name, const struct sftp_attributes *attributes)
 {
 	int64_t now = time(NULL) - atomic_load(&call->sftp->behind);
+	int64_t begun = clock_monotonic_ns();
 	struct sftp_path path;
 	struct sftp_ask ask = { .type = SFTP_REMOVE, .path = path.text };
 
@@ -271,8 +283,14 @@ static void note_own(struct sftp_call *call, struct sftp_listing *listing,
 	    (!(attributes->mask & SFTP_ATTR_TIMES) ||
 	     attributes->mtime + (int64_t)SFTP_TEMPORARY_AGE > now))
 		return;
-	if (!child_path(listing, name, &path))
-		sftp_call_settle(call, &ask);
+	if (listing->swept >= SWEPT_MAX || child_path(listing, name, &path))
+		return;
+	sftp_call_settle(call, &ask);
+	/* The listing does not wait for a server that is slow at it. */
+	if (clock_monotonic_ns() - begun > NS_PER_SEC)
+		listing->swept = SWEPT_MAX;
+	else
+		listing->swept++;
 }
 
 bool sftp_is_hidden(const char *name, size_t length)
@@ -311,9 +329,24 @@ static int add_entry(struct sftp_call *call, struct sftp_listing *listing,
 	return STORE_OK;
 }
 
+static int check_end(struct sftp_call *call, struct sftp_listing *listing,
+		     size_t before)
+{
+	if (listing->seen.count > NAMES_MAX)
+		return store_error_set(call->error, STORE_CORRUPT,
+				       "the folder does not end after %d names",
+				       NAMES_MAX);
+	if (listing->seen.count > before || listing->stale--)
+		return STORE_OK;
+	return store_error_set(call->error, STORE_CORRUPT,
+			       "the server tells the same names again and "
+			       "again");
+}
+
 static int take_names(struct sftp_call *call, struct sftp_listing *listing,
 		      struct sftp_body *body)
 {
+	size_t before = listing->seen.count;
 	uint32_t count;
 	int code = STORE_OK;
 
@@ -334,12 +367,14 @@ static int take_names(struct sftp_call *call, struct sftp_listing *listing,
 			code = add_entry(call, listing, name, length,
 					 &attributes);
 	}
-	return code ? code : sftp_body_check(body, "NAME", call->error);
+	if (!code)
+		code = sftp_body_check(body, "NAME", call->error);
+	return code ? code : check_end(call, listing, before);
 }
 
 static size_t waiting(const struct sftp_listing *listing)
 {
-	return listing->rest.count - listing->rest_first;
+	return listing->rest.count;
 }
 
 static int read_names(struct sftp_call *call, struct sftp_listing *listing,
@@ -455,26 +490,36 @@ static int fill_once(struct sftp_call *call, struct sftp_listing *listing,
 	return code;
 }
 
+/* However long the folder, no more is kept of it than is still to be told. */
+static void drop_told(struct sftp_listing *listing, size_t told)
+{
+	struct store_page *rest = &listing->rest;
+
+	for (size_t i = 0; i < told; i++)
+		free(rest->entries[i].name);
+	rest->count -= told;
+	if (rest->count)
+		memmove(rest->entries, rest->entries + told,
+			rest->count * sizeof(*rest->entries));
+	listing->checked -= listing->checked < told ? listing->checked : told;
+}
+
 /* `limit` entries of what is there, in the order they came. */
 static int hand_over(struct sftp_listing *listing, size_t limit,
 		     struct store_page *page, struct store_error *error)
 {
 	size_t end = listing->rest.count;
 
-	if (end - listing->rest_first > limit)
-		end = listing->rest_first + limit;
-	for (size_t i = listing->rest_first; i < end; i++) {
+	if (end > limit)
+		end = limit;
+	for (size_t i = 0; i < end; i++) {
 		const struct store_entry *entry = &listing->rest.entries[i];
 
 		if (store_page_add(page, entry->name, &entry->info,
 				   entry->complete))
 			return store_error_errno(error, ENOMEM, "list");
 	}
-	listing->rest_first = end;
-	if (end == listing->rest.count) {
-		store_page_release(&listing->rest);
-		listing->rest_first = listing->checked = 0;
-	}
+	drop_told(listing, end);
 	return STORE_OK;
 }
 

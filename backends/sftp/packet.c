@@ -183,6 +183,9 @@ void sftp_take_attributes(struct sftp_body *body,
 		body->bad = true;
 	if (mask & SFTP_ATTR_SIZE)
 		attributes->size = sftp_take_u64(body);
+	/* No file has as much, and nobody here could name its end. */
+	if (attributes->size > INT64_MAX)
+		body->bad = true;
 	if (mask & SFTP_ATTR_OWNER) {
 		attributes->uid = sftp_take_u32(body);
 		attributes->gid = sftp_take_u32(body);

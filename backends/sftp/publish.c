@@ -17,6 +17,8 @@
  */
 #include "config.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -81,15 +83,12 @@ static int replace(struct sftp_call *call, const struct sftp_publish *publish)
 
 /* ---- without an atomic rename ---- */
 
-static void path_inside(const struct sftp_path *folder, const char *name,
+/* False: it is longer than any path may be. */
+static bool path_inside(const struct sftp_path *folder, const char *name,
 			struct sftp_path *path)
 {
-	size_t length = strlen(folder->text);
-
-	memcpy(path->text, folder->text, length);
-	path->text[length] = '/';
-	strncpy(path->text + length + 1, name, sizeof(path->text) - length - 2);
-	path->text[sizeof(path->text) - 1] = '\0';
+	return snprintf(path->text, sizeof(path->text), "%s/%s", folder->text,
+			name) < (int)sizeof(path->text);
 }
 
 static int displace_once(struct sftp_call *call,
@@ -103,7 +102,8 @@ static int displace_once(struct sftp_call *call,
 
 	if (code)
 		return code;
-	path_inside(&folder, key_name(publish->key), &old);
+	if (!path_inside(&folder, key_name(publish->key), &old))
+		return store_error_errno(call->error, ENAMETOOLONG, "replace");
 	code = sftp_call_do(call, &make);
 	if (code)
 		return code;
@@ -201,15 +201,16 @@ void sftp_mend(struct sftp_call *call, const char *folder, const char *name)
 {
 	struct sftp_path own, old, target, parent;
 	char *displaced;
-	size_t length = strlen(folder);
 
-	memcpy(parent.text, folder, length + 1);
-	path_inside(&parent, name, &own);
+	snprintf(parent.text, sizeof(parent.text), "%s", folder);
+	if (!path_inside(&parent, name, &own))
+		return;
 	displaced = displaced_name(call, own.text);
 	if (displaced) {
-		path_inside(&own, displaced, &old);
-		path_inside(&parent, displaced, &target);
-		if (!is_there(call, target.text)) {
+		if (!path_inside(&own, displaced, &old) ||
+		    !path_inside(&parent, displaced, &target)) {
+			store_error_clear(call->error);
+		} else if (!is_there(call, target.text)) {
 			if (rename_to(call, old.text, target.text))
 				store_error_clear(call->error);
 		} else if (remove_path(call, SFTP_REMOVE, old.text)) {

@@ -53,7 +53,7 @@ START_TEST(every_set_of_attributes_comes_back)
 		struct sftp_body body;
 
 		if (mask & SFTP_ATTR_SIZE)
-			sent.size = UINT64_C(0xfedcba9876543210);
+			sent.size = UINT64_C(0x7edcba9876543210);
 		if (mask & SFTP_ATTR_OWNER) {
 			sent.uid = 1000;
 			sent.gid = UINT32_MAX;
@@ -103,6 +103,8 @@ START_TEST(attributes_that_cannot_be_understood_are_bad)
 	static const unsigned char pairs[] = {
 		0x80, 0, 0, 0, 255, 255, 255, 255
 	};
+	static const unsigned char vast[] = { 0, 0, 0, 1, 0x80, 0,
+					      0, 0, 0, 0, 0,	0 };
 	struct sftp_body body = { .data = unknown, .left = sizeof(unknown) };
 	struct sftp_attributes got;
 
@@ -112,6 +114,9 @@ START_TEST(attributes_that_cannot_be_understood_are_bad)
 	sftp_take_attributes(&body, &got);
 	ck_assert(body.bad);
 	ck_assert_uint_eq(got.mask, 0);
+	body = (struct sftp_body){ .data = vast, .left = sizeof(vast) };
+	sftp_take_attributes(&body, &got);
+	ck_assert(body.bad);
 }
 END_TEST
 
