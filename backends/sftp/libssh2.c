@@ -112,6 +112,15 @@ static ssize_t on_receive(libssh2_socket_t fd, void *data, size_t length,
 	return -link->errnum;
 }
 
+/* What has been sent makes room, before it is more than what waits. */
+static void drop_sent(struct link *link)
+{
+	if (link->out_sent <= link->out.length - link->out_sent)
+		return;
+	buf_drop(&link->out, link->out_sent);
+	link->out_sent = 0;
+}
+
 /* As much as the socket takes. */
 static void flush(struct link *link)
 {
@@ -123,12 +132,11 @@ static void flush(struct link *link)
 		if (n >= 0)
 			link->out_sent += (size_t)n;
 		else if (errno == EAGAIN || errno == EWOULDBLOCK)
-			return;
+			break;
 		else if (errno != EINTR)
 			link->errnum = errno;
 	}
-	link->out_sent = 0;
-	buf_clear(&link->out);
+	drop_sent(link);
 }
 
 static size_t waiting(const struct link *link)

@@ -66,6 +66,14 @@ void buf_add(struct buf *buf, const void *data, size_t length)
 	buf->data[buf->length] = '\0';
 }
 
+void buf_drop(struct buf *buf, size_t length)
+{
+	if (!length)
+		return;
+	buf->length -= length;
+	memmove(buf->data, buf->data + length, buf->length + 1);
+}
+
 char *buf_extend(struct buf *buf, size_t length)
 {
 	char *place;

@@ -34,6 +34,8 @@ void buf_release(struct buf *buf);
 /* Empty, keeps memory, forgets a failure. */
 void buf_clear(struct buf *buf);
 void buf_add(struct buf *buf, const void *data, size_t length);
+/* Take the first `length` bytes, which there are, away. */
+void buf_drop(struct buf *buf, size_t length);
 /* Append `length` bytes for the caller to fill; NULL after a failure. */
 char *buf_extend(struct buf *buf, size_t length);
 void buf_add_text(struct buf *buf, const char *text);

@@ -2,11 +2,12 @@
 /*
  * Connects to an SFTP server as the store would, and says how it went:
  *
- *	stream MIB NAME=VALUE...
+ *	stream [+]MIB NAME=VALUE...
  *
  * "connected", or the name of an error and its message.  With MIB, what the
  * server runs has to be an echo: so many MiB go both ways at once and have to
- * come back as they went.  The socket gets a send buffer of 4 KiB.
+ * come back as they went; with +MIB only the last byte has to.  The socket
+ * gets a send buffer of 4 KiB.
  */
 #include "config.h"
 
@@ -70,11 +71,14 @@ static int pump_in(struct pump *pump, size_t *moved, struct store_error *error)
 	return code;
 }
 
-static int echo(struct sftp_transport *transport, uint64_t size,
+/* Bytes come back from the one at `from` on. */
+static int echo(struct sftp_transport *transport, uint64_t size, uint64_t from,
 		struct store_error *error)
 {
 	static const int room = SEND_BUFFER;
-	struct pump pump = { .transport = transport, .size = size };
+	struct pump pump = { .transport = transport,
+			     .size = size,
+			     .got = from };
 	struct pollfd fd = { .fd = transport->kind->descriptor(transport) };
 
 	setsockopt(fd.fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
@@ -132,7 +136,8 @@ int main(int argc, char **argv)
 	if (!code)
 		printf("connected by %s\n", transport->kind->name);
 	if (!code)
-		code = echo(transport, size, &error);
+		code = echo(transport, size,
+			    size && *argv[1] == '+' ? size - 1 : 0, &error);
 	if (code)
 		printf("%s: %s\n", store_code_name(code), error.message);
 	if (transport)

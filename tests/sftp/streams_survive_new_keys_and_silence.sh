@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: MIT
 # timeout: 300
 # Bytes that go both ways at once through a small send buffer come back as they
-# went, while the server changes the keys of the connection again and again;
-# and whoever says nothing, or stops saying it, is given up in time.
+# went, while the server changes the keys of the connection again and again; a
+# line that is always full takes any number of bytes; and whoever says nothing, or stops saying it, is given up in time.
 # shellcheck source=tests/mount/lib.sh
 . "$SRCDIR/tests/mount/lib.sh"
 server=$SRCDIR/tests/servers/openssh
-trap '"$server" stop "$WORK/echo"' EXIT
+trap '"$server" stop "$WORK/echo"; "$server" stop "$WORK/sink"' EXIT
 stream=$BUILDDIR/tests/sftp/stream
 size=96 limit=8M
 [ "$full" = 0 ] || size=1024 limit=32M
@@ -27,6 +27,40 @@ for transport in libssh2 ssh; do
 	echo "$keys exchanges of keys"
 	[ "$keys" -ge 5 ] || wrong "$transport: only $keys exchanges of keys"
 done
+
+note "a line that is always full"
+SFTP_PROGRAM="head -c 64M | tail -c 1" "$server" start "$WORK/sink" ||
+	fail "no server"
+# shellcheck source=/dev/null
+. "$WORK/sink/env"
+mkfifo relayed
+python3 - "$SFTP_PORT" >relayed <<-'END' &
+	import os, socket, sys, threading
+
+	listener = socket.socket()
+	listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+	listener.bind(('127.0.0.1', 0))
+	listener.listen(1)
+	print(listener.getsockname()[1], flush=True)
+	os.close(1)
+
+	def pour(source, to, most):
+	    while data := source.recv(most):
+	        to.sendall(data)
+	    to.shutdown(socket.SHUT_WR)
+
+	near = listener.accept()[0]
+	far = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+	threading.Thread(target=pour, args=(far, near, 65536), daemon=True).start()
+	pour(near, far, 2048)
+END
+read -r relay_port <relayed
+"$stream" +64 transport=libssh2 host=127.0.0.1 port="$relay_port" \
+	username="$SFTP_USER" identity_file="$SFTP_KEY" \
+	host_key_policy=auto known_hosts=/dev/null >told ||
+	wrong "a full line: $(cat told)"
+# shellcheck source=/dev/null
+. "$WORK/echo/env"
 
 # A server that says WORDS and then nothing. Ends with its shell.
 silent() {
