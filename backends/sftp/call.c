@@ -141,6 +141,14 @@ int sftp_call_do(struct sftp_call *call, const struct sftp_ask *ask)
 	struct sftp_request *request;
 	int code = sftp_call_send(call, ask, &request);
 
+	return code ? code : sftp_call_done(call, &request);
+}
+
+int sftp_call_change(struct sftp_call *call, const struct sftp_ask *ask)
+{
+	struct sftp_request *request;
+	int code = sftp_call_send(call, ask, &request);
+
 	if (code)
 		return code;
 	code = sftp_call_wait(call, request);

@@ -24,7 +24,7 @@ struct sftp_call {
 	struct store_error *error;
 	struct sftp_session *session; /* one reference; NULL before the first */
 	unsigned int lost;	      /* connections */
-	bool acted; /* a request of sftp_call_do() was, or may have been, done */
+	bool acted; /* one of sftp_call_change() was, or may have been, done */
 };
 
 void sftp_call_init(struct sftp_call *call, struct sftp *sftp,
@@ -76,6 +76,9 @@ int sftp_call_wait(struct sftp_call *call, struct sftp_request *request)
 void sftp_call_forget(struct sftp_call *call, struct sftp_request **request);
 /* Send and wait; the answer is nothing but its code. */
 int sftp_call_do(struct sftp_call *call, const struct sftp_ask *ask)
+	STORE_WARN_UNUSED;
+/* The same for what the call is about; see `acted`. */
+int sftp_call_change(struct sftp_call *call, const struct sftp_ask *ask)
 	STORE_WARN_UNUSED;
 /* Send and wait for a second or two, whatever comes of it: cleaning up. */
 void sftp_call_settle(struct sftp_call *call, const struct sftp_ask *ask);

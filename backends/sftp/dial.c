@@ -173,13 +173,9 @@ static int connect_to(const struct addrinfo *to, struct store_context *context,
 
 static int lookup_error(const struct lookup *lookup, struct store_error *error)
 {
-	bool nowhere = lookup->result == EAI_NONAME;
-#ifdef EAI_NODATA
-	nowhere = nowhere || lookup->result == EAI_NODATA;
-#endif
-	return store_error_set(error,
-			       nowhere ? STORE_NOT_FOUND : STORE_UNAVAILABLE,
-			       "%s", gai_strerror(lookup->result));
+	/* Never NOT_FOUND, which says something of the store's files. */
+	return store_error_set(error, STORE_UNAVAILABLE, "%s",
+			       gai_strerror(lookup->result));
 }
 
 /* One that swallows everything leaves time for those behind it. */

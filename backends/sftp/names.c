@@ -57,12 +57,12 @@ static int make_name(struct sftp_call *call, const struct sftp_ask *ask,
 	int code = sftp_parent_check(call, key);
 
 	if (!code)
-		code = sftp_call_do(call, ask);
+		code = sftp_call_change(call, ask);
 	if (code == STORE_NOT_FOUND && !sftp_call_lost(call)) {
 		store_error_clear(call->error);
 		code = sftp_parents_make(call, key);
 		if (!code)
-			code = sftp_call_do(call, ask);
+			code = sftp_call_change(call, ask);
 	}
 	if (!sftp_call_says_nothing(call, code) && code != STORE_DENIED)
 		return code;
@@ -272,13 +272,13 @@ static int remove_dir_once(struct sftp_call *call, const char *key)
 	if (!code)
 		code = sftp_parent_check(call, key);
 	if (!code)
-		code = sftp_call_do(call, &ask);
+		code = sftp_call_change(call, &ask);
 	if (code && !sftp_call_lost(call) && code != STORE_TIMEOUT &&
 	    code != STORE_CANCELLED)
 		code = explain_rmdir(call, path.text, code);
 	if (code == STORE_NOT_EMPTY && sftp_clear_own(call, path.text)) {
 		store_error_clear(call->error);
-		code = sftp_call_do(call, &ask);
+		code = sftp_call_change(call, &ask);
 		if (code)
 			code = explain_rmdir(call, path.text, code);
 	}
@@ -340,7 +340,7 @@ static int remove_once(struct sftp_call *call, const char *key,
 	if (!code)
 		code = check_version(call, path.text, precondition);
 	if (!code)
-		code = sftp_call_do(call, &ask);
+		code = sftp_call_change(call, &ask);
 	if (code == STORE_NOT_FOUND && before) {
 		store_error_clear(call->error);
 		return STORE_OK;

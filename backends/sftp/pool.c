@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Connections; see pool.h.  One thread at a time connects, in the context of
- * its own call; when it gives up, the next who waits goes on.  The lock is
- * not held meanwhile, and ranks above that of a session.
+ * Connections; see pool.h.  Where there is none, one caller at a time connects,
+ * in the context of its own call; when it gives up, the next who waits goes
+ * on.  Nobody waits for a further one, and its failure is nobody's: a thread
+ * of the pool's makes it.  The lock is not held meanwhile, and ranks above
+ * that of a session.
  */
 #include "config.h"
 
@@ -13,9 +15,12 @@
 
 /* A further connection is made when all are as busy as that. */
 enum { BUSY = 2 * 1024 * 1024 };
+/* One by somebody who saw none, while another was being added. */
+enum { SFTP_SLOTS = SFTP_CONNECTIONS_MAX + 1 };
 
 static const int64_t FIRST_PAUSE = 100 * NS_PER_MS;
 static const int64_t LONGEST_PAUSE = 3 * NS_PER_SEC;
+static const int64_t ADD_PAUSE = 60 * NS_PER_SEC;
 static const int64_t UNLIMITED_TRIES = 60 * NS_PER_SEC;
 
 void sftp_pool_init(struct sftp_pool *pool,
@@ -25,11 +30,30 @@ void sftp_pool_init(struct sftp_pool *pool,
 	*pool = (struct sftp_pool){ .settings = settings, .connect = connect };
 	lock_init(&pool->lock);
 	sftp_waiters_init(&pool->waiters);
+	pool->cancel = store_cancel_new();
+}
+
+static void join_adder(struct sftp_pool *pool)
+{
+	pthread_t adder;
+	bool has_adder;
+
+	lock_take(&pool->lock);
+	adder = pool->adder;
+	has_adder = pool->has_adder;
+	pool->has_adder = false;
+	lock_drop(&pool->lock);
+	if (has_adder)
+		pthread_join(adder, NULL);
 }
 
 void sftp_pool_release(struct sftp_pool *pool)
 {
-	for (size_t i = 0; i < SFTP_CONNECTIONS_MAX; i++)
+	if (pool->cancel)
+		store_cancel_trigger(pool->cancel);
+	join_adder(pool);
+	store_cancel_free(pool->cancel);
+	for (size_t i = 0; i < SFTP_SLOTS; i++)
 		sftp_session_unref(pool->sessions[i]);
 	sftp_waiters_release(&pool->waiters);
 	lock_destroy(&pool->lock);
@@ -43,7 +67,7 @@ static size_t sweep_locked(struct sftp_pool *pool, struct sftp_session **gone)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < SFTP_CONNECTIONS_MAX; i++)
+	for (size_t i = 0; i < SFTP_SLOTS; i++)
 		if (pool->sessions[i] &&
 		    sftp_session_ended(pool->sessions[i])) {
 			gone[count++] = pool->sessions[i];
@@ -59,7 +83,7 @@ static struct sftp_session *best_locked(struct sftp_pool *pool, size_t *load,
 	struct sftp_session *best = NULL;
 
 	*count = 0;
-	for (size_t i = 0; i < SFTP_CONNECTIONS_MAX; i++) {
+	for (size_t i = 0; i < SFTP_SLOTS; i++) {
 		struct sftp_session *session = pool->sessions[i];
 		size_t own = session ? sftp_session_load(session) : 0;
 
@@ -74,28 +98,30 @@ static struct sftp_session *best_locked(struct sftp_pool *pool, size_t *load,
 
 /*
  * One to use, or NULL; `*connects`: the caller is to make one.  When neither,
- * somebody else is about to.
+ * somebody else is about to.  `*adds`: one more would be of use.
  */
-static struct sftp_session *choose(struct sftp_pool *pool, bool *connects)
+static struct sftp_session *choose(struct sftp_pool *pool, bool *connects,
+				   bool *adds)
 {
-	struct sftp_session *gone[SFTP_CONNECTIONS_MAX];
+	struct sftp_session *gone[SFTP_SLOTS];
 	struct sftp_session *best;
 	unsigned int count;
 	size_t load = 0, swept;
 
-	*connects = false;
+	*connects = *adds = false;
 	lock_take(&pool->lock);
 	swept = sweep_locked(pool, gone);
 	best = best_locked(pool, &load, &count);
-	if (!pool->connecting &&
-	    (!best || (load >= BUSY && count < pool->settings->connections &&
-		       clock_monotonic_ns() >= pool->again_ns))) {
+	if (best) {
+		sftp_session_ref(best);
+		*adds = load >= BUSY && !pool->adding &&
+			count < pool->settings->connections &&
+			clock_monotonic_ns() >= pool->add_ns;
+		pool->adding |= *adds;
+	} else if (!pool->connecting) {
 		pool->connecting = true;
 		*connects = true;
-		best = NULL;
 	}
-	if (best)
-		sftp_session_ref(best);
 	lock_drop(&pool->lock);
 	while (swept)
 		sftp_session_unref(gone[--swept]);
@@ -127,6 +153,11 @@ static int connect_once(struct sftp_pool *pool, struct store_context *context,
 	if (!code)
 		code = sftp_session_start(transport, &options, &inner, session,
 					  error);
+	/* A program or a file that is missing here: no file of the store's. */
+	if (code == STORE_NOT_FOUND) {
+		error->code = STORE_UNAVAILABLE;
+		code = STORE_UNAVAILABLE;
+	}
 	if (code == STORE_TIMEOUT && store_context_remaining(context))
 		code = store_error_set(
 			error, STORE_UNAVAILABLE,
@@ -196,6 +227,47 @@ static int take_turn(struct sftp_pool *pool, struct store_context *context,
 	return code;
 }
 
+/* ---- one more ---- */
+
+static void added_locked(struct sftp_pool *pool, struct sftp_session *session)
+	REQUIRES(pool->lock)
+{
+	pool->adding = false;
+	if (session)
+		add_locked(pool, session);
+	else
+		pool->add_ns = clock_monotonic_ns() + ADD_PAUSE;
+}
+
+static void *adder_thread(void *arg)
+{
+	struct store_error error = STORE_ERROR_INIT;
+	struct sftp_session *session = NULL;
+	struct sftp_pool *pool = arg;
+	struct store_context context;
+
+	store_context_init(&context, 0, pool->cancel);
+	if (connect_once(pool, &context, &session, &error))
+		session = NULL;
+	lock_take(&pool->lock);
+	added_locked(pool, session);
+	lock_drop(&pool->lock);
+	sftp_session_unref(session);
+	return NULL;
+}
+
+/* Whoever came first, `adding`, is alone here. */
+static void add_one(struct sftp_pool *pool)
+{
+	join_adder(pool);
+	lock_take(&pool->lock);
+	if (pthread_create(&pool->adder, NULL, adder_thread, pool))
+		added_locked(pool, NULL);
+	else
+		pool->has_adder = true;
+	lock_drop(&pool->lock);
+}
+
 static int wait_ready(struct sftp_pool *pool, struct store_context *context,
 		      struct store_error *error)
 {
@@ -244,10 +316,12 @@ int sftp_pool_take(struct sftp_pool *pool, struct store_context *context,
 	for (;;) {
 		struct store_error now = STORE_ERROR_INIT;
 		struct sftp_session *session;
-		bool connects;
+		bool connects, adds;
 		int code;
 
-		session = choose(pool, &connects);
+		session = choose(pool, &connects, &adds);
+		if (adds)
+			add_one(pool);
 		if (!session && connects)
 			code = take_turn(pool, context, &session, &now);
 		else

@@ -8,6 +8,8 @@
 
 #include <storefs/context.h>
 
+#include <pthread.h>
+
 #include "backends/sftp/session.h"
 #include "backends/sftp/waiter.h"
 #include "src/base/sync.h"
@@ -33,12 +35,18 @@ struct sftp_pool {
 
 	struct lock lock;
 	/* Protected by lock; a reference each: */
-	struct sftp_session *sessions[SFTP_CONNECTIONS_MAX];
+	struct sftp_session *sessions[SFTP_CONNECTIONS_MAX + 1];
 	bool connecting;	/* somebody is; others use what there is */
 	struct sftp_bell ready; /* those who wait for that */
 	bool patient;		/* there was a connection once */
 	unsigned int failures;	/* in a row */
 	int64_t again_ns;	/* no attempt before, after one that failed */
+	/* A further connection is made by a thread of its own: */
+	struct store_cancel *cancel; /* immutable; NULL: no memory for it */
+	pthread_t adder;	     /* protected by lock from here on */
+	bool has_adder;		     /* to be joined */
+	bool adding;		     /* it is at work */
+	int64_t add_ns;		     /* the same as again_ns */
 };
 
 void sftp_pool_init(struct sftp_pool *pool,
@@ -47,7 +55,8 @@ void sftp_pool_init(struct sftp_pool *pool,
 /* Ends all connections; nobody uses them any more. */
 void sftp_pool_release(struct sftp_pool *pool);
 /*
- * The connection with the least to do, with a reference for the caller.
+ * The connection with the least to do, with a reference for the caller; when
+ * that is much, another begins to be made, for those who come later.
  * When there is none it is made, again and again while the context allows
  * and the reason may pass; without a limit in the context for a minute.  The
  * first connection of all is tried once.

@@ -110,10 +110,13 @@ static int open_file(struct sftp_call *call, struct sftp_reader *reader,
 		code = sftp_call_send(call, &ask, &open);
 	if (!code) {
 		code = settle_open(call, &open, &reader->handle, attributes);
-		if (!code)
-			code = check_opened(attributes, pin, call->error);
 		if (code)
 			return code;
+		code = check_opened(attributes, pin, call->error);
+		if (code) {
+			tell_close(call, &reader->handle);
+			return code;
+		}
 		reader->session = sftp_session_ref(call->session);
 		return STORE_OK;
 	}
@@ -283,6 +286,12 @@ static int read_parts(struct reading *reading)
 		if (!code)
 			code = take_part(reading);
 	}
+	return code;
+}
+
+/* Nothing may be written to the caller's memory any more. */
+static void forget_parts(struct reading *reading)
+{
 	while (reading->count) {
 		struct part *part = &reading->parts[reading->first];
 
@@ -290,7 +299,6 @@ static int read_parts(struct reading *reading)
 		reading->first = (reading->first + 1) % WINDOW;
 		reading->count--;
 	}
-	return code;
 }
 
 /* The file may have been written to in place. */
@@ -315,7 +323,7 @@ static int read_once(struct reading *reading, struct sftp_reader *reader)
 	struct sftp_call *call = reading->call;
 	struct sftp_ask fstat = { .type = SFTP_FSTAT,
 				  .handle = reading->handle };
-	struct sftp_request *request;
+	struct sftp_request *request = NULL;
 	int code;
 
 	reading->asked = reading->got = 0;
@@ -323,21 +331,17 @@ static int read_once(struct reading *reading, struct sftp_reader *reader)
 	reading->ended = false;
 	code = send_parts(reading);
 	/* What fits into one window needs no round trip of its own for it. */
-	if (!code && reading->asked == reading->length) {
+	if (!code && reading->asked == reading->length)
 		code = sftp_call_send(call, &fstat, &request);
-		if (!code) {
-			code = read_parts(reading);
-			if (code)
-				sftp_call_forget(call, &request);
-		}
-	} else if (!code) {
+	if (!code)
 		code = read_parts(reading);
-		if (!code)
-			code = sftp_call_send(call, &fstat, &request);
-	}
-	if (code)
-		return code;
-	return check_still(call, reader, &request);
+	forget_parts(reading);
+	if (!code && !request)
+		code = sftp_call_send(call, &fstat, &request);
+	if (!code)
+		return check_still(call, reader, &request);
+	sftp_call_forget(call, &request);
+	return code;
 }
 
 /* Open again on another connection, unless somebody has. */

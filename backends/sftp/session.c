@@ -229,7 +229,8 @@ session_new(const struct sftp_session_options *options)
 		return NULL;
 	session->options = *options;
 	session->queue_end = &session->queue;
-	session->moved_ns = clock_monotonic_ns();
+	atomic_init(&session->moved_ns, clock_monotonic_ns());
+	atomic_init(&session->heard_ns, clock_monotonic_ns());
 	atomic_init(&session->refs, 1);
 	lock_init(&session->lock);
 	condition_init(&session->filled);

@@ -109,6 +109,20 @@ static int answer_data(struct sftp_session *session,
 	return STORE_OK;
 }
 
+/* Whoever asked for it has gone: nobody else would ever close it. */
+static void close_handle(struct sftp_session *session, struct sftp_body body)
+	REQUIRES(session->lock)
+{
+	struct sftp_request *request = sftp_request_new(SFTP_CLOSE);
+	size_t length;
+	const char *handle = sftp_take_string(&body, &length);
+
+	if (!request)
+		return;
+	sftp_add_string(&request->packet, handle, length);
+	sftp_request_queue_own_locked(session, request);
+}
+
 static int answer_other(struct sftp_session *session,
 			struct sftp_request *request,
 			const struct sftp_body *body, struct store_error *error)
@@ -118,6 +132,8 @@ static int answer_other(struct sftp_session *session,
 
 	if (!copy)
 		return store_error_errno(error, ENOMEM, "keep an answer");
+	if (request->forgotten && wanted_type(request) == SFTP_HANDLE)
+		close_handle(session, *body);
 	memcpy(copy, body->data, body->left);
 	request->answer = copy;
 	request->body = *body;

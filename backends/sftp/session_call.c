@@ -7,9 +7,13 @@
 #include "backends/sftp/session_internal.h"
 
 #include "src/base/cleanup.h"
+#include "src/base/clock.h"
 #include "src/wire.h"
 
 enum { SMALL_ANSWER = 1024, ID_OFFSET = 5 };
+
+/* Of io_timeout; shorter limits of callers tell nothing of the line. */
+enum { SUSPECT_SHARE = 16 };
 
 struct sftp_request *sftp_request_new(enum sftp_type type)
 {
@@ -113,11 +117,73 @@ void sftp_request_queue_locked(struct sftp_session *session,
 		write_id(request);
 	}
 	request->state = SFTP_REQUEST_QUEUED;
+	request->queued_ns = clock_monotonic_ns();
 	request->next = NULL;
 	*session->queue_end = request;
 	session->queue_end = &request->next;
 	session->flight += request->weight;
 }
+
+void sftp_request_queue_own_locked(struct sftp_session *session,
+				   struct sftp_request *request)
+{
+	sftp_packet_end(&request->packet, 0);
+	request->forgotten = true;
+	if (request->packet.failed)
+		sftp_request_free(request);
+	else
+		sftp_request_queue_locked(session, request);
+}
+
+/* ---- patience ---- */
+
+/*
+ * Requests wait behind what others send: while bytes move, it is the line
+ * that is slow.  Not for longer than a server may be silent.
+ */
+static bool still_moves(struct sftp_session *session,
+			struct store_context *context, int64_t since)
+{
+	int64_t limit = session->options.io_timeout;
+	int64_t now = clock_monotonic_ns();
+	int64_t moved = atomic_load(&session->moved_ns);
+
+	if (!context || !context->stall_ns || moved <= context->progress_ns ||
+	    (context->deadline_ns && now >= context->deadline_ns) ||
+	    (limit && now - since >= limit))
+		return false;
+	context->progress_ns = moved;
+	return true;
+}
+
+/* As sftp_waiter_wait(), with that patience. */
+static int wait_patiently(struct sftp_session *session,
+			  struct sftp_waiter *waiter,
+			  struct store_context *context, int64_t since,
+			  struct store_error *error)
+{
+	int code;
+
+	do
+		code = sftp_waiter_wait(waiter, context, INT64_MAX, error);
+	while (code == STORE_TIMEOUT && still_moves(session, context, since));
+	return code;
+}
+
+/*
+ * A line that has been cut says nothing, and swallows what is sent: whoever
+ * gave up waiting for an answer tells the others, who would wait as long.
+ */
+static void suspect(struct sftp_session *session, int64_t since)
+{
+	int64_t limit = session->options.io_timeout / SUSPECT_SHARE;
+
+	if (limit && atomic_load(&session->heard_ns) <= since &&
+	    clock_monotonic_ns() - since >= limit)
+		sftp_session_end(session);
+}
+
+/* ---- room ---- */
 
 static bool has_room_locked(const struct sftp_session *session,
 			    const struct sftp_request *request)
@@ -132,6 +198,7 @@ static int wait_for_room(struct sftp_session *session,
 			 struct store_error *error)
 {
 	struct sftp_waiter *waiter = sftp_waiter_take(session->options.waiters);
+	int64_t since = clock_monotonic_ns();
 	int code;
 
 	if (!waiter)
@@ -143,7 +210,7 @@ static int wait_for_room(struct sftp_session *session,
 	    session->flight < SFTP_FLIGHT_MAX / 2)
 		sftp_waiter_wake(waiter);
 	lock_drop(&session->lock);
-	code = sftp_waiter_wait(waiter, context, INT64_MAX, error);
+	code = wait_patiently(session, waiter, context, since, error);
 	lock_take(&session->lock);
 	sftp_bell_leave(&session->room, waiter);
 	lock_drop(&session->lock);
@@ -228,9 +295,11 @@ static int wait_done(struct sftp_session *session,
 		done = done_locked(session, request);
 		lock_drop(&session->lock);
 		if (!done)
-			code = sftp_waiter_wait(waiter, context, INT64_MAX,
-						error);
+			code = wait_patiently(session, waiter, context,
+					      request->queued_ns, error);
 	}
+	if (code == STORE_TIMEOUT)
+		suspect(session, request->queued_ns);
 	lock_take(&session->lock);
 	request->waiter = NULL;
 	lock_drop(&session->lock);

@@ -48,7 +48,8 @@ struct sftp_request {
 	bool forgotten;
 	bool lost;
 	uint32_t id;
-	size_t weight; /* share of SFTP_FLIGHT_MAX */
+	int64_t queued_ns; /* when it was */
+	size_t weight;	   /* share of SFTP_FLIGHT_MAX */
 	size_t got;
 	struct sftp_request *next;  /* in the queue or in the table */
 	struct sftp_waiter *waiter; /* who waits for it */
@@ -91,7 +92,9 @@ struct sftp_session {
 	size_t reading_left;	      /* bytes of it to come */
 	bool busy;		      /* something was due last time */
 	bool full;		      /* not all could be sent last time */
-	int64_t moved_ns;	      /* when a byte moved last */
+	/* Written by the thread: */
+	atomic_llong moved_ns; /* when a byte moved last, either way */
+	atomic_llong heard_ns; /* when one came */
 };
 
 /* The body of the thread. */
@@ -107,6 +110,10 @@ void sftp_request_done_locked(struct sftp_session *session,
 /* Give it an id and queue it. */
 void sftp_request_queue_locked(struct sftp_session *session,
 			       struct sftp_request *request)
+	REQUIRES(session->lock);
+/* The same for one that nobody waits for, with its packet filled in. */
+void sftp_request_queue_own_locked(struct sftp_session *session,
+				   struct sftp_request *request)
 	REQUIRES(session->lock);
 /* The sent request of this id, NULL for none. */
 struct sftp_request *sftp_request_find_locked(struct sftp_session *session,

@@ -163,6 +163,15 @@ static int receive_some(struct sftp_session *session, size_t *got,
 
 /* ---- turning ---- */
 
+static void note_movement(struct sftp_session *session, size_t got)
+{
+	int64_t now = clock_monotonic_ns();
+
+	atomic_store(&session->moved_ns, now);
+	if (got)
+		atomic_store(&session->heard_ns, now);
+}
+
 static int exchange(struct sftp_session *session, bool *more,
 		    struct store_error *error)
 {
@@ -176,7 +185,7 @@ static int exchange(struct sftp_session *session, bool *more,
 		if (!code)
 			code = receive_some(session, &got, error);
 		if (!code && (got || (sent && full)))
-			session->moved_ns = clock_monotonic_ns();
+			note_movement(session, got);
 	}
 	*more = got || sent;
 	return code;
@@ -190,14 +199,8 @@ static void keep_alive(struct sftp_session *session)
 	if (!request)
 		return;
 	sftp_add_text(&request->packet, ".");
-	sftp_packet_end(&request->packet, 0);
-	request->forgotten = true;
-	if (request->packet.failed) {
-		sftp_request_free(request);
-		return;
-	}
 	lock_take(&session->lock);
-	sftp_request_queue_locked(session, request);
+	sftp_request_queue_own_locked(session, request);
 	lock_drop(&session->lock);
 }
 
@@ -214,7 +217,7 @@ static int look(struct sftp_session *session, bool *due,
 				       "the connection is closed");
 	lock_drop(&session->lock);
 	if (*due && !session->busy)
-		session->moved_ns = clock_monotonic_ns();
+		atomic_store(&session->moved_ns, clock_monotonic_ns());
 	session->busy = *due;
 	return code;
 }
@@ -235,7 +238,7 @@ static int patience(struct sftp_session *session, bool due)
 
 	if (!limit)
 		return -1;
-	left = session->moved_ns + limit - clock_monotonic_ns();
+	left = atomic_load(&session->moved_ns) + limit - clock_monotonic_ns();
 	if (left <= 0)
 		return 0;
 	left = left / NS_PER_MS + 1;

@@ -360,6 +360,7 @@ echo "seed $seed"
 : >"$WORK/deaths"
 points=("$@")
 [[ " ${stores[*]} $*" != *" s3"* ]] || s3_start
+[[ " ${stores[*]} $*" != *" sftp"* ]] || sftp_start
 [ $# -gt 0 ] || points_choose
 beside run_point "${points[@]}"
 [ $# -gt 0 ] || {

@@ -191,8 +191,9 @@ no_leftovers() {
 	case $kind in
 	local) left=$(find "$backing" -name '.storefs-tmp*') ;;
 	sqlite) left=$(sqlite3 "$p/store.db" "$orphans" 2>&1) ;;
-	# What a killed upload leaves is no object, and not to be seen.
-	s3) left= ;;
+	# What a killed upload leaves is no object, and not to be seen;
+	# what a killed put leaves is hidden until it is old enough to be swept.
+	s3 | sftp) left= ;;
 	*) left="who knows how to look into a store of kind $kind?" ;;
 	esac
 	[ -z "$left" ] || wrong_here "left in the store: $left"

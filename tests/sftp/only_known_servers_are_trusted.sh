@@ -77,7 +77,7 @@ as_told=("${to[@]}")
 to=(host=server)
 says "connected by libssh2" "$config"
 says "connected by command" "$config" transport=ssh
-says NOT_FOUND ssh_config=none transport=libssh2 host=nowhere.invalid
+says UNAVAILABLE ssh_config=none transport=libssh2 host=nowhere.invalid
 sed 's/^Host .*/&\n\tProxyCommand nc %h %p/' "$WORK/all/ssh_config" >by-way
 says NOT_SUPPORTED ssh_config="$WORK/by-way" transport=libssh2
 to=("${as_told[@]}")

@@ -3,7 +3,8 @@
 # timeout: 300
 # Bytes that go both ways at once through a small send buffer come back as they
 # went, while the server changes the keys of the connection again and again; a
-# line that is always full takes any number of bytes; and whoever says nothing, or stops saying it, is given up in time.
+# line that is always full takes any number of bytes; and whoever says nothing,
+# or stops saying it, is given up in time.
 # shellcheck source=tests/mount/lib.sh
 . "$SRCDIR/tests/mount/lib.sh"
 server=$SRCDIR/tests/servers/openssh

@@ -8,6 +8,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -530,6 +531,94 @@ START_TEST(a_cancelled_request_is_left_to_its_answer)
 }
 END_TEST
 
+/* Nobody else knows of it; a server has not many. */
+START_TEST(a_handle_that_nobody_waits_for_is_closed)
+{
+	struct sftp_session *session;
+	struct sftp_request *request;
+	uint8_t type;
+	int peer;
+
+	session = session_with(&peer);
+	request = ask_path(session, SFTP_OPEN, "x");
+	ck_assert_uint_eq(hear(peer, &type), 0);
+	sftp_session_forget(session, request);
+	say(peer, "\0\0\0\x0a\x66\0\0\0\0\0\0\0\1h", 14);
+	ck_assert_uint_eq(hear(peer, &type), 1);
+	ck_assert_uint_eq(type, SFTP_CLOSE);
+	say(peer, "\0\0\0\x09\x65\0\0\0\1\0\0\0\0", 13);
+	request = ask_path(session, SFTP_LSTAT, "x");
+	ck_assert_uint_eq(hear(peer, &type), 2);
+	say(peer, "\0\0\0\x09\x69\0\0\0\2\0\0\0\0", 13);
+	ck_assert_int_eq(wait_for(session, request), STORE_OK);
+	sftp_session_forget(session, request);
+	ck_assert_uint_eq(sftp_session_load(session), 0);
+	sftp_session_unref(session);
+	close(peer);
+}
+END_TEST
+
+/* What whoever comes next would wait for, too. */
+START_TEST(a_line_that_swallows_everything_is_given_up)
+{
+	struct store_context context;
+	struct sftp_session *session;
+	struct sftp_request *request;
+	int peer;
+
+	options.io_timeout = 3 * NS_PER_SEC;
+	session = session_with(&peer);
+	request = ask_path(session, SFTP_LSTAT, "x");
+	store_context_init(&context, NS_PER_SEC / 2, NULL);
+	ck_assert_int_eq(sftp_session_wait(session, &context, request, &error),
+			 STORE_TIMEOUT);
+	sftp_session_forget(session, request);
+	ck_assert(sftp_session_ended(session));
+	sftp_session_unref(session);
+	close(peer);
+}
+END_TEST
+
+/* Data byte by byte, and then the answer to what was asked behind it. */
+static void *trickle(void *arg)
+{
+	const int *peer = arg;
+	struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
+
+	say(*peer, "\0\0\0\x13\x67\0\0\0\0\0\0\0\x0a", 13);
+	for (int i = 0; i < 10; i++) {
+		nanosleep(&pause, NULL);
+		say(*peer, "d", 1);
+	}
+	say(*peer, "\0\0\0\x09\x69\0\0\0\1\0\0\0\0", 13);
+	return NULL;
+}
+
+START_TEST(what_waits_behind_others_waits_while_they_move)
+{
+	struct sftp_request *first, *second;
+	struct store_context context;
+	struct sftp_session *session;
+	unsigned char data[10];
+	pthread_t thread;
+	int peer;
+
+	session = session_with(&peer);
+	first = ask_read(session, "h", 1, 0, data, 10);
+	second = ask_path(session, SFTP_LSTAT, "x");
+	ck_assert_int_eq(pthread_create(&thread, NULL, trickle, &peer), 0);
+	store_context_init(&context, 200 * NS_PER_MS, NULL);
+	ck_assert_int_eq(sftp_session_wait(session, &context, second, &error),
+			 STORE_OK);
+	ck_assert_int_eq(wait_for(session, first), STORE_OK);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	sftp_session_forget(session, first);
+	sftp_session_forget(session, second);
+	sftp_session_unref(session);
+	close(peer);
+}
+END_TEST
+
 START_TEST(what_is_in_flight_is_bounded_and_waits_in_its_deadline)
 {
 	static struct sftp_request *requests[64];
@@ -584,6 +673,9 @@ int main(void)
 	tcase_add_test(tests, asking_is_no_sign_of_life);
 	tcase_add_test(tests, an_idle_line_is_kept_alive);
 	tcase_add_test(tests, a_cancelled_request_is_left_to_its_answer);
+	tcase_add_test(tests, a_handle_that_nobody_waits_for_is_closed);
+	tcase_add_test(tests, a_line_that_swallows_everything_is_given_up);
+	tcase_add_test(tests, what_waits_behind_others_waits_while_they_move);
 	tcase_add_test(tests,
 		       what_is_in_flight_is_bounded_and_waits_in_its_deadline);
 	return unit_run("sftp-session", tests);
