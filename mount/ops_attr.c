@@ -420,31 +420,58 @@ void fs_setattr(fuse_req_t request, fuse_ino_t ino, struct stat *attr,
 
 /* ---- readlink, statfs ---- */
 
-void fs_readlink(fuse_req_t request, fuse_ino_t ino)
+/* How long a name may be another's in the store before it is so here. */
+#define TURN_NS (10 * NS_PER_MS)
+enum { TURNS = 30 };
+
+/* `target` stays NULL when the store has no symlink there. */
+static int read_target(struct op *op, const struct node *node, char **target)
 {
 	struct store_details details;
 	char key[STORE_KEY_MAX + 1];
 	struct store_info info;
 	struct gate_pass pass;
+	int code = op_enter_looking(op, node, NULL, key, &pass);
+
+	if (!code)
+		code = store_stat_details(op->fs->store, &op->context, key,
+					  &info, &details, &op->error);
+	op_leave(op, &pass);
+	if (code)
+		return code;
+	if (info.type == STORE_TYPE_SYMLINK)
+		*target = steal_pointer(&details.target);
+	store_details_release(&details);
+	return STORE_OK;
+}
+
+/*
+ * A file that replaces a symlink is there in the store a moment before the
+ * tree knows.  The kernel looks the name up again when the node is stale.
+ */
+void fs_readlink(fuse_req_t request, fuse_ino_t ino)
+{
+	CLEANUP_FREE char *target = NULL;
+	struct node *node;
 	struct op op;
-	int code;
+	int code, turns = 0;
 
 	op_begin(&op, request);
-	code = op_enter_looking(&op, node_of(op.fs, ino), NULL, key, &pass);
-	if (!code)
-		code = store_stat_details(op.fs->store, &op.context, key, &info,
-					  &details, &op.error);
-	op_leave(&op, &pass);
-	if (code) {
+	node = node_of(op.fs, ino);
+	code = read_target(&op, node, &target);
+	while (!code && !target && turns++ < TURNS &&
+	       !store_context_sleep(&op.context, TURN_NS, NULL))
+		code = read_target(&op, node, &target);
+	if (code && !(turns && code == STORE_NOT_FOUND)) {
 		op_error(&op, code);
 		return;
 	}
+	store_error_clear(&op.error);
 	op_done(&op);
-	if (info.type == STORE_TYPE_SYMLINK && details.target)
-		fuse_reply_readlink(request, details.target);
+	if (target)
+		fuse_reply_readlink(request, target);
 	else
-		fuse_reply_err(request, EINVAL);
-	store_details_release(&details);
+		fuse_reply_err(request, ESTALE);
 }
 
 void fs_statfs(fuse_req_t request, fuse_ino_t ino)

@@ -99,14 +99,69 @@ static void XMLCALL on_doctype(void *arg, const XML_Char *name,
 	refuse(arg, "a document type");
 }
 
+/*
+ * The control character that a reference at `text` is of, and its length; 0
+ * when it is something else.  No document of XML 1.0 has them; object stores
+ * write them all the same where a name has such a character.
+ */
+static size_t control_at(const char *text, size_t length, char *control)
+{
+	size_t at = 2;
+	bool hex = length > at && (text[at] | 32) == 'x';
+	const char *digits = hex ? "0123456789abcdef" : "0123456789";
+	unsigned int value = 0;
+	const char *digit;
+
+	if (length < 4 || text[1] != '#')
+		return 0;
+	for (at += hex; at < length && text[at] != ';' && value < 32; at++) {
+		digit = strchr(digits,
+			       text[at] >= 'A' ? text[at] | 32 : text[at]);
+		if (!text[at] || !digit)
+			return 0;
+		value = value * (hex ? 16 : 10) +
+			(unsigned int)(digit - digits);
+	}
+	if (at == length || text[at] != ';' || !value || value > 31 ||
+	    value == '\t' || value == '\n' || value == '\r')
+		return 0;
+	*control = (char)value;
+	return at + 1;
+}
+
+/*
+ * Expat is given what stands between such references, and told them past it.
+ * (It holds back a ']', which may be the beginning of a mark.)
+ */
+static enum XML_Status feed(struct parse *parse, const char *text,
+			    size_t length)
+{
+	const char *end = text + length, *from = text, *at = text;
+	bool plain = !memmem(text, length, "<![CDATA[", 9);
+	size_t taken;
+	char control;
+
+	while (plain && (at = memchr(at, '&', (size_t)(end - at)))) {
+		taken = control_at(at, (size_t)(end - at), &control);
+		if (taken && at > text && at[-1] != ']') {
+			if (XML_Parse(parse->parser, from, (int)(at - from),
+				      0) != XML_STATUS_OK)
+				return XML_STATUS_ERROR;
+			on_text(parse, &control, 1);
+			from = at + taken;
+		}
+		at += taken ? taken : 1;
+	}
+	return XML_Parse(parse->parser, from, (int)(end - from), 1);
+}
+
 static int run(struct parse *parse, const char *text, size_t length)
 {
 	XML_SetUserData(parse->parser, parse);
 	XML_SetElementHandler(parse->parser, on_start, on_end);
 	XML_SetCharacterDataHandler(parse->parser, on_text);
 	XML_SetStartDoctypeDeclHandler(parse->parser, on_doctype);
-	if (XML_Parse(parse->parser, text, (int)length, 1) == XML_STATUS_OK ||
-	    parse->code)
+	if (feed(parse, text, length) == XML_STATUS_OK || parse->code)
 		return parse->code;
 	return store_error_set(
 		parse->error, STORE_CORRUPT, "an XML answer with %s",

@@ -9,8 +9,7 @@
 # shellcheck source=tests/mount/lib.sh
 . "$SRCDIR/tests/mount/lib.sh"
 need_root
-lacking=link,mknod,link_handle,exchange
-ops=500 file_ops=300 writes=40
+ops=400 file_ops=300 writes=30
 [ "$full" = 0 ] || ops=5000 file_ops=5000 writes=1000
 
 # listing DIR: types, modes, times and bytes of all below.
@@ -123,9 +122,10 @@ random() {
 	END
 	chmod +x "$WORK/remount"
 	echo "seed $seed"
+	# shellcheck disable=SC2046 # options
 	"$posix/random_ops" --mount "$mnt" --model "$WORK/model" \
 		--seed "$seed" --ops "$ops" --remount "$WORK/remount" \
-		--remounts 2 --without "$lacking" ||
+		--remounts 2 $(without s3 random_ops) ||
 		wrong "random operations, seed $seed"
 	ends_here "$(status_of "$mnt" pid)"
 	find "$mnt" -mindepth 1 -delete
@@ -162,6 +162,18 @@ xattr_fails() {
 		    sys.exit(error.errno != getattr(errno, sys.argv[4]))
 		sys.exit("it is taken")
 	EOF
+}
+
+# A share of the rules: the whole is that of posix_rules_hold_for_root.sh.
+rules() {
+	local nouns=(chmod chown mknod open symlink truncate unlink utimens
+		times write append fallocate copy mmap xattr locks statfs)
+	local noun=${nouns[seed % ${#nouns[@]}]}
+
+	[ "$full" = 0 ] || return 0
+	# shellcheck disable=SC2046 # options
+	"$posix/posix_suite" $(without s3 posix_suite) "$mnt" "$noun/" ||
+		wrong "the POSIX suite: $noun"
 }
 
 # Those of a new file go with it, and as many as headers can hold: no more,
@@ -238,7 +250,7 @@ cases() {
 	local each
 
 	for each in attributes links folders folders_of_others folder_times pollers \
-		random large; do
+		rules random large; do
 		note "$each"
 		"$each"
 		wait_settled "$mnt"

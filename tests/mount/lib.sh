@@ -371,6 +371,16 @@ each_store() {
 	done
 }
 
+# without KIND PROGRAM: options for what its stores cannot do (tests/posix).
+without() {
+	case $1:$2 in
+	s3:posix_suite)
+		echo --without link,special,exchange,over,bytes,paths
+		;;
+	s3:random_ops) echo --without link,mknod,link_handle,exchange,over ;;
+	esac
+}
+
 # remount: the same store again.
 remount() {
 	unmount "$mnt"

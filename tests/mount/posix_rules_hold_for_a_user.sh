@@ -11,20 +11,24 @@ user_may_mount "$@"
 suite() {
 	mkdir -m 777 "$mnt/theirs"
 	chown "$user": "$mnt/theirs"
-	as_user "$posix/posix_suite" "$mnt/theirs" ||
+	# shellcheck disable=SC2046 # options or nothing
+	as_user "$posix/posix_suite" $(without "$kind" posix_suite) \
+		"$mnt/theirs" ||
 		wrong "the POSIX suite on root's $kind"
 }
 
 own_suite() {
 	as_user mkdir "$mnt/mine"
-	as_user "$posix/posix_suite" "$mnt/mine" ||
+	# shellcheck disable=SC2046 # options or nothing
+	as_user "$posix/posix_suite" $(without "$kind" posix_suite) \
+		"$mnt/mine" ||
 		wrong "the POSIX suite on the user's $kind"
 }
 
 chmod 777 "$WORK"
 # A sample run leaves one of two stores to posix_rules_hold_for_root, and the
 # other mount to the first.
-stores="local sqlite" own="local sqlite"
+stores="local sqlite $far" own="local sqlite $far"
 [ "$full" = 1 ] ||
 	{ [ $((SEED % 2)) = 0 ] && stores=sqlite own=local ||
 		stores=local own=sqlite; }

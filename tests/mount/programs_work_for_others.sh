@@ -36,5 +36,5 @@ programs() {
 user_setup
 programs_prepare "$user"
 chmod 777 "$WORK"
-each_store "local sqlite" programs
+each_store "local sqlite $far" programs
 finish

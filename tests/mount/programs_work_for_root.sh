@@ -24,5 +24,5 @@ programs() {
 }
 
 programs_prepare
-each_store "local sqlite memory" programs
+each_store "local sqlite memory $far" programs
 finish

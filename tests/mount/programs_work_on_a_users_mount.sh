@@ -37,5 +37,5 @@ programs() {
 
 programs_prepare "$user"
 chmod 777 "$WORK"
-each_store "local sqlite" programs ""
+each_store "local sqlite $far" programs ""
 finish

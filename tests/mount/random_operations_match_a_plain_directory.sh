@@ -30,8 +30,10 @@ random() {
 	END
 	chmod +x "$WORK/remount"
 	begun=$(milliseconds)
+	# shellcheck disable=SC2046 # options or nothing
 	"$posix/random_ops" --mount "$mnt" --model "$WORK/model" \
-		--seed "$seed" --ops "$ops" "${remounts[@]}" ||
+		--seed "$seed" --ops "$ops" "${remounts[@]}" \
+		$(without "$kind" random_ops) ||
 		wrong "random operations on $kind, seed $seed"
 	echo "$ops operations in $(($(milliseconds) - begun)) ms"
 	ends_here "$(status_of "$mnt" pid)"
@@ -54,6 +56,7 @@ folder_time() {
 	is "$(stat -c %y "$mnt/d")" "$told" "$kind: the folder's time"
 }
 
-each_store "local sqlite memory" random
-each_store "local sqlite" folder_time
+each_store "local sqlite memory $far" random
+rm -rf "$WORK"/st-* # of other stores at the same places
+each_store "local sqlite $far" folder_time
 finish

@@ -83,6 +83,49 @@ void t_skip(const char *why)
 		printf("# skipped in %s: %s\n", current, why);
 }
 
+static const struct {
+	const char *word;
+	enum t_ability ability;
+} abilities[] = {
+	{ "link", T_HARD_LINKS },   { "special", T_SPECIAL },
+	{ "exchange", T_EXCHANGE }, { "bytes", T_ANY_BYTES },
+	{ "paths", T_LONG_PATHS },  { "over", T_LINK_OVER },
+};
+static unsigned lacking;
+
+static int lacks_one(const char *word, size_t len)
+{
+	for (size_t i = 0; i < sizeof(abilities) / sizeof(abilities[0]); i++)
+		if (strlen(abilities[i].word) == len &&
+		    memcmp(abilities[i].word, word, len) == 0) {
+			lacking |= abilities[i].ability;
+			return 0;
+		}
+	return -1;
+}
+
+int t_lacks(const char *words)
+{
+	while (*words) {
+		size_t len = strcspn(words, ",");
+
+		if (lacks_one(words, len))
+			return -1;
+		words += len + (words[len] == ',');
+	}
+	return 0;
+}
+
+bool t_can(enum t_ability ability)
+{
+	if (!(lacking & ability))
+		return true;
+	for (size_t i = 0; i < sizeof(abilities) / sizeof(abilities[0]); i++)
+		if (abilities[i].ability == ability)
+			t_skip(abilities[i].word);
+	return false;
+}
+
 bool t_is_root(void)
 {
 	return getuid() == 0;

@@ -69,6 +69,23 @@ void t_equal(const char *file, int line, long long got, long long want,
 // Says why a part of a test cannot run here; counted in the summary.
 void t_skip(const char *why);
 
+// ---- Stores that cannot do everything ----
+
+// What --without names; the rest of POSIX is asked of every store.
+enum t_ability {
+	T_HARD_LINKS = 1,  // link
+	T_SPECIAL = 2,	   // special: fifos, sockets and devices
+	T_EXCHANGE = 4,	   // exchange: RENAME_EXCHANGE
+	T_ANY_BYTES = 8,   // bytes: names that are no UTF-8
+	T_LONG_PATHS = 16, // paths: more than 1000 bytes from the root on
+	T_LINK_OVER = 32,  // over: a symlink takes the name of a file
+};
+
+// False, and a counted skip, where the store under test lacks ABILITY.
+bool t_can(enum t_ability ability);
+// Takes a comma separated list; -1 for a word that is none of these.
+int t_lacks(const char *words);
+
 // ---- Users ----
 
 struct t_user {
@@ -97,7 +114,7 @@ bool t_return(void); // back to root; always false
 
 // ---- Node types ----
 
-enum t_type { T_REG, T_DIR, T_FIFO, T_SOCK, T_LNK, T_CHR, T_BLK, T_TYPES };
+enum t_type { T_REG, T_DIR, T_LNK, T_FIFO, T_SOCK, T_CHR, T_BLK, T_TYPES };
 
 extern const char *const t_type_name[T_TYPES];
 
@@ -106,8 +123,11 @@ extern const char *const t_type_name[T_TYPES];
 int t_make(const char *name, enum t_type type, mode_t mode);
 int t_remove(const char *name);	   // unlink or rmdir, by what it is
 mode_t t_format(enum t_type type); // S_IFREG ...
-// How many types of the enumeration this user can create: devices are last.
+// How many types of the enumeration this user can create: devices are last,
+// behind the other special files.
 int t_n_types(void);
+// The same for root.
+int t_n_types_of_root(void);
 
 // ---- Fixtures ----
 

@@ -94,7 +94,8 @@ struct rnd {
 	unsigned char *bytes;	   // MAX_IO, for writing
 	unsigned char *cmp[SIDES]; // MAX_IO each, for comparing
 	bool can_zero_range;
-	const char *without; // "link,mknod": operations not chosen; or NULL
+	const char *without; // "link,mknod": operations not chosen; or NULL;
+			     // "over": no symlink replaces a file
 	long step;
 	struct args history[HISTORY];
 	struct result outcome[HISTORY];

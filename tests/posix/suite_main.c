@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
-// posix_suite [-v] DIR [FILTER]: checks that DIR behaves as a POSIX file
-// system on Linux does. Run it as root, or parts that switch users are
-// skipped and counted. FILTER picks the tests whose "noun/name" contains it.
+// posix_suite [-v] [--without WORD,...] DIR [FILTER]: checks that DIR behaves
+// as a POSIX file system on Linux does. Run it as root, or parts that switch
+// users are skipped and counted, as is what a store lacks by the WORDs (enum
+// t_ability). FILTER picks the tests whose "noun/name" contains it.
 // Exit code: 0 all checks hold, 1 some failed, 2 usage.
 #include "config.h"
+
+#include <getopt.h>
 
 #include "tests/posix/harness.h"
 #include "tests/posix/suites.h"
@@ -36,16 +39,26 @@ static bool wanted(const char *noun, const char *name, const char *filter)
 
 int main(int argc, char **argv)
 {
-	bool verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
-	int first = verbose ? 2 : 1;
+	static const struct option options[] = {
+		{ "without", required_argument, NULL, 'w' },
+		{ NULL, 0, NULL, 0 },
+	};
+	bool verbose = false;
+	bool good = true;
 
-	if (argc <= first || argc > first + 2 || argv[first][0] == '-') {
-		fprintf(stderr, "usage: posix_suite [-v] DIR [FILTER]\n");
+	for (int c; (c = getopt_long(argc, argv, "+v", options, NULL)) != -1;)
+		if (c == 'v')
+			verbose = true;
+		else if (c != 'w' || t_lacks(optarg))
+			good = false;
+	if (!good || optind >= argc || argc > optind + 2) {
+		fprintf(stderr, "usage: posix_suite [-v] [--without WORD,...] "
+				"DIR [FILTER]\n");
 		return 2;
 	}
-	const char *filter = argc > first + 1 ? argv[first + 1] : NULL;
+	const char *filter = argc > optind + 1 ? argv[optind + 1] : NULL;
 
-	if (t_init(argv[first], verbose))
+	if (t_init(argv[optind], verbose))
 		return 2;
 	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
 		for (const struct t_case *t = suites[i].tests; t->name; t++)

@@ -15,6 +15,9 @@ static void mknod_makes_every_type(void)
 					  S_IFBLK };
 	int n = t_is_root() ? 5 : 3;
 
+	if (!t_can(T_SPECIAL))
+		n = 1;
+
 	for (int i = 0; i < n; i++) {
 		dev_t dev = i >= 3 ? makedev(1, 7) : 0;
 
@@ -33,6 +36,8 @@ static void mknod_makes_every_type(void)
 
 static void mknod_keeps_large_device_numbers(void)
 {
+	if (!t_can(T_SPECIAL))
+		return;
 	if (!t_is_root()) {
 		t_skip("device nodes need root");
 		return;
@@ -52,16 +57,21 @@ static void mknod_of_devices_needs_root(void)
 	{
 		WANT(EPERM, mknod("d/c", S_IFCHR | 0600, makedev(1, 3)));
 		WANT(EPERM, mknod("d/b", S_IFBLK | 0600, makedev(7, 0)));
-		OK(mknod("d/p", S_IFIFO | 0600, 0));
-		OK(mknod("d/s", S_IFSOCK | 0600, 0));
 		OK(mknod("d/r", S_IFREG | 0600, 0));
-		EQ(t_lstat("d/p").st_uid, alice.uid);
+		EQ(t_lstat("d/r").st_uid, alice.uid);
+		if (t_can(T_SPECIAL)) {
+			OK(mknod("d/p", S_IFIFO | 0600, 0));
+			OK(mknod("d/s", S_IFSOCK | 0600, 0));
+			EQ(t_lstat("d/p").st_uid, alice.uid);
+		}
 	}
 	WANT(EPERM, mknod("d/x", S_IFDIR | 0755, 0));
 }
 
 static void mkfifo_applies_mode_and_umask(void)
 {
+	if (!t_can(T_SPECIAL))
+		return;
 	OK(mkfifo("a", 0755));
 	EQ(MODE("a"), 0755);
 	OK(mkfifo("b", 0151));
@@ -114,6 +124,8 @@ static void mkfifo_needs_write_permission(void)
 		TIMES(0, "d", EACCES, mkfifo("d/p", 0644));
 		WANT(EACCES, mknod("d/p", S_IFREG | 0644, 0));
 	}
+	if (!t_can(T_SPECIAL))
+		return;
 	AS(&alice) OK(mkfifo("d/p", 0644));
 	EQ(t_lstat("d/p").st_uid, alice.uid);
 }
@@ -122,6 +134,8 @@ static void a_fifo_carries_bytes_between_processes(void)
 {
 	char buf[16] = "";
 
+	if (!t_can(T_SPECIAL))
+		return;
 	OK(mkfifo("p", 0600));
 	pid_t pid = fork();
 
@@ -141,6 +155,8 @@ static void a_fifo_carries_bytes_between_processes(void)
 
 static void a_fifo_without_a_reader(void)
 {
+	if (!t_can(T_SPECIAL))
+		return;
 	OK(mkfifo("p", 0600));
 	WANT(ENXIO, open("p", O_WRONLY | O_NONBLOCK));
 	int r = t_open("p", O_RDONLY | O_NONBLOCK);
@@ -160,6 +176,8 @@ static void a_socket_binds_and_connects_by_name(void)
 	int client = socket(AF_UNIX, SOCK_STREAM, 0);
 	const struct sockaddr *a = (const struct sockaddr *)&addr;
 
+	if (!t_can(T_SPECIAL))
+		return;
 	OK(bind(server, a, sizeof(addr)));
 	CHECK(S_ISSOCK(t_lstat("s").st_mode));
 	OK(listen(server, 1));
@@ -178,8 +196,6 @@ static void a_socket_binds_and_connects_by_name(void)
 static void attributes_of_special_files_persist_over_rename(void)
 {
 	for (int i = T_FIFO; i < t_n_types(); i++) {
-		if (i == T_LNK)
-			continue;
 		OK(t_make("n", (enum t_type)i, 0640));
 		struct stat old = t_lstat("n");
 

@@ -24,8 +24,9 @@ static int listed(const char *dir, const char *name)
 static void every_byte_but_slash_and_nul_is_allowed(void)
 {
 	char name[4] = "x?y";
+	int end = t_can(T_ANY_BYTES) ? 256 : 128;
 
-	for (int c = 1; c < 256; c++) {
+	for (int c = 1; c < end; c++) {
 		if (c == '/')
 			continue;
 		name[1] = (char)c;
@@ -45,10 +46,10 @@ static void every_byte_but_slash_and_nul_is_allowed(void)
 		seen[(unsigned char)e->d_name[1]] = true;
 		n++;
 	}
-	EQ(n, 254);
+	EQ(n, end - 2);
 	if (d)
 		closedir(d);
-	for (int c = 1; c < 256; c++) {
+	for (int c = 1; c < end; c++) {
 		name[1] = (char)c;
 		if (c != '/')
 			OK(unlink(name));
@@ -78,6 +79,8 @@ static void awkward_names_survive_a_round_trip(void)
 		char path[64];
 		char moved[80];
 
+		if (names[i][0] == '\xff' && !t_can(T_ANY_BYTES))
+			continue;
 		snprintf(path, sizeof(path), "d/%s", names[i]);
 		t_put(path, names[i]);
 		CHECK(t_holds(path, names[i]));
@@ -147,7 +150,8 @@ static void components_of_255_bytes_work(void)
 	CHECK(t_holds(path, "deep"));
 	OK(symlink(path, t_long(name, 255, 's')));
 	CHECK(t_holds(name, "deep"));
-	OK(link(path, t_long(name, 255, 'l')));
+	if (t_can(T_HARD_LINKS))
+		OK(link(path, t_long(name, 255, 'l')));
 	OK(rename(name, t_long(path, 255, 'm')));
 	CHECK(t_holds(path, "deep"));
 	EQ(pathconf(".", _PC_NAME_MAX), 255);
@@ -158,6 +162,8 @@ static void a_path_of_a_thousand_bytes_works(void)
 	char path[1100] = "";
 	size_t len = 0;
 
+	if (!t_can(T_LONG_PATHS))
+		return;
 	for (int i = 0; i < 5; i++) {
 		t_long(path + len, 200, (char)('a' + i));
 		len += 200;

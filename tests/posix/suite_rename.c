@@ -33,6 +33,8 @@ static int matrix_want(int from, int to)
 {
 	if (from == T_DIR)
 		return to == T_DIR ? 0 : ENOTDIR;
+	if (from == T_LNK && to == T_REG && !t_can(T_LINK_OVER))
+		return EXDEV;
 	return to == T_DIR ? EISDIR : 0;
 }
 
@@ -79,11 +81,13 @@ static void exchange_one_pair(enum t_type from, enum t_type to)
 	WANT(EEXIST, t_renameat2("a", "b", RENAME_NOREPLACE));
 	EQ(t_lstat("a").st_ino, a.st_ino);
 	EQ(t_lstat("b").st_ino, b.st_ino);
-	OK(t_renameat2("a", "b", RENAME_EXCHANGE));
-	EQ(t_lstat("a").st_ino, b.st_ino);
-	EQ(t_lstat("b").st_ino, a.st_ino);
-	EQ(t_lstat("a").st_mode, b.st_mode);
-	EQ(t_lstat("b").st_mode, a.st_mode);
+	if (t_can(T_EXCHANGE)) {
+		OK(t_renameat2("a", "b", RENAME_EXCHANGE));
+		EQ(t_lstat("a").st_ino, b.st_ino);
+		EQ(t_lstat("b").st_ino, a.st_ino);
+		EQ(t_lstat("a").st_mode, b.st_mode);
+		EQ(t_lstat("b").st_mode, a.st_mode);
+	}
 	OK(t_remove("a"));
 	OK(t_remove("b"));
 }
@@ -106,6 +110,8 @@ static void rename_flags(void)
 	WANT(EEXIST, t_renameat2("b", "b", RENAME_NOREPLACE));
 	WANT(EINVAL, t_renameat2("b", "c", RENAME_EXCHANGE | RENAME_NOREPLACE));
 	WANT(EINVAL, t_renameat2("b", "c", 0x80));
+	if (!t_can(T_EXCHANGE))
+		return;
 	t_put("c", "C");
 	OK(t_renameat2("b", "c", RENAME_EXCHANGE));
 	CHECK(t_holds("b", "C"));
@@ -116,6 +122,8 @@ static void rename_flags(void)
 
 static void exchange_swaps_whole_trees(void)
 {
+	if (!t_can(T_EXCHANGE))
+		return;
 	OK(mkdir("x", 0755));
 	OK(mkdir("x/sub", 0755));
 	t_put("x/sub/f", "in x");
@@ -168,6 +176,8 @@ static void rename_into_itself_is_refused(void)
 
 static void rename_onto_the_same_inode_does_nothing(void)
 {
+	if (!t_can(T_HARD_LINKS))
+		return;
 	t_put("a", "x");
 	OK(link("a", "b"));
 	TIMES(0, "a", 0, rename("a", "b"));
@@ -249,6 +259,8 @@ static void rename_over_an_open_file_keeps_both_readable(void)
 
 static void rename_takes_one_link_from_what_it_replaces(void)
 {
+	if (!t_can(T_HARD_LINKS))
+		return;
 	t_put("old", "old");
 	OK(link("old", "other"));
 	t_put("new", "new");

@@ -106,9 +106,11 @@ static void truncate_path_errors(void)
 	WANT(EBADF, ftruncate(-1, 0));
 	OK(close(r));
 	OK(close(w));
+	CHECK(t_holds("f", "x"));
+	if (!t_can(T_SPECIAL))
+		return;
 	OK(mkfifo("p", 0644));
 	WANT(EINVAL, truncate("p", 0));
-	CHECK(t_holds("f", "x"));
 }
 
 static void truncate_needs_write_permission(void)

@@ -41,6 +41,19 @@ START_TEST(elements_are_told_with_path_and_text)
 }
 END_TEST
 
+START_TEST(references_to_control_characters_are_taken)
+{
+	struct buf told = BUF_INIT(4096);
+
+	ck_assert_int_eq(parse("<a><b>x&#x1;y&#31;&#x1F;&amp;&#9;</b>"
+			       "<c>&#1;</c></a>",
+			       &told),
+			 STORE_OK);
+	ck_assert_str_eq(buf_text(&told), "a/b=x\001y\037\037&\t;a/c=\001;a=;");
+	buf_release(&told);
+}
+END_TEST
+
 START_TEST(what_is_no_document_is_corrupt)
 {
 	static const char *const texts[] = {
@@ -52,6 +65,12 @@ START_TEST(what_is_no_document_is_corrupt)
 		"<a>\x01</a>",
 		"<a>\xff</a>",
 		"<!DOCTYPE a [<!ENTITY e \"x\">]><a>&e;</a>",
+		"&#x1;",
+		"<a>&#0;</a>",
+		"<a>&#x110000;</a>",
+		"<a>&#x1</a>",
+		"<a>&#x</a>",
+		"<a><![CDATA[&#x1;]]>&#x1;</a>",
 	};
 	struct buf told = BUF_INIT(4096);
 
@@ -118,6 +137,7 @@ int main(void)
 	TCase *tests = tcase_create("xml");
 
 	tcase_add_test(tests, elements_are_told_with_path_and_text);
+	tcase_add_test(tests, references_to_control_characters_are_taken);
 	tcase_add_test(tests, what_is_no_document_is_corrupt);
 	tcase_add_test(tests, depth_and_length_are_bounded);
 	tcase_add_test(tests, a_failure_of_the_reader_ends_the_parsing);
