@@ -266,22 +266,55 @@ static int child_path(const struct sftp_listing *listing, const char *name,
 		       : STORE_INVALID;
 }
 
+/* Once in a listing: what cannot be mended now is there the next time. */
+static void note_displaced(struct sftp_call *call, struct sftp_listing *listing,
+			   const char *name)
+{
+	int64_t begun;
+	enum sftp_owner owner = sftp_owner_of(call->sftp, name, &begun);
+	bool replaced =
+		strncmp(name, SFTP_REPLACED, strlen(SFTP_REPLACED)) == 0;
+
+	/* Its owner may be at it. */
+	if (!replaced && (owner == SFTP_OWNER_LIVES ||
+			  (owner == SFTP_OWNER_ELSEWHERE &&
+			   begun + SFTP_DISPLACED_AGE > time(NULL))))
+		return;
+	if (listing->own_count < OWN_MAX &&
+	    seen_add(&listing->seen, hash_name(call->sftp, name)) == 1)
+		listing->own[listing->own_count++] = strdup(name);
+}
+
+/*
+ * The time of a temporary says little by itself: its owner may have given it
+ * that of the file that it is to become.
+ */
+static bool is_abandoned(struct sftp *sftp, const char *name,
+			 const struct sftp_attributes *attributes)
+{
+	int64_t now = time(NULL), begun;
+	enum sftp_owner owner = sftp_owner_of(sftp, name, &begun);
+
+	if (owner != SFTP_OWNER_ELSEWHERE)
+		return owner == SFTP_OWNER_DIED;
+	return begun + SFTP_TEMPORARY_AGE < now &&
+	       attributes->mask & SFTP_ATTR_TIMES &&
+	       attributes->mtime + (int64_t)SFTP_TEMPORARY_AGE <
+		       now - atomic_load(&sftp->behind);
+}
+
 static void note_own(struct sftp_call *call, struct sftp_listing *listing,
 		     const char *name, const struct sftp_attributes *attributes)
 {
-	int64_t now = time(NULL) - atomic_load(&call->sftp->behind);
 	int64_t begun = clock_monotonic_ns();
 	struct sftp_path path;
 	struct sftp_ask ask = { .type = SFTP_REMOVE, .path = path.text };
 
-	if (strncmp(name, SFTP_DISPLACED, strlen(SFTP_DISPLACED)) == 0) {
-		if (listing->own_count < OWN_MAX)
-			listing->own[listing->own_count++] = strdup(name);
+	if (strncmp(name, SFTP_TEMPORARY, strlen(SFTP_TEMPORARY)) != 0) {
+		note_displaced(call, listing, name);
 		return;
 	}
-	if (!sftp_is_orphan(call->sftp, name) &&
-	    (!(attributes->mask & SFTP_ATTR_TIMES) ||
-	     attributes->mtime + (int64_t)SFTP_TEMPORARY_AGE > now))
+	if (!is_abandoned(call->sftp, name, attributes))
 		return;
 	if (listing->swept >= SWEPT_MAX || child_path(listing, name, &path))
 		return;
@@ -523,15 +556,19 @@ static int hand_over(struct sftp_listing *listing, size_t limit,
 	return STORE_OK;
 }
 
-static void mend_all(struct sftp_call *call, struct sftp_listing *listing)
+/* Has a name come back? */
+static bool mend_all(struct sftp_call *call, struct sftp_listing *listing)
 {
+	bool back = false;
+
 	while (listing->own_count) {
 		char *name = listing->own[--listing->own_count];
 
 		if (name)
-			sftp_mend(call, listing->path.text, name);
+			back |= sftp_mend(call, listing->path.text, name);
 		free(name);
 	}
+	return back;
 }
 
 static int set_cursor(const struct sftp_listing *listing,
@@ -548,22 +585,20 @@ static int list_page(struct sftp_call *call, struct sftp_listing *listing,
 		     const struct backend_list_request *request,
 		     struct store_page *page)
 {
-	bool mended;
+	bool back;
 	int code;
 
 	do {
-		mended = false;
 		do
 			code = fill_once(call, listing, request->limit);
 		while (sftp_call_again(call, &code));
 		/* What came back has to be seen. */
-		if (!code && listing->own_count && !request->cursor) {
-			mend_all(call, listing);
+		back = !code && mend_all(call, listing);
+		if (back) {
 			close_handle(call, listing);
 			listing->ended = false;
-			mended = true;
 		}
-	} while (mended);
+	} while (back);
 	if (!code)
 		code = hand_over(listing, request->limit, page, call->error);
 	if (!code && (waiting(listing) || !listing->ended))

@@ -28,10 +28,21 @@ static const int64_t PLACE_AGE = NS_PER_SEC;
 
 /* ---- paths ---- */
 
+/* What follows the prefix of a name of the store's own, NULL for any other. */
+static const char *after_prefix(const char *name)
+{
+	static const char *const prefixes[] = { SFTP_TEMPORARY, SFTP_DISPLACED,
+						SFTP_REPLACED };
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return name + strlen(prefixes[i]);
+	return NULL;
+}
+
 bool sftp_is_own_name(const char *name)
 {
-	return strncmp(name, SFTP_TEMPORARY, strlen(SFTP_TEMPORARY)) == 0 ||
-	       strncmp(name, SFTP_DISPLACED, strlen(SFTP_DISPLACED)) == 0;
+	return after_prefix(name) != NULL;
 }
 
 /* Of the pids that are ours: the boot and the namespace. */
@@ -54,15 +65,21 @@ uint32_t sftp_machine(void)
 	return hash;
 }
 
-bool sftp_is_orphan(const struct sftp *sftp, const char *name)
+enum sftp_owner sftp_owner_of(const struct sftp *sftp, const char *name,
+			      int64_t *begun)
 {
-	unsigned int machine, pid;
+	const char *text = after_prefix(name);
+	unsigned int machine = 0, pid = 0, seconds = 0;
+	int fields =
+		text ? sscanf(text, "%8x-%8x-%8x-", &machine, &pid, &seconds)
+		     : 0;
 
-	if (!sftp->machine ||
-	    sscanf(name, SFTP_TEMPORARY "%8x-%8x-", &machine, &pid) != 2 ||
-	    machine != sftp->machine || !pid || pid > INT32_MAX)
-		return false;
-	return kill((pid_t)pid, 0) && errno == ESRCH;
+	*begun = fields == 3 ? seconds : 0;
+	if (fields < 2 || !sftp->machine || machine != sftp->machine || !pid ||
+	    pid > INT32_MAX)
+		return SFTP_OWNER_ELSEWHERE;
+	return kill((pid_t)pid, 0) && errno == ESRCH ? SFTP_OWNER_DIED
+						     : SFTP_OWNER_LIVES;
 }
 
 static bool has_own_name(const char *key)
@@ -111,10 +128,11 @@ int sftp_path_beside(const struct sftp *sftp, const char *key,
 	join(sftp, key, key_parent_length(key), &folder);
 	if (strcmp(folder.text, "/") == 0)
 		slash = "";
-	length = snprintf(path->text, sizeof(path->text),
-			  "%s%s%s%08" PRIx32 "-%" PRIx32 "-%016" PRIx64,
-			  folder.text, slash, prefix, sftp->machine,
-			  (uint32_t)getpid(), random_number());
+	length = snprintf(
+		path->text, sizeof(path->text),
+		"%s%s%s%08" PRIx32 "-%" PRIx32 "-%08" PRIx32 "-%016" PRIx64,
+		folder.text, slash, prefix, sftp->machine, (uint32_t)getpid(),
+		(uint32_t)time(NULL), random_number());
 	if (length >= (int)sizeof(path->text))
 		return store_error_errno(error, ENAMETOOLONG, "%s", prefix);
 	return STORE_OK;

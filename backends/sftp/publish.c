@@ -7,10 +7,14 @@
  *			taken
  *	taken name	posix-rename@openssh.com, which is atomic
  *	without it	the old file goes to .storefs-old.X/NAME, the new one
- *			to its name, and then the old one goes: at each step
- *			the one or the other is there whole.  What a crash
- *			leaves is put right when its folder is listed, or at
- *			the next start for the root.
+ *			to its name, the folder to .storefs-done.Y, and then
+ *			the old file goes: at each step the one or the other
+ *			is there whole.  What a crash leaves is put right when
+ *			its folder is listed, or at the next start for the
+ *			root; X tells whose it is and what was to replace it.
+ *			A file that may be all there is of somebody's bytes is
+ *			never removed: where its name has been taken by then
+ *			it comes back beside it.
  *
  * When the connection is lost in mid-rename, nobody but the server knows what
  * happened: it is asked on the next one.
@@ -18,6 +22,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,7 +47,10 @@ static int remove_path(struct sftp_call *call, enum sftp_type type,
 	return sftp_call_do(call, &ask);
 }
 
-/* The old name goes only when the new one is there. */
+/*
+ * The old name goes only when the new one is there.  That of a temporary does
+ * not have to: whoever lists the folder removes it.
+ */
 static int link_to(struct sftp_call *call, const struct sftp_publish *publish)
 {
 	struct sftp_ask link = { .type = SFTP_EXTENDED,
@@ -51,7 +59,14 @@ static int link_to(struct sftp_call *call, const struct sftp_publish *publish)
 				 .to = publish->path };
 	int code = sftp_call_do(call, &link);
 
-	return code ? code : remove_path(call, SFTP_REMOVE, publish->temporary);
+	if (code)
+		return code;
+	code = remove_path(call, SFTP_REMOVE, publish->temporary);
+	if (code && sftp_is_own_name(key_name(publish->temporary))) {
+		store_error_clear(call->error);
+		code = STORE_OK;
+	}
+	return code;
 }
 
 static int take_free(struct sftp_call *call, const struct sftp_publish *publish)
@@ -91,38 +106,82 @@ static bool path_inside(const struct sftp_path *folder, const char *name,
 			name) < (int)sizeof(path->text);
 }
 
+/* The folder that takes the old file, and the file in it. */
+static int displaced_paths(struct sftp_call *call,
+			   const struct sftp_publish *publish,
+			   struct sftp_path *folder, struct sftp_path *old)
+{
+	struct sftp_path plain;
+	int code = sftp_path_beside(call->sftp, publish->key, SFTP_DISPLACED,
+				    &plain, call->error);
+
+	if (code)
+		return code;
+	if (snprintf(folder->text, sizeof(folder->text),
+		     "%s-%" PRIx64 "-%" PRIx32, plain.text,
+		     publish->attributes.size,
+		     publish->attributes.mtime) >= (int)sizeof(folder->text) ||
+	    !path_inside(folder, key_name(publish->key), old))
+		return store_error_errno(call->error, ENAMETOOLONG, "replace");
+	return STORE_OK;
+}
+
+/*
+ * The new file has its name: the old one goes.  Errors are nobody's: whoever
+ * lists the folder goes on with it.
+ */
+static void drop_replaced(struct sftp_call *call,
+			  const struct sftp_publish *publish,
+			  const struct sftp_path *folder,
+			  const struct sftp_path *old)
+{
+	struct store_error kept = *call->error;
+	struct sftp_path done, inside;
+	const struct sftp_path *at = folder, *file = old;
+
+	if (!sftp_path_beside(call->sftp, publish->key, SFTP_REPLACED, &done,
+			      call->error) &&
+	    path_inside(&done, key_name(publish->key), &inside) &&
+	    !rename_to(call, folder->text, done.text)) {
+		at = &done;
+		file = &inside;
+	}
+	if (!remove_path(call, SFTP_REMOVE, file->text) &&
+	    !remove_path(call, SFTP_RMDIR, at->text))
+		return;
+	*call->error = kept;
+}
+
 static int displace_once(struct sftp_call *call,
 			 const struct sftp_publish *publish)
 {
 	struct sftp_path folder, old;
 	struct sftp_ask make = { .type = SFTP_MKDIR, .path = folder.text };
 	struct store_error kept;
-	int code = sftp_path_beside(call->sftp, publish->key, SFTP_DISPLACED,
-				    &folder, call->error);
+	int code = displaced_paths(call, publish, &folder, &old);
 
-	if (code)
-		return code;
-	if (!path_inside(&folder, key_name(publish->key), &old))
-		return store_error_errno(call->error, ENAMETOOLONG, "replace");
-	code = sftp_call_do(call, &make);
+	if (!code)
+		code = sftp_call_do(call, &make);
 	if (code)
 		return code;
 	code = rename_to(call, publish->path, old.text);
 	if (!code) {
 		code = rename_to(call, publish->temporary, publish->path);
+		if (!code) {
+			drop_replaced(call, publish, &folder, &old);
+			return STORE_OK;
+		}
 		kept = *call->error;
-		if (!code)
-			code = remove_path(call, SFTP_REMOVE, old.text);
-		else if (rename_to(call, old.text, publish->path))
+		if (rename_to(call, old.text, publish->path))
 			return store_error_set(call->error, code,
 					       "what was there is now %s",
 					       old.text);
-		else
-			*call->error = kept;
+		*call->error = kept;
 	}
 	kept = *call->error;
-	if (!remove_path(call, SFTP_RMDIR, folder.text) || code)
-		*call->error = kept;
+	if (remove_path(call, SFTP_RMDIR, folder.text))
+		store_error_clear(call->error);
+	*call->error = kept;
 	return code;
 }
 
@@ -197,30 +256,72 @@ static char *displaced_name(struct sftp_call *call, const char *folder)
 	return found;
 }
 
-void sftp_mend(struct sftp_call *call, const char *folder, const char *name)
+/* Does that have the size and the time which the folder's name tells of? */
+static bool has_replaced(const char *name, const struct sftp_attributes *there)
 {
+	uint64_t size;
+	uint32_t mtime;
+
+	return sscanf(name,
+		      SFTP_DISPLACED "%*8x-%*8x-%*8x-%*16[0-9a-f]-%" SCNx64
+				     "-%" SCNx32,
+		      &size, &mtime) == 2 &&
+	       there->size == size && there->mtime == mtime;
+}
+
+/* To a name beside its own, that says why. */
+static bool come_back_beside(struct sftp_call *call, const char *old,
+			     const char *target)
+{
+	struct sftp_path beside;
+
+	return snprintf(beside.text, sizeof(beside.text),
+			"%s.storefs-kept-%08" PRIx32, target,
+			(uint32_t)time(NULL)) < (int)sizeof(beside.text) &&
+	       !rename_to(call, old, beside.text);
+}
+
+static bool put_right(struct sftp_call *call, const char *name, const char *old,
+		      const char *target)
+{
+	struct sftp_attributes there;
+	int code = sftp_look(call, target, &there, NULL);
+
+	if (code == STORE_NOT_FOUND)
+		return !rename_to(call, old, target);
+	if (code)
+		return false;
+	if (!has_replaced(name, &there))
+		return come_back_beside(call, old, target);
+	if (remove_path(call, SFTP_REMOVE, old))
+		store_error_clear(call->error);
+	return false;
+}
+
+bool sftp_mend(struct sftp_call *call, const char *folder, const char *name)
+{
+	struct store_error kept = *call->error;
 	struct sftp_path own, old, target, parent;
 	char *displaced;
+	bool back = false;
 
 	snprintf(parent.text, sizeof(parent.text), "%s", folder);
 	if (!path_inside(&parent, name, &own))
-		return;
+		return false;
 	displaced = displaced_name(call, own.text);
-	if (displaced) {
-		if (!path_inside(&own, displaced, &old) ||
-		    !path_inside(&parent, displaced, &target)) {
+	if (displaced && path_inside(&own, displaced, &old) &&
+	    path_inside(&parent, displaced, &target)) {
+		if (strncmp(name, SFTP_REPLACED, strlen(SFTP_REPLACED)) != 0)
+			back = put_right(call, name, old.text, target.text);
+		else if (remove_path(call, SFTP_REMOVE, old.text))
 			store_error_clear(call->error);
-		} else if (!is_there(call, target.text)) {
-			if (rename_to(call, old.text, target.text))
-				store_error_clear(call->error);
-		} else if (remove_path(call, SFTP_REMOVE, old.text)) {
-			store_error_clear(call->error);
-		}
-		free(displaced);
 	}
+	free(displaced);
 	/* Fails while something is in it, as it should. */
 	if (remove_path(call, SFTP_RMDIR, own.text))
 		store_error_clear(call->error);
+	*call->error = kept;
+	return back;
 }
 
 /* ---- publishing ---- */

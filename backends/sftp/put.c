@@ -14,34 +14,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "backends/sftp/sftp.h"
+#include "backends/sftp/put_internal.h"
 #include "src/base/cleanup.h"
-
-enum { WINDOW = 32 };
-
-struct putting {
-	struct sftp_call *call;
-	const struct backend_put_request *request;
-	struct sftp_path path;
-	struct sftp_path temporary;
-	struct sftp_handle handle;
-	bool opened;
-	bool asked;			/* the temporary may be there */
-	bool taken;			/* something is there */
-	struct sftp_attributes before;	/* what, when taken */
-	struct sftp_attributes created; /* the temporary as it was made */
-	struct sftp_handle old;		/* to copy kept ranges from */
-	bool old_opened;
-	/* On their way, a ring; the answers are all of the same kind. */
-	struct sftp_request *sent[WINDOW];
-	size_t first, count;
-	struct sftp_request *owner; /* of them, the one that sets it */
-};
 
 /* ---- what must hold ---- */
 
-static int check_there(const struct putting *putting,
-		       const struct sftp_attributes *there)
+int sftp_put_check(const struct putting *putting,
+		   const struct sftp_attributes *there)
 {
 	const struct store_precondition *wanted =
 		&putting->request->precondition;
@@ -67,7 +46,7 @@ static int check_looked(struct putting *putting, int code,
 {
 	putting->taken = !code;
 	if (!code)
-		return check_there(putting, there);
+		return sftp_put_check(putting, there);
 	if (code != STORE_NOT_FOUND ||
 	    putting->request->precondition.condition == STORE_IF_VERSION)
 		return code;
@@ -188,7 +167,7 @@ static void discard(struct putting *putting)
 
 	while (putting->count) {
 		sftp_call_forget(putting->call, &putting->sent[putting->first]);
-		putting->first = (putting->first + 1) % WINDOW;
+		putting->first = (putting->first + 1) % SFTP_PUT_WINDOW;
 		putting->count--;
 	}
 	if (putting->old_opened)
@@ -197,194 +176,6 @@ static void discard(struct putting *putting)
 		tell_handle(putting, &putting->handle);
 	if (putting->asked)
 		sftp_call_settle(putting->call, &ask);
-}
-
-/* ---- bytes ---- */
-
-/*
- * Only root gives files away: where the user there is another, a new file is
- * his, as with any program that he runs.
- */
-static int settle_one(struct putting *putting)
-{
-	struct sftp_request **slot = &putting->sent[putting->first];
-	struct sftp_call *call = putting->call;
-	bool owner = *slot == putting->owner;
-	int code;
-
-	putting->first = (putting->first + 1) % WINDOW;
-	putting->count--;
-	code = sftp_call_done(call, slot);
-	if (owner &&
-	    (code == STORE_DENIED || sftp_call_says_nothing(call, code))) {
-		store_error_clear(call->error);
-		code = STORE_OK;
-	}
-	return code;
-}
-
-static int settle_all(struct putting *putting)
-{
-	int code = STORE_OK;
-
-	while (!code && putting->count)
-		code = settle_one(putting);
-	return code;
-}
-
-/* It is submitted here, or gone. */
-static int send_one(struct putting *putting, struct sftp_request *request)
-{
-	int code = STORE_OK;
-
-	if (putting->count == WINDOW)
-		code = settle_one(putting);
-	if (code) {
-		sftp_call_forget(putting->call, &request);
-		return code;
-	}
-	code = sftp_call_submit(putting->call, &request);
-	if (!code)
-		putting->sent[(putting->first + putting->count++) % WINDOW] =
-			request;
-	return code;
-}
-
-static int send_ask(struct putting *putting, const struct sftp_ask *ask)
-{
-	struct sftp_request *request;
-	int code = STORE_OK;
-
-	if (putting->count == WINDOW)
-		code = settle_one(putting);
-	if (!code)
-		code = sftp_call_send(putting->call, ask, &request);
-	if (!code)
-		putting->sent[(putting->first + putting->count++) % WINDOW] =
-			request;
-	return code;
-}
-
-static int write_some(struct putting *putting, uint64_t offset, size_t length)
-{
-	struct store_source *source = putting->request->source;
-	struct sftp_request *request = sftp_request_new(SFTP_WRITE);
-	struct buf *packet;
-	char *data;
-	int code;
-
-	if (!request)
-		return store_error_errno(putting->call->error, ENOMEM, "write");
-	packet = sftp_request_packet(request);
-	sftp_add_string(packet, putting->handle.bytes, putting->handle.length);
-	sftp_add_u64(packet, offset);
-	sftp_add_u32(packet, (uint32_t)length);
-	data = buf_extend(packet, length);
-	code = data ? source->read(source, offset, data, length,
-				   putting->call->error)
-		    : buf_error(packet, "write", putting->call->error);
-	if (code) {
-		sftp_call_forget(putting->call, &request);
-		return code;
-	}
-	return send_one(putting, request);
-}
-
-static int write_range(struct putting *putting, uint64_t offset, uint64_t end)
-{
-	size_t most = sftp_session_server(putting->call->session)->write_max;
-	int code = STORE_OK;
-
-	while (!code && offset < end) {
-		size_t length =
-			end - offset < most ? (size_t)(end - offset) : most;
-
-		code = write_some(putting, offset, length);
-		offset += length;
-	}
-	return code;
-}
-
-/* Holes of the source are holes of the file: nothing is sent of them. */
-static int write_data(struct putting *putting, uint64_t offset, uint64_t end)
-{
-	struct store_source *source = putting->request->source;
-	int code = STORE_OK;
-
-	if (!source->next_data)
-		return write_range(putting, offset, end);
-	while (!code && offset < end) {
-		struct store_range data = { .offset = offset };
-
-		code = source->next_data(source, offset, &data,
-					 putting->call->error);
-		if (code || !data.length || data.offset >= end)
-			break;
-		offset = data.offset + data.length;
-		if (offset > end)
-			offset = end;
-		code = write_range(putting, data.offset, offset);
-	}
-	return code;
-}
-
-/* ---- ranges of the old version ---- */
-
-static int open_old(struct putting *putting)
-{
-	struct sftp_call *call = putting->call;
-	struct sftp_ask ask = { .type = SFTP_OPEN,
-				.path = putting->path.text,
-				.flags = SFTP_OPEN_READ };
-	struct sftp_ask fstat = { .type = SFTP_FSTAT, .handle = &putting->old };
-	struct sftp_attributes opened;
-	struct sftp_request *request;
-	int code = sftp_call_send(call, &ask, &request);
-
-	if (!code)
-		code = sftp_call_handle(call, &request, &putting->old);
-	if (code)
-		return code;
-	putting->old_opened = true;
-	code = sftp_call_send(call, &fstat, &request);
-	if (!code)
-		code = sftp_call_attributes(call, &request, &opened);
-	return code ? code : check_there(putting, &opened);
-}
-
-static int keep_range(struct putting *putting, const struct store_range *range)
-{
-	struct sftp_request *request =
-		sftp_request_extended(SFTP_EXT_COPY_DATA);
-	struct buf *packet;
-
-	if (!request)
-		return store_error_errno(putting->call->error, ENOMEM, "copy");
-	packet = sftp_request_packet(request);
-	sftp_add_string(packet, putting->old.bytes, putting->old.length);
-	sftp_add_u64(packet, range->offset);
-	sftp_add_u64(packet, range->length);
-	sftp_add_string(packet, putting->handle.bytes, putting->handle.length);
-	sftp_add_u64(packet, range->offset);
-	return send_one(putting, request);
-}
-
-static int write_all(struct putting *putting)
-{
-	const struct backend_put_request *request = putting->request;
-	uint64_t at = 0;
-	int code = request->keep_count ? open_old(putting) : STORE_OK;
-
-	for (size_t i = 0; !code && i < request->keep_count; i++) {
-		const struct store_range *range = &request->keep[i];
-
-		code = write_data(putting, at, range->offset);
-		/* A length of 0 is the protocol's "to the end". */
-		if (!code && range->length)
-			code = keep_range(putting, range);
-		at = range->offset + range->length;
-	}
-	return code ? code : write_data(putting, at, request->source->size);
 }
 
 /* ---- the end of the temporary ---- */
@@ -399,15 +190,9 @@ static int send_size(struct putting *putting)
 				.handle = &putting->handle,
 				.attributes = &size };
 
-	return putting->request->source->next_data ? send_ask(putting, &ask)
-						   : STORE_OK;
-}
-
-static struct sftp_request *last_sent(const struct putting *putting)
-{
-	size_t last = putting->first + putting->count - 1;
-
-	return putting->sent[last % WINDOW];
+	return putting->request->source->next_data
+		       ? sftp_put_ask(putting, &ask, 0)
+		       : STORE_OK;
 }
 
 static int send_attributes(struct putting *putting)
@@ -442,22 +227,11 @@ static int send_attributes(struct putting *putting)
 					.handle = &putting->handle,
 					.attributes = &set[i] };
 
-		code = send_ask(putting, &ask);
+		code = sftp_put_ask(putting, &ask, 0);
 		if (!code && set[i].mask & SFTP_ATTR_OWNER)
-			putting->owner = last_sent(putting);
+			putting->owner = sftp_put_last(putting);
 	}
 	return code;
-}
-
-static int send_sync(struct putting *putting)
-{
-	struct sftp_ask ask = { .type = SFTP_EXTENDED,
-				.extension = SFTP_EXT_FSYNC,
-				.handle = &putting->handle };
-
-	if (!sftp_session_has(putting->call->session, SFTP_EXT_FSYNC))
-		return STORE_OK;
-	return send_ask(putting, &ask);
 }
 
 /* What it has become, and whether what is to be replaced still is the same. */
@@ -473,7 +247,7 @@ static int look_last(struct putting *putting, struct sftp_attributes *done)
 	if (!code)
 		code = sftp_look_send(call, putting->path.text, &looking);
 	if (!code)
-		code = settle_all(putting);
+		code = sftp_put_settle(putting);
 	if (!code)
 		code = sftp_call_attributes(call, &request, done);
 	if (!code) {
@@ -532,7 +306,7 @@ static int finish_file(struct putting *putting, struct sftp_attributes *done)
 	if (!code)
 		code = send_attributes(putting);
 	if (!code)
-		code = send_sync(putting);
+		code = sftp_put_flush(putting);
 	if (!code)
 		code = look_last(putting, done);
 	if (code)
@@ -592,7 +366,7 @@ static int put_once(struct putting *putting, struct store_info *info)
 	if (!code)
 		code = look_created(putting);
 	if (!code)
-		code = write_all(putting);
+		code = sftp_put_bytes(putting);
 	if (!code)
 		code = finish_file(putting, &done);
 	if (code) {
@@ -645,6 +419,7 @@ int sftp_put(void *self, struct store_context *context,
 			putting->opened = putting->old_opened = false;
 			putting->asked = false;
 			putting->owner = NULL;
+			putting->unsynced = 0;
 			code = put_once(putting, info);
 		} while (put_again(putting, &code));
 	sftp_call_release(&call);

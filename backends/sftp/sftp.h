@@ -18,9 +18,11 @@ enum {
 };
 /* Beginnings of names that are the store's own. */
 #define SFTP_TEMPORARY ".storefs-tmp."
+/* Folders: what is in it may still be all there is; something else took its place. */
 #define SFTP_DISPLACED ".storefs-old."
-/* Seconds after which a temporary belongs to nobody. */
-enum { SFTP_TEMPORARY_AGE = 24 * 60 * 60 };
+#define SFTP_REPLACED ".storefs-done."
+/* Seconds after which what another machine has made belongs to nobody. */
+enum { SFTP_TEMPORARY_AGE = 24 * 60 * 60, SFTP_DISPLACED_AGE = 10 * 60 };
 
 struct sftp_listing;
 
@@ -70,8 +72,14 @@ int sftp_path_of(const struct sftp *sftp, const char *key,
 bool sftp_is_own_name(const char *name);
 /* A number for this boot and namespace of pids, 0 when there is none. */
 uint32_t sftp_machine(void);
-/* Is it a temporary of a process of this machine that has died? */
-bool sftp_is_orphan(const struct sftp *sftp, const char *name);
+/*
+ * Who made this name of the store's own: a process of this machine that
+ * lives, one that has died, or somebody elsewhere; `*begun` in seconds of the
+ * maker's clock, 0 when the name does not tell.
+ */
+enum sftp_owner { SFTP_OWNER_LIVES, SFTP_OWNER_DIED, SFTP_OWNER_ELSEWHERE };
+enum sftp_owner sftp_owner_of(const struct sftp *sftp, const char *name,
+			      int64_t *begun);
 /*
  * A new name beside the key, which begins with `prefix`.
  */
@@ -188,8 +196,11 @@ int sftp_displace(struct sftp_call *call, const struct sftp_publish *publish)
 int sftp_rename_free(struct sftp_call *call, const struct sftp_publish *publish,
 		     const struct sftp_attributes *attributes)
 	STORE_WARN_UNUSED;
-/* What was displaced in `folder` (a path) and not replaced comes back. */
-void sftp_mend(struct sftp_call *call, const char *folder, const char *name);
+/*
+ * A displaced folder `name` in `folder` (a path): what it holds comes back
+ * unless it was replaced.  Has a name come back?
+ */
+bool sftp_mend(struct sftp_call *call, const char *folder, const char *name);
 
 /* ---- names.c ---- */
 
