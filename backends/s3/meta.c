@@ -25,7 +25,6 @@
 #include "src/url.h"
 
 #define META "x-amz-meta-"
-#define PUBLISH META "storefs-publish"
 #define USER META "storefs-user"
 
 /* Seconds after which no server gives an object the same time. */
@@ -281,7 +280,7 @@ static int hex_digit(char c)
 static bool read_publish(const struct http_response *headers,
 			 uint8_t publish[STORE_PUBLISH_SIZE])
 {
-	const char *text = http_header(headers, PUBLISH);
+	const char *text = http_header(headers, S3_PUBLISH);
 
 	if (!text || strlen(text) != 2 * (size_t)STORE_PUBLISH_SIZE)
 		return false;
@@ -351,8 +350,6 @@ static void add_attributes(struct s3_call *call, const struct s3_meta *meta,
 			   const struct store_info *info)
 {
 	const struct store_attributes *attributes = &info->attributes;
-	bool timed =
-		meta->attributes && meta->attributes->mask & STORE_ATTR_MTIME;
 
 	if (attributes->mask & STORE_ATTR_MODE)
 		s3_call_header(call, META "mode", "%u",
@@ -361,12 +358,11 @@ static void add_attributes(struct s3_call *call, const struct s3_meta *meta,
 		s3_call_header(call, META "uid", "%u", attributes->uid);
 	if (attributes->mask & STORE_ATTR_GID)
 		s3_call_header(call, META "gid", "%u", attributes->gid);
-	if (attributes->mask & STORE_ATTR_MTIME && (timed || !meta->timeless))
+	if (attributes->mask & STORE_ATTR_MTIME)
 		add_time(call, META "mtime", attributes->mtime);
 	if (attributes->mask & STORE_ATTR_ATIME)
 		add_time(call, META "atime", attributes->atime);
-	if (!meta->timeless)
-		add_time(call, META "ctime", info->ctime);
+	add_time(call, META "ctime", info->ctime);
 }
 
 /* What of `from` stays, and what is given anew. */
@@ -460,7 +456,7 @@ static void carry(struct s3_call *call, const struct s3_meta *meta)
 		bool goes =
 			is_one_of(header, kept_headers) ||
 			(user && !meta->metadata) ||
-			(meta->keep_publish && strcmp(header, PUBLISH) == 0);
+			(meta->keep_publish && strcmp(header, S3_PUBLISH) == 0);
 
 		if (goes && *value)
 			s3_call_header(call, header, "%s", value);
@@ -486,7 +482,7 @@ static void add_publish(struct s3_call *call, const uint8_t *publish)
 
 	for (size_t i = 0; i < STORE_PUBLISH_SIZE; i++)
 		snprintf(hex + 2 * i, 3, "%02x", publish[i]);
-	s3_call_header(call, PUBLISH, "%s", hex);
+	s3_call_header(call, S3_PUBLISH, "%s", hex);
 }
 
 static const char *told_of(const struct s3_meta *meta, const char *header)

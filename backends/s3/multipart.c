@@ -145,9 +145,13 @@ int s3_upload_prepare(const struct s3_upload *upload, struct s3_call *call,
 		      const struct s3_meta *meta, struct store_info *info,
 		      struct store_error *error)
 {
+	uint8_t publish[STORE_PUBLISH_SIZE];
 	struct s3_meta fixed = *meta;
 
-	fixed.timeless = upload->open;
+	if (upload->open && meta->publish) {
+		s3_publish_early(meta->publish, publish);
+		fixed.publish = publish;
+	}
 	s3_call_init(call, "POST", upload->object);
 	call->idempotent = false;
 	call->body = &no_body;

@@ -31,6 +31,8 @@ struct put {
 	struct s3_mixed mixed;
 	struct store_source *source;
 	unsigned int honoured;
+	bool early;	/* parts went ahead, in an upload of this put */
+	bool unstamped; /* `old` or what is complete says what was known then */
 };
 
 /* ---- before ---- */
@@ -145,9 +147,10 @@ static int prepare(struct put *put, struct store_error *error)
 					       put->has_old ? &put->old : NULL,
 					       error);
 	}
+	/* Also for what has arrived, and is to be stamped. */
+	prepare_meta(put);
 	if (code)
 		return code;
-	prepare_meta(put);
 	if (request->keep_count && put->has_old) {
 		put->mixed = (struct s3_mixed){
 			.s3 = put->s3,
@@ -294,9 +297,15 @@ static int send_parts(struct put *put, struct s3_upload *upload,
 /* Was it this very put that had arrived before? */
 static bool is_ours(struct put *put, struct store_info *info)
 {
-	if (!put->request->publish || !put->has_old ||
-	    !s3_object_is_of(&put->old, put->request->publish))
+	bool early;
+
+	if (!put->request->publish || !put->has_old)
 		return false;
+	early = put->early &&
+		s3_object_is_early(&put->old, put->request->publish);
+	if (!early && !s3_object_is_of(&put->old, put->request->publish))
+		return false;
+	put->unstamped = early;
 	*info = put->old.info;
 	return true;
 }
@@ -379,16 +388,14 @@ static int begin_parts(struct put *put, struct s3_upload *upload,
 	return s3_upload_begin(upload, &put->meta, info, error);
 }
 
-/* What the server made of the times is told only by a look. */
-static void take_times(struct put *put, struct store_info *info)
+static int stamp(struct put *put, struct store_info *info,
+		 struct store_error *error)
 {
-	struct store_error own = STORE_ERROR_INIT;
+	int code = s3_stamp(put->s3, put->context, put->object, &put->meta,
+			    info, error);
 
-	if (!look(put, &own) && put->has_old &&
-	    store_version_equal(&put->old.info.version, &info->version))
-		*info = put->old.info;
-	else
-		info->attributes.mask &= ~(uint32_t)STORE_ATTR_MTIME;
+	put->unstamped = code;
+	return code;
 }
 
 /* All but the beginning. */
@@ -430,7 +437,9 @@ static int put_in_parts(struct put *put, struct store_info *info,
 	if (!code && !arrived)
 		code = finish_parts(put, &upload, info, error);
 	if (!code && !arrived && upload.open)
-		take_times(put, info);
+		put->unstamped = true;
+	if (!code && put->unstamped)
+		code = stamp(put, info, error);
 	/* What can go on is left to the caller. */
 	if (code && !upload.resume)
 		s3_upload_abort(&upload);
@@ -579,6 +588,7 @@ int s3_put_typed(struct s3 *s3, struct store_context *context,
 		.context = context,
 		.request = request,
 		.type = type,
+		.early = s3_resume_is_open(request->resume),
 	};
 	struct store_error own = STORE_ERROR_INIT;
 	struct store_info made;
@@ -589,6 +599,12 @@ int s3_put_typed(struct s3 *s3, struct store_context *context,
 	else if ((code == STORE_EXISTS || code == STORE_CHANGED) &&
 		 is_ours(&put, &made))
 		code = STORE_OK;
+	if (!code && put.unstamped) {
+		code = stamp(&put, &made, &own);
+		/* It was completed before this call. */
+		if (!code)
+			request->resume->token[0] = '\0';
+	}
 	s3_mixed_drop(&put.mixed);
 	if (put.has_old)
 		s3_object_release(&put.old);
@@ -625,16 +641,19 @@ int s3_put_ahead(void *self, struct store_context *context,
 		.context = context,
 		.resume = request->resume,
 	};
-	int code = prepare(&put, error);
+	int code;
 
-	upload.object = put.object;
-	if (!code &&
-	    range->offset + range->length <= put.s3->settings.single_max)
+	/* It may yet be small enough for a single put. */
+	if (range->offset + range->length <= put.s3->settings.single_max) {
 		range->length = 0;
-	else if (!code && !goes_in_parts(&put))
+		return STORE_OK;
+	}
+	code = prepare(&put, error);
+	upload.object = put.object;
+	if (!code && !goes_in_parts(&put))
 		code = store_error_set(error, STORE_NOT_SUPPORTED,
 				       "only a single put keeps the condition");
-	else if (!code)
+	if (!code)
 		code = s3_upload_ahead(&upload, &put.meta, put.source, range,
 				       error);
 	s3_upload_release(&upload);

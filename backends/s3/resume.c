@@ -9,10 +9,9 @@
  *
  * SINCE: seconds since 1970, a little before; PART: bytes of each part, or of
  * the first ones (s3_upload_part_size()); MADE: the ctime its object will have,
- * seconds.nanoseconds (without a size: when it was begun); DIGEST: of all that
- * is fixed then.  It is noted before it is acted on, so that nobody
- * has to remember parts: the server lists them, and what it tells of one is
- * compared with the bytes that are to be sent.
+ * seconds.nanoseconds; DIGEST: of all that is fixed then.  It is noted before it
+ * is acted on, so that nobody has to remember parts: the server lists them, and
+ * what it tells of one is compared with the bytes that are to be sent.
  *
  * An upload that was begun while nobody heard the answer cannot be told by
  * its name; but it has no part, so that it is found by its time, and whoever
@@ -72,6 +71,13 @@ static bool token_read(const char *text, struct token *token)
 	       token->part <= S3_PART_MAX && token->made.tv_nsec >= 0;
 }
 
+bool s3_resume_is_open(const struct store_resume *resume)
+{
+	struct token token;
+
+	return resume && token_read(resume->token, &token) && token.open;
+}
+
 static int note(struct store_resume *resume, struct store_error *error)
 {
 	return resume->note ? resume->note(resume, error) : STORE_OK;
@@ -112,23 +118,30 @@ static int digest_text(struct digest *digest, const char *text,
 	return digest_update(digest, text, strlen(text) + 1, error);
 }
 
-/* All headers it is begun with, but for times that are those of the call. */
-static int digest_headers(struct digest *digest, const struct s3_call *call,
-			  bool has_mtime, struct store_error *error)
+static bool begins_with(const char *line, const char *name)
 {
-	static const char ctime_name[] = "x-amz-meta-ctime:";
-	static const char mtime_name[] = "x-amz-meta-mtime:";
+	return strncmp(line, name, strlen(name)) == 0;
+}
+
+/* What is set once it is complete, and times that are those of the call. */
+static bool is_not_fixed(const char *line, bool open, bool has_mtime)
+{
+	if (open)
+		return begins_with(line, "x-amz-meta-") &&
+		       !begins_with(line, S3_PUBLISH ":");
+	return begins_with(line, "x-amz-meta-ctime:") ||
+	       (!has_mtime && begins_with(line, "x-amz-meta-mtime:"));
+}
+
+/* All headers it is begun with that stay. */
+static int digest_headers(struct digest *digest, const struct s3_call *call,
+			  bool open, bool has_mtime, struct store_error *error)
+{
 	int code = STORE_OK;
 
-	for (size_t i = 0; i < call->header_count && !code; i++) {
-		const char *line = call->headers[i];
-
-		if (!strncmp(line, ctime_name, strlen(ctime_name)) ||
-		    (!has_mtime &&
-		     !strncmp(line, mtime_name, strlen(mtime_name))))
-			continue;
-		code = digest_text(digest, line, error);
-	}
+	for (size_t i = 0; i < call->header_count && !code; i++)
+		if (!is_not_fixed(call->headers[i], open, has_mtime))
+			code = digest_text(digest, call->headers[i], error);
 	return code;
 }
 
@@ -168,7 +181,8 @@ static int describe(struct s3_upload *upload, const struct s3_meta *meta,
 	if (!code)
 		code = digest_new("sha256", &digest, error);
 	if (!code)
-		code = digest_headers(digest, &call, has_mtime(meta), error);
+		code = digest_headers(digest, &call, upload->open,
+				      has_mtime(meta), error);
 	if (!code)
 		code = digest_plan(digest, plan, upload->open, error);
 	if (!code)
@@ -394,6 +408,30 @@ static int settle(struct s3_upload *upload, const char *digest,
 	return STORE_OK;
 }
 
+/*
+ * The file was cut since parts of it went ahead: Ceph completes an upload only
+ * with all of its parts.
+ */
+static bool has_too_many(const struct s3_upload *upload,
+			 const struct s3_plan *plan)
+{
+	uint64_t left = plan->size;
+	size_t count = 0;
+
+	if (!upload->open || plan->open)
+		return false;
+	while (left) {
+		uint64_t size =
+			s3_upload_part_size(upload, (unsigned int)++count);
+
+		left -= left < size ? left : size;
+	}
+	for (; count < upload->room; count++)
+		if (upload->parts[count].there)
+			return true;
+	return false;
+}
+
 /* There is nothing to look for then. */
 static bool is_refusal(int code)
 {
@@ -427,18 +465,23 @@ int s3_upload_resume(struct s3_upload *upload, const struct s3_meta *meta,
 		     struct store_error *error)
 {
 	char digest[DIGEST_HEX_MAX];
-	struct token token;
 	int code;
 
 	upload->gone = false;
-	upload->open =
-		plan->open || (token_read(upload->resume->token, &token) &&
-			       token.open && !plan->keep_count);
+	upload->open = plan->open ||
+		       (s3_resume_is_open(upload->resume) && !plan->keep_count);
 	code = describe(upload, meta, plan, info, digest, error);
 	if (!code && upload->resume->token[0])
 		code = settle(upload, digest, info, has_mtime(meta), error);
-	if (!code && upload->id)
-		return plan->onward ? STORE_OK : go_on(upload, error);
+	if (!code && upload->id && !plan->onward)
+		code = go_on(upload, error);
+	if (!code && upload->id && has_too_many(upload, plan)) {
+		code = s3_upload_drop(upload, error);
+		if (!code)
+			forget(upload);
+	}
+	if (upload->id || upload->gone)
+		return code;
 	if (!code && upload->open != plan->open) {
 		upload->open = plan->open;
 		code = describe(upload, meta, plan, info, digest, error);

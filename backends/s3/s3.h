@@ -232,7 +232,6 @@ struct s3_meta {
 	bool keep_mtime;  /* that of `from`, unless attributes has one */
 	bool copies;	  /* its bytes are those of `from` */
 	const char *tags; /* as x-amz-tagging has them; or NULL */
-	bool timeless;	  /* times that nobody has given are the server's */
 	/*
 	 * Set over those of `from`, or one taken from them; flags as in
 	 * setxattr(2).
@@ -242,6 +241,7 @@ struct s3_meta {
 	int xattr_flags;
 	const char *xattr_removed; /* NULL: none */
 };
+#define S3_PUBLISH "x-amz-meta-storefs-publish"
 /* Add them, and fill info->attributes and ->ctime with what they say. */
 int s3_meta_add(const struct s3 *s3, struct s3_call *call,
 		const struct s3_meta *meta, struct store_info *info,
@@ -404,8 +404,8 @@ struct s3_upload {
 	struct store_resume *resume;
 	uint64_t part_size;
 	/*
-	 * It was begun before the size was known: parts grow with their
-	 * number, and times that nobody has given are those of the server.
+	 * It was begun before the end was known: parts grow with their number,
+	 * and what is said of the file is set once it is complete.
 	 */
 	bool open;
 	bool fresh; /* begun by this call: the server has no part of it */
@@ -437,6 +437,20 @@ int s3_upload_part(const struct s3_upload *upload, struct store_source *source,
 /* The server has this part; false: no memory, or no such part. */
 bool s3_upload_note(struct s3_upload *upload, unsigned int number,
 		    const struct s3_stored *part) STORE_WARN_UNUSED;
+/*
+ * The id of a put while its object says of the file what was known when the
+ * upload was begun: that of no put, and of one generation (stamp.c).
+ */
+void s3_publish_early(const uint8_t publish[STORE_PUBLISH_SIZE],
+		      uint8_t early[STORE_PUBLISH_SIZE]);
+bool s3_object_is_early(const struct s3_object *object,
+			const uint8_t publish[STORE_PUBLISH_SIZE]);
+/* Make such an object, of which `info` tells, what `meta` says. */
+int s3_stamp(struct s3 *s3, struct store_context *context, const char *object,
+	     const struct s3_meta *meta, struct store_info *info,
+	     struct store_error *error) STORE_WARN_UNUSED;
+/* Does the token lead to an upload that was begun before the end was known? */
+bool s3_resume_is_open(const struct store_resume *resume);
 /* The next part; false: there is none.  Called by one thread at a time. */
 typedef bool s3_next_part_fn(void *arg, struct s3_part *part);
 /*

@@ -14,6 +14,8 @@ enum { MIB = 1 << 20, PART = 5 * MIB, SIZE = 23 * MIB };
 static unsigned char bytes[SIZE];
 static struct store_resume resume;
 static struct store_attributes attributes;
+static uint8_t publish[STORE_PUBLISH_SIZE];
+static bool absent;
 
 static int note_nothing(struct store_resume *noted, struct store_error *own)
 {
@@ -29,6 +31,8 @@ static void setup(void)
 	resume = (struct store_resume){ .note = note_nothing };
 	attributes = (struct store_attributes){ .mask = STORE_ATTR_MODE,
 						.mode = 0640 };
+	memset(publish, 0, sizeof(publish));
+	absent = false;
 	place_begin();
 	fake_told("simulate bucket 0");
 	store = place_open("bucket", "&single_max=6M&part_size=5M");
@@ -38,8 +42,10 @@ static void setup(void)
 static struct store_write_options options(void)
 {
 	return (struct store_write_options){
-		.precondition.condition = STORE_IF_ANY,
+		.precondition.condition =
+			absent ? STORE_IF_ABSENT : STORE_IF_ANY,
 		.attributes = &attributes,
+		.publish = publish,
 		.resume = &resume,
 	};
 }
@@ -92,6 +98,25 @@ static int parts_sent(void)
 	return proxy_requests("verb=PUT target=*partNumber*");
 }
 
+/* Copies of the file over itself. */
+static int stamps(void)
+{
+	return proxy_requests("verb=PUT") - parts_sent();
+}
+
+static void expect_same_times(const struct store_info *made,
+			      const struct store_info *found)
+{
+	const struct timespec *one = &made->attributes.mtime;
+	const struct timespec *other = &found->attributes.mtime;
+
+	ck_assert_int_eq(one->tv_sec, other->tv_sec);
+	ck_assert_int_eq(one->tv_nsec, other->tv_nsec);
+	ck_assert_int_ne(other->tv_nsec, 0);
+	ck_assert_int_eq(made->ctime.tv_sec, found->ctime.tv_sec);
+	ck_assert_int_eq(made->ctime.tv_nsec, found->ctime.tv_nsec);
+}
+
 static void expect_nothing_yet(void)
 {
 	struct store_info info;
@@ -123,11 +148,8 @@ START_TEST(parts_that_went_ahead_are_not_sent_by_the_put)
 	ck_assert_int_eq(store_stat(store, NULL, "k", &found, NULL), STORE_OK);
 	ck_assert(store_version_equal(&made.version, &found.version));
 	ck_assert_uint_eq(found.attributes.mode, 0640);
-	/* Nobody had said when: the put tells what the server has made of it. */
-	ck_assert_uint_ne(made.attributes.mask & STORE_ATTR_MTIME, 0);
-	ck_assert_int_eq(made.attributes.mtime.tv_sec, found.stored);
-	ck_assert_int_eq(found.attributes.mtime.tv_sec, found.stored);
-	ck_assert_int_eq(found.ctime.tv_sec, found.stored);
+	ck_assert_int_eq(stamps(), 1);
+	expect_same_times(&made, &found);
 }
 END_TEST
 
@@ -145,7 +167,7 @@ START_TEST(a_file_that_was_cut_has_no_part_too_many)
 {
 	ck_assert_uint_eq(ahead(0, 4 * PART), 4 * PART);
 	put(2 * PART + 100, NULL);
-	ck_assert_int_eq(parts_sent(), 5);
+	ck_assert_int_eq(parts_sent(), 4 + 3);
 	expect_stored(2 * PART + 100);
 }
 END_TEST
@@ -171,27 +193,50 @@ START_TEST(a_file_that_became_small_leaves_its_token)
 }
 END_TEST
 
-START_TEST(a_put_of_other_attributes_begins_anew)
+START_TEST(attributes_are_those_of_the_put)
 {
-	struct store_info found;
+	struct store_info made, found;
 
-	ck_assert_uint_eq(ahead(0, 4 * PART), 4 * PART);
+	ck_assert_uint_eq(ahead(0, 2 * PART), 2 * PART);
 	attributes.mode = 0600;
+	attributes.mask |= STORE_ATTR_MTIME | STORE_ATTR_UID;
+	attributes.mtime = (struct timespec){ 1700000000, 5 };
+	attributes.uid = 1234;
+	ck_assert_uint_eq(ahead(2 * PART, 4 * PART), 4 * PART);
+	attributes.mtime = (struct timespec){ 1700000001, 7 };
+	put(SIZE, &made);
+	ck_assert_int_eq(parts_sent(), 5);
+	ck_assert_int_eq(proxy_requests("verb=POST target=*uploads*"), 1);
+	ck_assert_int_eq(stamps(), 1);
+	expect_stored(SIZE);
+	ck_assert_int_eq(store_stat(store, NULL, "k", &found, NULL), STORE_OK);
+	ck_assert_uint_eq(found.attributes.mode, 0600);
+	ck_assert_uint_eq(found.attributes.uid, 1234);
+	ck_assert_int_eq(found.attributes.mtime.tv_sec, 1700000001);
+	ck_assert_int_eq(found.attributes.mtime.tv_nsec, 7);
+	expect_same_times(&made, &found);
+	ck_assert(store_version_equal(&made.version, &found.version));
+}
+END_TEST
+
+START_TEST(another_put_begins_anew)
+{
+	publish[15] = 1;
+	ck_assert_uint_eq(ahead(0, 4 * PART), 4 * PART);
+	publish[15] = 2;
 	put(4 * PART, NULL);
 	ck_assert_int_eq(parts_sent(), 8);
 	ck_assert_int_eq(proxy_requests("verb=POST target=*uploads*"), 2);
+	ck_assert_int_eq(stamps(), 0);
 	expect_stored(4 * PART);
-	ck_assert_int_eq(store_stat(store, NULL, "k", &found, NULL), STORE_OK);
-	ck_assert_uint_eq(found.attributes.mode, 0600);
-	/* As one that nothing went ahead of. */
-	ck_assert_int_ne(found.attributes.mtime.tv_nsec, 0);
 }
 END_TEST
 
 START_TEST(so_does_a_call_in_the_middle)
 {
+	publish[15] = 1;
 	ck_assert_uint_eq(ahead(0, 2 * PART), 2 * PART);
-	attributes.mode = 0600;
+	publish[15] = 2;
 	ck_assert_uint_eq(ahead(2 * PART, 4 * PART), 4 * PART);
 	ck_assert_int_eq(parts_sent(), 2 + 4);
 	put(SIZE, NULL);
@@ -200,18 +245,104 @@ START_TEST(so_does_a_call_in_the_middle)
 }
 END_TEST
 
-START_TEST(a_time_that_was_given_is_kept)
+static int put_code(void)
+{
+	struct store_write_options how = options();
+	struct store_memory_source source;
+
+	store_error_clear(&error);
+	store_memory_source_init(&source, bytes, SIZE);
+	return store_write(store, NULL, "k", &source.source, &how, NULL,
+			   &error);
+}
+
+static bool is_of_the_put(void)
+{
+	struct store_details details;
+	struct store_info info;
+	bool same;
+
+	ck_assert_int_eq(
+		store_stat_details(store, NULL, "k", &info, &details, NULL),
+		STORE_OK);
+	same = details.has_publish &&
+	       !memcmp(details.publish, publish, sizeof(publish));
+	store_details_release(&details);
+	return same;
+}
+
+/* Complete, and then nobody can be reached: the put has not arrived. */
+START_TEST(attributes_that_were_not_set_are_set_by_the_next_put)
 {
 	struct store_info found;
 
-	attributes.mask |= STORE_ATTR_MTIME;
-	attributes.mtime = (struct timespec){ 1700000000, 5 };
+	store_close(store);
+	store = place_open("bucket", "&single_max=6M&part_size=5M"
+				     "&retry_max_attempts=1");
+	publish[15] = 1;
+	absent = true;
 	ck_assert_uint_eq(ahead(0, 4 * PART), 4 * PART);
+	attributes.mode = 0600;
+	proxy_told("fault answer verb=PUT target=*/k status=503 count=0");
+	ck_assert(store_code_retryable(put_code()));
+	proxy_told("clear");
+	ck_assert_str_ne(resume.token, "");
+	ck_assert(!is_of_the_put());
 	put(SIZE, NULL);
+	ck_assert(is_of_the_put());
 	ck_assert_int_eq(parts_sent(), 5);
 	ck_assert_int_eq(store_stat(store, NULL, "k", &found, NULL), STORE_OK);
-	ck_assert_int_eq(found.attributes.mtime.tv_sec, 1700000000);
-	ck_assert_int_eq(found.attributes.mtime.tv_nsec, 5);
+	ck_assert_uint_eq(found.attributes.mode, 0600);
+	expect_stored(SIZE);
+}
+END_TEST
+
+/* What is there by then is not the file of the next generation. */
+START_TEST(of_another_put_nothing_has_arrived)
+{
+	store_close(store);
+	store = place_open("bucket", "&single_max=6M&part_size=5M"
+				     "&retry_max_attempts=1");
+	publish[15] = 1;
+	ck_assert_uint_eq(ahead(0, 4 * PART), 4 * PART);
+	proxy_told("fault answer verb=PUT target=*/k status=503 count=0");
+	ck_assert(store_code_retryable(put_code()));
+	proxy_told("clear");
+	publish[12] ^= 1;
+	bytes[12345] ^= 1;
+	put(SIZE, NULL);
+	ck_assert(is_of_the_put());
+	ck_assert_int_eq(parts_sent(), 5 + 5);
+	expect_stored(SIZE);
+}
+END_TEST
+
+/* Whoever has put another file there meanwhile keeps its attributes. */
+START_TEST(what_has_replaced_it_is_not_touched)
+{
+	struct store_memory_source source;
+	struct store_write_options other = {
+		.precondition.condition = STORE_IF_ANY,
+	};
+	struct store_info info;
+
+	store_close(store);
+	store = place_open("bucket", "&single_max=6M&part_size=5M"
+				     "&retry_max_attempts=1");
+	publish[15] = 1;
+	ck_assert_uint_eq(ahead(0, 4 * PART), 4 * PART);
+	proxy_told("fault answer verb=PUT target=*/k status=503 count=0");
+	ck_assert(store_code_retryable(put_code()));
+	proxy_told("clear");
+	store_memory_source_init(&source, bytes, 100);
+	ck_assert_int_eq(store_write(store, NULL, "k", &source.source, &other,
+				     NULL, &error),
+			 STORE_OK);
+	absent = true;
+	ck_assert_int_eq(put_code(), STORE_EXISTS);
+	ck_assert_int_eq(store_stat(store, NULL, "k", &info, NULL), STORE_OK);
+	ck_assert_uint_eq(info.size, 100);
+	ck_assert(!(info.attributes.mask & STORE_ATTR_MODE));
 }
 END_TEST
 
@@ -307,9 +438,13 @@ int main(void)
 	tcase_add_test(tests, a_part_that_has_changed_is_sent_again);
 	tcase_add_test(tests, a_file_that_was_cut_has_no_part_too_many);
 	tcase_add_test(tests, a_file_that_became_small_leaves_its_token);
-	tcase_add_test(tests, a_put_of_other_attributes_begins_anew);
+	tcase_add_test(tests, attributes_are_those_of_the_put);
+	tcase_add_test(tests, another_put_begins_anew);
 	tcase_add_test(tests, so_does_a_call_in_the_middle);
-	tcase_add_test(tests, a_time_that_was_given_is_kept);
+	tcase_add_test(tests,
+		       attributes_that_were_not_set_are_set_by_the_next_put);
+	tcase_add_test(tests, of_another_put_nothing_has_arrived);
+	tcase_add_test(tests, what_has_replaced_it_is_not_touched);
 	tcase_add_test(tests, a_part_that_fails_ahead_is_sent_by_the_put);
 	tcase_add_test(tests,
 		       an_upload_that_somebody_has_removed_is_begun_anew);

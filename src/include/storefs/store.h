@@ -321,10 +321,10 @@ int store_write(struct store *store, struct store_context *context,
  * `range`: in, bytes of `source` that are not expected to change, which begin
  * at 0 or where the range of the call before has ended; out, those of them
  * that were sent, perhaps none, and less than all: parts have sizes of their
- * own.  `options` must have a `resume`, whose token goes to the put.  What the
- * options say of the file is fixed by the first call: a put that says anything
- * else of it sends all parts again.  Without STORE_ATTR_MTIME the version has
- * the time that the store gives it.
+ * own.  `options` must have a `resume`, whose token goes to the put.  Attributes,
+ * metadata and extended attributes are those of the put, which may take another
+ * request for them; one that says anything else, or that has another `publish`,
+ * sends all parts again.
  */
 int store_send_ahead(struct store *store, struct store_context *context,
 		     const char *key, struct store_source *source,
