@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include "mount/ahead.h"
 #include "mount/assemble.h"
 
 #include <stdlib.h>
@@ -131,6 +132,8 @@ int assemble_queue(struct fs *fs, bool paused, struct store_error *error)
 		code = relocations_start(fs, error);
 	if (!code)
 		code = uploads_start(fs, error);
+	if (!code)
+		code = ahead_start(fs, error);
 	return code ? code : recovery_run(fs, error);
 }
 
@@ -139,6 +142,7 @@ void assemble_stop(struct fs *fs)
 	listed_stop(fs->listed);
 	prefetcher_stop(fs->prefetcher);
 	/* First: no put may come between a rename that stops and the next run. */
+	ahead_stop(fs);
 	publisher_stop(fs->publisher);
 	relocations_stop(fs);
 	if (fs->publisher) {

@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include "mount/ahead.h"
 #include "mount/file.h"
 
 #include <assert.h>
@@ -338,6 +339,7 @@ void file_clean_locked(struct file *file)
 	commit_done_locked(file);
 	upload_drop(file->upload);
 	file->upload = NULL;
+	ahead_forget_locked(file);
 	file->created = false;
 	file->reserved = false;
 	file->replacing = false;
@@ -475,5 +477,6 @@ int file_truncate_locked(struct file *file, uint64_t size,
 	file->doomed = false;
 	file_dirty_locked(file);
 	file_stamp_locked(file);
+	ahead_wrote_locked(file, &(struct store_range){ size, 0 });
 	return STORE_OK;
 }

@@ -47,6 +47,22 @@ struct file_note {
 	bool busy;	     /* an acknowledgement is being made */
 };
 
+/* What goes to the store while it is written; see ahead.h. */
+struct file_ahead {
+	uint64_t front;	   /* all before it was written */
+	uint64_t sent;	   /* where the next part begins */
+	uint64_t asked;	   /* all before it was to be sent */
+	int64_t since_ns;  /* when it was begun to be written, or 0 */
+	unsigned int puts; /* that wait */
+	bool begun;
+	bool queued;
+	bool sending;		     /* no put begins before it ends */
+	int64_t moved_ns;	     /* when bytes of it went last */
+	struct store_cancel *cancel; /* of what is sent; or NULL */
+	bool off;
+	struct file *next; /* in the queue; protected by its lock */
+};
+
 struct file_xattr {
 	struct file_xattr *next;
 	void *value;
@@ -76,8 +92,9 @@ struct file {
 	bool written;	       /* bytes were written since it was last clean */
 	/* Its writer was killed: never publish what is not acknowledged. */
 	bool doomed;
-	bool held;	     /* can be read without its name, also unopened */
-	bool beside;	     /* all of it is stored, under another name */
+	bool held;   /* can be read without its name, also unopened */
+	bool beside; /* all of it is stored, under another name */
+	struct file_ahead ahead;
 	bool image;	     /* one is wanted while a program is writing */
 	uint32_t attributes; /* STORE_ATTR_* set here, not in the store */
 	struct file_xattr *xattrs; /* of a created or unlinked file */

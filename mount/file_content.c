@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include "mount/ahead.h"
 #include "mount/file.h"
 
 #include <errno.h>
@@ -171,6 +172,7 @@ static int file_write_once(struct op *op, struct file *file, const void *data,
 		file->doomed = false;
 		file_dirty_locked(file);
 		file_stamp_locked(file);
+		ahead_wrote_locked(file, range);
 	}
 	lock_drop(&file->lock);
 	return code;

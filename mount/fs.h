@@ -46,6 +46,7 @@ struct prefetcher;
 struct publisher;
 struct relocations;
 struct uploads;
+struct ahead;
 
 /* Files replaced lately that a process may be about to open. */
 enum { FS_KEPT_FILES = 32 };
@@ -83,6 +84,7 @@ struct fs {
 	struct commit *commit;	       /* writer of the journal, NULL: none */
 	/* Renames by copies; NULL: there are none. */
 	struct relocations *relocations;
+	struct ahead *ahead;	  /* NULL: nothing is sent ahead */
 	struct uploads *uploads;  /* NULL: the store has no use for them */
 	struct events *events;	  /* NULL: nobody can follow them */
 	struct listed *listed;	  /* NULL: listings tell all, or are not kept */

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mount/ahead.h"
 #include "mount/answer.h"
 #include "mount/commit.h"
 #include "mount/events.h"
@@ -234,6 +235,7 @@ static void settle_success_locked(struct attempt *attempt, struct file *file)
 		staging_settle(&file->staging, true, &old);
 	file->created = false;
 	file->reserved = false;
+	ahead_forget_locked(file);
 	/* Above what was stored somebody may be at it. */
 	file->replacing &= attempt->below;
 	file_drop_replaced_locked(file);
@@ -428,8 +430,12 @@ static bool attempt_begin(struct attempt *attempt, bool whole, bool *abandon)
 
 	lock_take(&file->lock);
 	/* Another thread is at it: what it leaves is ours. */
-	while (file->started > file->finished)
-		condition_wait(&file->changed, &file->lock);
+	while (file->started > file->finished || file->ahead.sending) {
+		if (file->ahead.sending)
+			ahead_wait_locked(file);
+		else
+			condition_wait(&file->changed, &file->lock);
+	}
 	*abandon = file_is_lost_locked(file) && !file->writers;
 	asked = whole || is_asked_for_locked(file);
 	go = file->dirty && !file_is_lost_locked(file) && !file->beside &&
