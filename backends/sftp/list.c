@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "backends/sftp/seen.h"
 #include "backends/sftp/sftp.h"
 #include "src/base/cleanup.h"
 #include "src/base/clock.h"
@@ -39,12 +40,6 @@ enum { NAMES_MAX = 1 << 22, STALE_MAX = 4096 };
 /* Temporaries removed by one listing; the next one goes on. */
 enum { SWEPT_MAX = 1000 };
 
-struct seen {
-	uint64_t *hashes; /* open addressing, 0: free */
-	size_t room;	  /* a power of 2, or 0 */
-	size_t count;
-};
-
 struct sftp_listing {
 	struct sftp_listing *next;
 	uint64_t cursor;
@@ -53,7 +48,7 @@ struct sftp_listing {
 	struct sftp_session *session; /* of the handle; NULL: none is open */
 	struct sftp_handle handle;
 	bool ended;
-	struct seen seen;
+	struct sftp_seen seen;
 	size_t stale;		/* answers without a new name that are left */
 	struct store_page rest; /* told of by the server, not yet by us */
 	size_t checked;	    /* of the rest: known not to be hidden symlinks */
@@ -61,57 +56,6 @@ struct sftp_listing {
 	size_t own_count;
 	unsigned int swept;
 };
-
-/* ---- names that were told ---- */
-
-static uint64_t hash_name(const struct sftp *sftp, const char *name)
-{
-	uint64_t hash = sftp->seed;
-
-	for (; *name; name++)
-		hash = (hash ^ (unsigned char)*name) * 0x9e3779b97f4a7c15u +
-		       (hash >> 29);
-	return hash ? hash : 1;
-}
-
-static bool seen_put(uint64_t *hashes, size_t room, uint64_t hash)
-{
-	size_t at = hash & (room - 1);
-
-	while (hashes[at] && hashes[at] != hash)
-		at = (at + 1) & (room - 1);
-	if (hashes[at])
-		return false;
-	hashes[at] = hash;
-	return true;
-}
-
-static bool seen_grow(struct seen *seen)
-{
-	size_t room = seen->room ? 2 * seen->room : 256;
-	uint64_t *hashes = calloc(room, sizeof(*hashes));
-
-	if (!hashes)
-		return false;
-	for (size_t i = 0; i < seen->room; i++)
-		if (seen->hashes[i])
-			seen_put(hashes, room, seen->hashes[i]);
-	free(seen->hashes);
-	seen->hashes = hashes;
-	seen->room = room;
-	return true;
-}
-
-/* 1: it is new; 0: it was told before; -1: no memory. */
-static int seen_add(struct seen *seen, uint64_t hash)
-{
-	if (2 * seen->count >= seen->room && !seen_grow(seen))
-		return -1;
-	if (!seen_put(seen->hashes, seen->room, hash))
-		return 0;
-	seen->count++;
-	return 1;
-}
 
 /* ---- listings ---- */
 
@@ -135,7 +79,7 @@ static void listing_free(struct sftp_listing *listing)
 		free(listing->own[--listing->own_count]);
 	sftp_session_unref(listing->session);
 	store_page_release(&listing->rest);
-	free(listing->seen.hashes);
+	sftp_seen_release(&listing->seen);
 	free(listing->key);
 	free(listing);
 }
@@ -281,7 +225,7 @@ static void note_displaced(struct sftp_call *call, struct sftp_listing *listing,
 			   begun + SFTP_DISPLACED_AGE > time(NULL))))
 		return;
 	if (listing->own_count < OWN_MAX &&
-	    seen_add(&listing->seen, hash_name(call->sftp, name)) == 1)
+	    sftp_seen_add(&listing->seen, call->sftp->seed, name) == 1)
 		listing->own[listing->own_count++] = strdup(name);
 }
 
@@ -352,7 +296,7 @@ static int add_entry(struct sftp_call *call, struct sftp_listing *listing,
 		note_own(call, listing, name, attributes);
 		return STORE_OK;
 	}
-	fresh = seen_add(&listing->seen, hash_name(call->sftp, name));
+	fresh = sftp_seen_add(&listing->seen, call->sftp->seed, name);
 	if (!fresh)
 		return STORE_OK;
 	sftp_info_of(call->sftp, attributes, &info);

@@ -138,6 +138,15 @@ int sftp_path_beside(const struct sftp *sftp, const char *key,
 	return STORE_OK;
 }
 
+bool sftp_path_inside(const struct sftp_path *folder, const char *name,
+		      struct sftp_path *path)
+{
+	const char *slash = strcmp(folder->text, "/") == 0 ? "" : "/";
+
+	return snprintf(path->text, sizeof(path->text), "%s%s%s", folder->text,
+			slash, name) < (int)sizeof(path->text);
+}
+
 /* ---- parents ---- */
 
 static uint64_t hash_of(const struct sftp *sftp, const char *text,

@@ -39,6 +39,36 @@ static int rename_to(struct sftp_call *call, const char *from, const char *to)
 	return sftp_call_do(call, &ask);
 }
 
+/*
+ * The request that gives the name, and right behind it the flush that makes it
+ * durable: a server does one thing after the other.
+ */
+static int name_it(struct sftp_call *call, const struct sftp_publish *publish,
+		   enum sftp_type type, enum sftp_extension extension)
+{
+	struct sftp_ask ask = { .type = type,
+				.extension = extension,
+				.path = publish->temporary,
+				.to = publish->path };
+	struct sftp_ask flush = { .type = SFTP_EXTENDED,
+				  .extension = SFTP_EXT_FSYNC,
+				  .handle = publish->folder };
+	struct sftp_request *name, *flushing = NULL;
+	int code = sftp_call_send(call, &ask, &name);
+
+	if (code)
+		return code;
+	if (publish->folder)
+		code = sftp_call_send(call, &flush, &flushing);
+	if (!code)
+		code = sftp_call_done(call, &name);
+	if (!code && flushing)
+		code = sftp_folder_flush_settle(call, &flushing);
+	sftp_call_forget(call, &name);
+	sftp_call_forget(call, &flushing);
+	return code;
+}
+
 static int remove_path(struct sftp_call *call, enum sftp_type type,
 		       const char *path)
 {
@@ -53,11 +83,7 @@ static int remove_path(struct sftp_call *call, enum sftp_type type,
  */
 static int link_to(struct sftp_call *call, const struct sftp_publish *publish)
 {
-	struct sftp_ask link = { .type = SFTP_EXTENDED,
-				 .extension = SFTP_EXT_HARDLINK,
-				 .path = publish->temporary,
-				 .to = publish->path };
-	int code = sftp_call_do(call, &link);
+	int code = name_it(call, publish, SFTP_EXTENDED, SFTP_EXT_HARDLINK);
 
 	if (code)
 		return code;
@@ -74,7 +100,7 @@ static int take_free(struct sftp_call *call, const struct sftp_publish *publish)
 	if (atomic_load(&call->sftp->careful) &&
 	    sftp_session_has(call->session, SFTP_EXT_HARDLINK))
 		return link_to(call, publish);
-	return rename_to(call, publish->temporary, publish->path);
+	return name_it(call, publish, SFTP_RENAME, 0);
 }
 
 int sftp_rename_free(struct sftp_call *call, const struct sftp_publish *publish,
@@ -88,23 +114,10 @@ int sftp_rename_free(struct sftp_call *call, const struct sftp_publish *publish,
 
 static int replace(struct sftp_call *call, const struct sftp_publish *publish)
 {
-	struct sftp_ask ask = { .type = SFTP_EXTENDED,
-				.extension = SFTP_EXT_POSIX_RENAME,
-				.path = publish->temporary,
-				.to = publish->path };
-
-	return sftp_call_do(call, &ask);
+	return name_it(call, publish, SFTP_EXTENDED, SFTP_EXT_POSIX_RENAME);
 }
 
 /* ---- without an atomic rename ---- */
-
-/* False: it is longer than any path may be. */
-static bool path_inside(const struct sftp_path *folder, const char *name,
-			struct sftp_path *path)
-{
-	return snprintf(path->text, sizeof(path->text), "%s/%s", folder->text,
-			name) < (int)sizeof(path->text);
-}
 
 /* The folder that takes the old file, and the file in it. */
 static int displaced_paths(struct sftp_call *call,
@@ -121,7 +134,7 @@ static int displaced_paths(struct sftp_call *call,
 		     "%s-%" PRIx64 "-%" PRIx32, plain.text,
 		     publish->attributes.size,
 		     publish->attributes.mtime) >= (int)sizeof(folder->text) ||
-	    !path_inside(folder, key_name(publish->key), old))
+	    !sftp_path_inside(folder, key_name(publish->key), old))
 		return store_error_errno(call->error, ENAMETOOLONG, "replace");
 	return STORE_OK;
 }
@@ -141,7 +154,7 @@ static void drop_replaced(struct sftp_call *call,
 
 	if (!sftp_path_beside(call->sftp, publish->key, SFTP_REPLACED, &done,
 			      call->error) &&
-	    path_inside(&done, key_name(publish->key), &inside) &&
+	    sftp_path_inside(&done, key_name(publish->key), &inside) &&
 	    !rename_to(call, folder->text, done.text)) {
 		at = &done;
 		file = &inside;
@@ -166,7 +179,7 @@ static int displace_once(struct sftp_call *call,
 		return code;
 	code = rename_to(call, publish->path, old.text);
 	if (!code) {
-		code = rename_to(call, publish->temporary, publish->path);
+		code = name_it(call, publish, SFTP_RENAME, 0);
 		if (!code) {
 			drop_replaced(call, publish, &folder, &old);
 			return STORE_OK;
@@ -306,11 +319,11 @@ bool sftp_mend(struct sftp_call *call, const char *folder, const char *name)
 	bool back = false;
 
 	snprintf(parent.text, sizeof(parent.text), "%s", folder);
-	if (!path_inside(&parent, name, &own))
+	if (!sftp_path_inside(&parent, name, &own))
 		return false;
 	displaced = displaced_name(call, own.text);
-	if (displaced && path_inside(&own, displaced, &old) &&
-	    path_inside(&parent, displaced, &target)) {
+	if (displaced && sftp_path_inside(&own, displaced, &old) &&
+	    sftp_path_inside(&parent, displaced, &target)) {
 		if (strncmp(name, SFTP_REPLACED, strlen(SFTP_REPLACED)) != 0)
 			back = put_right(call, name, old.text, target.text);
 		else if (remove_path(call, SFTP_REMOVE, old.text))
@@ -404,18 +417,23 @@ int sftp_publish(struct sftp_call *call, const struct sftp_publish *publish)
 {
 	struct sftp_ask remove = { .type = SFTP_REMOVE,
 				   .path = publish->temporary };
+	struct sftp_publish again = *publish;
 	struct store_error kept;
 	int code = try_publish(call, publish);
 
+	/* The handle has gone with its connection. */
+	again.folder = NULL;
 	while (sftp_call_again(call, &code)) {
 		code = sftp_call_connect(call);
 		if (!code)
 			code = examine(call, publish);
 		if (code == 1)
-			code = try_publish(call, publish);
+			code = try_publish(call, &again);
 		/* The lost one may still have been under way then. */
 		if (code == STORE_NOT_FOUND && !sftp_call_lost(call))
 			code = examine_late(call, publish, code);
+		if (!code && publish->folder)
+			code = sftp_folder_flush(call, publish->path);
 	}
 	if (!code)
 		return STORE_OK;

@@ -100,16 +100,26 @@ static int create(struct putting *putting)
 			 SFTP_OPEN_EXCLUSIVE,
 		.attributes = sets_mode ? &private : NULL,
 	};
-	struct sftp_request *request;
+	struct sftp_request *request, *folder = NULL;
 	int code = sftp_call_send(putting->call, &ask, &request);
 
 	if (code)
 		return code;
-	code = sftp_call_handle(putting->call, &request, &putting->handle);
+	if (!putting->folder_opened)
+		code = sftp_folder_open_send(putting->call, ask.path, &folder);
+	if (!code)
+		code = sftp_call_handle(putting->call, &request,
+					&putting->handle);
+	sftp_call_forget(putting->call, &request);
 	putting->opened = !code;
 	putting->asked = !code || code == STORE_TIMEOUT ||
 			 code == STORE_CANCELLED ||
 			 sftp_call_lost(putting->call);
+	if (!code)
+		code = sftp_folder_open_settle(putting->call, &folder,
+					       &putting->folder,
+					       &putting->folder_opened);
+	sftp_call_forget(putting->call, &folder);
 	return code;
 }
 
@@ -172,6 +182,8 @@ static void discard(struct putting *putting)
 	}
 	if (putting->old_opened)
 		tell_handle(putting, &putting->old);
+	if (putting->folder_opened)
+		tell_handle(putting, &putting->folder);
 	if (putting->opened)
 		tell_handle(putting, &putting->handle);
 	if (putting->asked)
@@ -347,13 +359,18 @@ static int publish(struct putting *putting, struct sftp_attributes *done)
 			     STORE_IF_ABSENT,
 		.taken = putting->taken,
 		.attributes = *done,
+		.folder = putting->folder_opened ? &putting->folder : NULL,
 	};
+	int code;
 
 	tell_handle(putting, &putting->handle);
 	if (putting->old_opened)
 		tell_handle(putting, &putting->old);
 	putting->opened = putting->asked = putting->old_opened = false;
-	return sftp_publish(putting->call, &publish);
+	code = sftp_publish(putting->call, &publish);
+	if (publish.folder && !putting->call->lost)
+		tell_handle(putting, &putting->folder);
+	return code;
 }
 
 static int put_once(struct putting *putting, struct store_info *info)
@@ -417,7 +434,7 @@ int sftp_put(void *self, struct store_context *context,
 			putting->call = &call;
 			putting->request = request;
 			putting->opened = putting->old_opened = false;
-			putting->asked = false;
+			putting->asked = putting->folder_opened = false;
 			putting->owner = NULL;
 			putting->unsynced = 0;
 			code = put_once(putting, info);

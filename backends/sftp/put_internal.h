@@ -21,6 +21,8 @@ struct putting {
 	struct sftp_attributes created; /* the temporary as it was made */
 	struct sftp_handle old;		/* to copy kept ranges from */
 	bool old_opened;
+	struct sftp_handle folder; /* to make the name durable */
+	bool folder_opened;
 	/* On their way, a ring; with `least` an FSTAT, for at least that size. */
 	struct sftp_request *sent[SFTP_PUT_WINDOW];
 	uint64_t least[SFTP_PUT_WINDOW];

@@ -285,6 +285,7 @@ const struct store_backend sftp_backend = {
 	.remove_dir = sftp_remove_dir,
 	.move = sftp_move,
 	.set_attributes = sftp_set_attributes,
+	.sync = sftp_sync,
 	.usage = sftp_usage,
 	.native_path = sftp_native_path,
 	.to_key = sftp_to_key,

@@ -48,6 +48,8 @@ struct sftp {
 	 * server that is not OpenSSH.
 	 */
 	atomic_bool careful;
+	/* It does not flush folders. */
+	atomic_bool flushless;
 	/* Seconds that the server's clock is behind ours, at most. */
 	atomic_int behind;
 
@@ -70,6 +72,9 @@ int sftp_path_of(const struct sftp *sftp, const char *key,
 		 struct sftp_path *path, struct store_error *error)
 	STORE_WARN_UNUSED;
 bool sftp_is_own_name(const char *name);
+/* A name in a folder; false: it is longer than any path may be. */
+bool sftp_path_inside(const struct sftp_path *folder, const char *name,
+		      struct sftp_path *path);
 /* A number for this boot and namespace of pids, 0 when there is none. */
 uint32_t sftp_machine(void);
 /*
@@ -185,6 +190,7 @@ struct sftp_publish {
 	bool exclusive;			   /* the name must be free: EXISTS */
 	bool taken;			   /* something was there */
 	struct sftp_attributes attributes; /* of the temporary */
+	const struct sftp_handle *folder;  /* to be flushed; NULL: none */
 };
 /* A lost answer is settled by looking. */
 int sftp_publish(struct sftp_call *call, const struct sftp_publish *publish)
@@ -201,6 +207,29 @@ int sftp_rename_free(struct sftp_call *call, const struct sftp_publish *publish,
  * unless it was replaced.  Has a name come back?
  */
 bool sftp_mend(struct sftp_call *call, const char *folder, const char *name);
+
+/* ---- sync.c ---- */
+
+/* Does the server make names durable when it is asked to? */
+bool sftp_folder_flushes(struct sftp_call *call);
+/*
+ * A handle for the folder in which `path` is a name, begun and ended by two;
+ * *request is NULL, and nothing opened, where that is of no use.
+ */
+int sftp_folder_open_send(struct sftp_call *call, const char *path,
+			  struct sftp_request **request) STORE_WARN_UNUSED;
+int sftp_folder_open_settle(struct sftp_call *call,
+			    struct sftp_request **request,
+			    struct sftp_handle *handle, bool *opened)
+	STORE_WARN_UNUSED;
+/* The answer to an FSYNC of such a handle. */
+int sftp_folder_flush_settle(struct sftp_call *call,
+			     struct sftp_request **request) STORE_WARN_UNUSED;
+/* All of it. */
+int sftp_folder_flush(struct sftp_call *call, const char *path)
+	STORE_WARN_UNUSED;
+int sftp_sync(void *self, struct store_context *context, const char *key,
+	      struct store_error *error);
 
 /* ---- names.c ---- */
 

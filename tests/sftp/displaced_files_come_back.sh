@@ -99,7 +99,7 @@ cp a "$root/deaths/file"
 deaths=0
 for ((i = 0; i < rounds; i++)); do
 	[ $((i % 2)) = 0 ] && next=b || next=a
-	"$STORECTL" cp -f "$next" "$url/deaths/file" 2>/dev/null &
+	"$STORECTL" cp "$next" "$url/deaths/file" 2>>said &
 	sleep "0.0$((RANDOM % 60 + 10))"
 	kill -KILL $! 2>/dev/null && deaths=$((deaths + 1))
 	wait $! 2>/dev/null
@@ -110,4 +110,5 @@ for ((i = 0; i < rounds; i++)); do
 done
 echo "$deaths deaths"
 [ "$deaths" -gt 0 ] || wrong "nobody died"
+[ ! -s said ] || wrong "the others: $(sort said | uniq -c)"
 finish
