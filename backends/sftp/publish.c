@@ -60,8 +60,10 @@ static int name_it(struct sftp_call *call, const struct sftp_publish *publish,
 		return code;
 	if (publish->folder)
 		code = sftp_call_send(call, &flush, &flushing);
-	if (!code)
-		code = sftp_call_done(call, &name);
+	if (!code) {
+		code = sftp_call_wait(call, name);
+		call->acted |= !code || sftp_request_lost(name);
+	}
 	if (!code && flushing)
 		code = sftp_folder_flush_settle(call, &flushing);
 	sftp_call_forget(call, &name);
@@ -78,13 +80,23 @@ static int remove_path(struct sftp_call *call, enum sftp_type type,
 }
 
 /*
- * The old name goes only when the new one is there.  That of a temporary does
- * not have to: whoever lists the folder removes it.
+ * The old name goes only when the new one is there, and was seen there: `rclone
+ * serve sftp` answers OK and has done nothing.  That of a temporary does not
+ * have to: whoever lists the folder removes it.
  */
 static int link_to(struct sftp_call *call, const struct sftp_publish *publish)
 {
+	struct sftp_attributes there;
 	int code = name_it(call, publish, SFTP_EXTENDED, SFTP_EXT_HARDLINK);
 
+	if (code)
+		return code;
+	code = sftp_look(call, publish->path, &there, NULL);
+	if (code == STORE_NOT_FOUND) {
+		store_error_clear(call->error);
+		atomic_store(&call->sftp->linkless, true);
+		return name_it(call, publish, SFTP_RENAME, 0);
+	}
 	if (code)
 		return code;
 	code = remove_path(call, SFTP_REMOVE, publish->temporary);
@@ -98,6 +110,7 @@ static int link_to(struct sftp_call *call, const struct sftp_publish *publish)
 static int take_free(struct sftp_call *call, const struct sftp_publish *publish)
 {
 	if (atomic_load(&call->sftp->careful) &&
+	    !atomic_load(&call->sftp->linkless) &&
 	    sftp_session_has(call->session, SFTP_EXT_HARDLINK))
 		return link_to(call, publish);
 	return name_it(call, publish, SFTP_RENAME, 0);
@@ -345,14 +358,31 @@ static bool same(const struct sftp_attributes *a,
 	return a->size == b->size && a->mtime == b->mtime && S_ISREG(b->mode);
 }
 
+/* A name that was free: has it been linked, and the answer been lost? */
+static bool is_linked(struct sftp_call *call,
+		      const struct sftp_publish *publish)
+{
+	struct store_error kept = *call->error;
+	struct sftp_attributes there;
+	int code;
+
+	if (!publish->exclusive || !call->acted)
+		return false;
+	code = sftp_look(call, publish->path, &there, NULL);
+	*call->error = kept;
+	return !code && same(&publish->attributes, &there);
+}
+
 /* What has become of it?  1: it still has to be done. */
 static int examine(struct sftp_call *call, const struct sftp_publish *publish)
 {
 	struct sftp_attributes there;
 	int code = sftp_look(call, publish->temporary, &there, NULL);
 
-	if (!code)
+	if (!code && !is_linked(call, publish))
 		return 1;
+	if (!code)
+		return remove_path(call, SFTP_REMOVE, publish->temporary);
 	if (code != STORE_NOT_FOUND)
 		return code;
 	store_error_clear(call->error);

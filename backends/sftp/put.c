@@ -349,6 +349,23 @@ static int explain(struct putting *putting, int code)
 	return code;
 }
 
+/*
+ * Servers keep a file's bytes to themselves until it is closed, and tell only
+ * then that there was no room for them, unless they have been told to fsync.
+ */
+static int close_file(struct putting *putting)
+{
+	struct sftp_ask ask = { .type = SFTP_CLOSE,
+				.handle = &putting->handle };
+	struct sftp_call *call = putting->call;
+
+	putting->opened = false;
+	if (!sftp_session_has(call->session, SFTP_EXT_FSYNC))
+		return sftp_call_do(call, &ask);
+	tell_handle(putting, &putting->handle);
+	return STORE_OK;
+}
+
 static int publish(struct putting *putting, struct sftp_attributes *done)
 {
 	const struct sftp_publish publish = {
@@ -363,10 +380,9 @@ static int publish(struct putting *putting, struct sftp_attributes *done)
 	};
 	int code;
 
-	tell_handle(putting, &putting->handle);
 	if (putting->old_opened)
 		tell_handle(putting, &putting->old);
-	putting->opened = putting->asked = putting->old_opened = false;
+	putting->asked = putting->old_opened = false;
 	code = sftp_publish(putting->call, &publish);
 	if (publish.folder && !putting->call->lost)
 		tell_handle(putting, &putting->folder);
@@ -386,6 +402,8 @@ static int put_once(struct putting *putting, struct store_info *info)
 		code = sftp_put_bytes(putting);
 	if (!code)
 		code = finish_file(putting, &done);
+	if (!code)
+		code = close_file(putting);
 	if (code) {
 		struct store_error kept;
 

@@ -50,6 +50,8 @@ struct sftp {
 	atomic_bool careful;
 	/* It does not flush folders. */
 	atomic_bool flushless;
+	/* hardlink@openssh.com is answered there, and not done. */
+	atomic_bool linkless;
 	/* Seconds that the server's clock is behind ours, at most. */
 	atomic_int behind;
 

@@ -14,6 +14,7 @@ export CONF_FULL="${FULL:-0}"
 stop_all() {
 	"$servers/openssh" stop "$WORK/openssh"
 	"$servers/proftpd" stop "$WORK/proftpd"
+	"$servers/rclone" stop "$WORK/rclone"
 	[ ! -e "$WORK/mux" ] ||
 		ssh -F "$WORK/mux" -O exit server 2>/dev/null || :
 	[ -z "$sockets" ] || rm -rf "$sockets"
@@ -72,6 +73,12 @@ for request in fsync copy-data hardlink lsetstat; do
 	on "OpenSSH without $request"
 done
 
+# A server of our own with nothing but version 3.
+program=$BUILDDIR/tests/servers/fake_sftp
+directly minimal ''
+on 'a minimal server' F1 F5
+[ "$CONF_FULL" = 0 ] || on 'a minimal server' F2 F4 F10 D1 D2 D4 'P sftp'
+
 # By SSH, and with a handshake of its own each time.
 "$servers/openssh" start "$WORK/openssh"
 # shellcheck source=/dev/null
@@ -80,6 +87,17 @@ export CONF_SFTP_URL="sftp://$SFTP_USER@$SFTP_HOST:$SFTP_PORT"
 keys="known_hosts=$SFTP_KNOWN_HOSTS&identity_file=$SFTP_KEY"
 export CONF_SFTP_OPTIONS="$keys&ssh_config=none"
 on 'OpenSSH by SSH' F4
+
+# It answers before it has done things, if it does them: no more than this.
+if [ "$CONF_FULL" = 1 ]; then
+	"$servers/rclone" start "$WORK/rclone"
+	# shellcheck source=/dev/null
+	. "$WORK/rclone/env"
+	export CONF_SFTP_URL="sftp://$SFTP_USER@$SFTP_HOST:$SFTP_PORT"
+	keys="known_hosts=$SFTP_KNOWN_HOSTS&identity_file=$SFTP_KEY"
+	export CONF_SFTP_OPTIONS="$keys&ssh_config=none"
+	on 'rclone serve sftp' F2 F5
+fi
 
 # One handshake for all: its sessions go over one connection.
 sockets=$(mktemp -d /tmp/mux.XXXXXX)

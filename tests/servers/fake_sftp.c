@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HANDLES = 64, PACKET = 1 << 18, DATA_MOST = 32768, NAMES_MOST = 100 };
+enum { HANDLES = 250, PACKET = 1 << 18, DATA_MOST = 32768, NAMES_MOST = 100 };
 
 struct handle {
 	int fd; /* 0: free */
