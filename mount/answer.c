@@ -35,8 +35,8 @@ enum answer answer_of(struct fs *fs, struct store_context *context,
 	} else {
 		ours = sent->last.pending && info->size == sent->last.size &&
 		       (info->attributes.mask & STORE_ATTR_MTIME) &&
-		       !timespec_compare(info->attributes.mtime,
-					 sent->last.mtime);
+		       tree_keeps_time(&fs->tree, sent->last.mtime,
+				       info->attributes.mtime);
 	}
 	store_details_release(&details);
 	if (last)

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "src/base/clock.h"
 #include "src/base/sync.h"
 #include <storefs/types.h>
 
@@ -95,6 +96,15 @@ struct tree {
 	bool whole_seconds;
 	uint64_t seed;
 };
+
+/* Is that the time which was sent, as far as the store keeps it? */
+static inline bool tree_keeps_time(const struct tree *tree,
+				   struct timespec sent, struct timespec kept)
+{
+	if (tree->whole_seconds)
+		sent.tv_nsec = 0;
+	return !timespec_compare(sent, kept);
+}
 
 int tree_init(struct tree *tree, struct store_error *error) STORE_WARN_UNUSED;
 void tree_release(struct tree *tree);

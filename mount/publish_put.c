@@ -233,7 +233,7 @@ static bool is_as_sent(const struct attempt *attempt,
 
 	return attempt->unanswered.change != SENT_SEVERAL &&
 	       info->size == attempt->view.size && (both & STORE_ATTR_MTIME) &&
-	       !timespec_compare(seen->mtime, sent->mtime) &&
+	       tree_keeps_time(&attempt->fs->tree, sent->mtime, seen->mtime) &&
 	       (!(both & STORE_ATTR_MODE) || seen->mode == sent->mode) &&
 	       (!(both & STORE_ATTR_UID) || seen->uid == sent->uid) &&
 	       (!(both & STORE_ATTR_GID) || seen->gid == sent->gid);

@@ -281,8 +281,13 @@ static int restore_locked(struct restoring *restoring, struct file *file,
 	file->created = record->created;
 	file->attributes = record->attributes.mask;
 	memcpy(file->publish, record->publish, sizeof(file->publish));
-	/* A put of the earlier run may have arrived. */
+	/*
+	 * A put of the earlier run may have arrived: of these bytes, where no
+	 * id tells of others.
+	 */
 	file->unanswered.pending = true;
+	file->unanswered.size = file->staging.size;
+	file->unanswered.mtime = record->attributes.mtime;
 	file_dirty_locked(file);
 	file->note = (struct file_note){
 		.id = record->id,
