@@ -81,6 +81,21 @@ static void last_complaint(const struct command *command, char *line)
 	}
 }
 
+/* What does not pass when it is tried again, as ssh says it at its end. */
+static bool is_refusal(const char *complaint)
+{
+	static const char *const words[] = {
+		"Permission denied",
+		"Host key verification failed",
+		"Too many authentication failures",
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strstr(complaint, words[i]))
+			return true;
+	return false;
+}
+
 static int command_ended(const struct command *command,
 			 struct store_error *error)
 {
@@ -92,9 +107,10 @@ static int command_ended(const struct command *command,
 		return store_error_set(error, STORE_UNAVAILABLE,
 				       "%s ended the connection",
 				       command->name);
-	return store_error_set(error, STORE_UNAVAILABLE,
-			       "%s ended the connection: %s", command->name,
-			       text_show(&shown, line));
+	return store_error_set(
+		error, is_refusal(line) ? STORE_DENIED : STORE_UNAVAILABLE,
+		"%s ended the connection: %s", command->name,
+		text_show(&shown, line));
 }
 
 static int command_read(struct sftp_transport *transport, void *data,

@@ -198,8 +198,8 @@ static int connect_by_config(struct sftp_settings *settings,
 		settings->port = config->port;
 	if (!settings->username)
 		settings->username = config->user;
-	if (!settings->known_hosts)
-		settings->known_hosts = config->known_hosts;
+	settings->user_hosts = config->known_hosts;
+	settings->global_hosts = config->global_hosts;
 	return sftp_libssh2_connect(settings, context, transport, error);
 }
 

@@ -296,9 +296,23 @@ bool link_home_path(const char *below, char path[LINK_PATH_ROOM])
 			       LINK_PATH_ROOM;
 }
 
+/* Where keys of hosts are that the user has come to know; false: nowhere. */
+static bool users_hosts(const struct link *link, char path[LINK_PATH_ROOM])
+{
+	const char *file = link->settings->user_hosts;
+
+	if (!file)
+		return link_home_path(".ssh/known_hosts", path);
+	return strcmp(file, "none") != 0 &&
+	       snprintf(path, LINK_PATH_ROOM, "%s", file) < LINK_PATH_ROOM;
+}
+
 static int read_known(struct link *link, struct store_error *error)
 {
 	const struct sftp_settings *settings = link->settings;
+	const char *machine = settings->global_hosts
+				      ? settings->global_hosts
+				      : "/etc/ssh/ssh_known_hosts";
 	char path[LINK_PATH_ROOM];
 	int code;
 
@@ -308,12 +322,27 @@ static int read_known(struct link *link, struct store_error *error)
 	if (settings->known_hosts)
 		return known_hosts_add_file(link->known, settings->known_hosts,
 					    error);
-	code = link_home_path(".ssh/known_hosts", path)
+	code = users_hosts(link, path)
 		       ? known_hosts_add_file(link->known, path, error)
 		       : STORE_OK;
-	return code ? code
-		    : known_hosts_add_file(link->known,
-					   "/etc/ssh/ssh_known_hosts", error);
+	if (!code && strcmp(machine, "none") != 0)
+		code = known_hosts_add_file(link->known, machine, error);
+	return code;
+}
+
+/*
+ * A key of RSA is proven with SHA-1 here, which no server does today: it shows
+ * one of another type then, which nobody knows.
+ */
+static bool is_known_by_rsa_alone(const struct link *link)
+{
+	bool others = false;
+
+	for (int i = 0; i < KEY_TYPES; i++)
+		if (key_types[i].type != LIBSSH2_HOSTKEY_TYPE_RSA)
+			others |= known_hosts_has_type(link->known,
+						       key_types[i].name);
+	return !others && known_hosts_has_type(link->known, "ssh-rsa");
 }
 
 /* Keys that are known come first, so that they are the ones to be shown. */
@@ -343,7 +372,7 @@ static int remember(struct link *link, const char *key, size_t length,
 
 	if (settings->host_key_policy != SFTP_HOST_KEY_TOFU)
 		return STORE_OK;
-	if (!file && link_home_path(".ssh/known_hosts", path))
+	if (!file && users_hosts(link, path))
 		file = path;
 	/* Lines given are all that is read: what a file keeps binds nobody. */
 	if (settings->host_keys || !file)
@@ -448,6 +477,11 @@ static int shake_hands(struct link *link, struct store_error *error)
 		return store_error_set(error, STORE_NOT_SUPPORTED,
 				       "the host is known by a certificate "
 				       "authority, which libssh2 cannot ask");
+	if (!code && link->settings->transport == SFTP_BY_AUTO &&
+	    is_known_by_rsa_alone(link))
+		return store_error_set(error, STORE_NOT_SUPPORTED,
+				       "the host is known by an RSA key alone, "
+				       "which libssh2 checks with SHA-1");
 	if (!code)
 		code = prefer_known(link, error);
 	if (!code)

@@ -8,6 +8,7 @@
 #include "backends/sftp/libssh2_internal.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "src/base/base64.h"
 #include "src/base/cleanup.h"
 #include "src/base/fdio.h"
+#include "src/config/environment.h"
 
 struct try_key {
 	const char *path;
@@ -83,10 +85,17 @@ static bool is_decided(struct link *link, int code, int result)
 }
 
 /* Keys of RSA are signed for with SHA-1 here, which no server takes today. */
-static bool is_rsa(const struct libssh2_agent_publickey *identity)
+static const char rsa_key[] = "an RSA key";
+
+/* NULL for a key that can be shown here. */
+static const char *
+beyond_identity(const struct libssh2_agent_publickey *identity)
 {
-	return identity->blob_len > 11 &&
-	       memcmp(identity->blob + 4, "ssh-rsa", 7) == 0;
+	if (identity->blob_len <= 11)
+		return NULL;
+	if (memcmp(identity->blob + 4, "ssh-rsa", 7) == 0)
+		return rsa_key;
+	return memcmp(identity->blob + 4, "sk-", 3) == 0 ? "a FIDO key" : NULL;
 }
 
 /* In today's form the public key stands in front, in the clear. */
@@ -125,9 +134,13 @@ static int try_agent(struct link *link, bool *let_in, struct store_error *error)
 		return STORE_OK;
 	while (!code && !*let_in &&
 	       !libssh2_agent_get_identity(link->agent, &identity, previous)) {
+		const char *beyond = beyond_identity(identity);
+
 		previous = identity;
-		if (is_rsa(identity))
+		if (beyond) {
+			link->skipped = beyond;
 			continue;
+		}
 		code = link_take_step(link, step_agent, identity, &result,
 				      error);
 		*let_in = !code && result == 0;
@@ -151,6 +164,29 @@ static int try_key(struct link *link, const char *path, bool *let_in,
 	return code;
 }
 
+/* What ssh would try that has its usual place. */
+static void note_others(struct link *link)
+{
+	static const struct {
+		const char *path, *what;
+	} keys[] = {
+		{ ".ssh/id_rsa", rsa_key },
+		{ ".ssh/id_ed25519_sk", "a FIDO key" },
+		{ ".ssh/id_ecdsa_sk", "a FIDO key" },
+	};
+	char path[LINK_PATH_ROOM];
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (link_home_path(keys[i].path, path) &&
+		    access(path, R_OK) == 0)
+			link->skipped = keys[i].what;
+	snprintf(path, sizeof(path), "/tmp/krb5cc_%lu",
+		 (unsigned long)geteuid());
+	if (strstr(link->methods, "gssapi-with-mic") &&
+	    (environment_get("KRB5CCNAME") || access(path, R_OK) == 0))
+		link->skipped = "a Kerberos ticket";
+}
+
 static int try_own_keys(struct link *link, bool *let_in,
 			struct store_error *error)
 {
@@ -160,7 +196,9 @@ static int try_own_keys(struct link *link, bool *let_in,
 	char path[LINK_PATH_ROOM];
 	int code = STORE_OK;
 
-	if (spare && access(spare, R_OK) == 0)
+	if (spare && is_rsa_file(spare))
+		link->skipped = rsa_key;
+	else if (spare && access(spare, R_OK) == 0)
 		code = try_key(link, spare, let_in, error);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if ((code && code != STORE_DENIED) || *let_in ||
@@ -169,6 +207,7 @@ static int try_own_keys(struct link *link, bool *let_in,
 		store_error_clear(error);
 		code = try_key(link, path, let_in, error);
 	}
+	note_others(link);
 	/* Nobody has asked for these. */
 	return code == STORE_DENIED ? STORE_OK : code;
 }
@@ -227,6 +266,15 @@ int link_authenticate(struct link *link, struct store_error *error)
 		code = try_password(link, &let_in, error);
 	if (code || let_in)
 		return code;
+	if (link->skipped)
+		return store_error_set(
+			error,
+			settings->transport == SFTP_BY_AUTO
+				? STORE_NOT_SUPPORTED
+				: STORE_DENIED,
+			"the server does not let %s in; it takes: %s; there is "
+			"%s, which libssh2 cannot show",
+			link->user, link->methods, link->skipped);
 	return store_error_set(error, STORE_DENIED,
 			       "the server does not let %s in; it takes: %s",
 			       link->user, link->methods);

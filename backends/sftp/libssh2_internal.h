@@ -31,6 +31,7 @@ struct link {
 	LIBSSH2_AGENT *agent;
 	const char *user;
 	const char *methods; /* that the server takes; libssh2's */
+	const char *skipped; /* what only the ssh program could have shown */
 };
 
 /* Gives what libssh2 does: LIBSSH2_ERROR_EAGAIN is called again. */

@@ -122,11 +122,22 @@ static void end_filling(struct sftp_session *session, size_t got)
 	lock_drop(&session->lock);
 }
 
+/* Noted before anybody is told of what came. */
+static int receive(struct sftp_session *session, void *into, size_t length,
+		   size_t *got, struct store_error *error)
+{
+	struct sftp_transport *transport = session->transport;
+	int code = transport->kind->read(transport, into, length, got, error);
+
+	if (!code && *got)
+		atomic_store(&session->heard_ns, clock_monotonic_ns());
+	return code;
+}
+
 /* The rest of a DATA packet, to where it belongs. */
 static int receive_data(struct sftp_session *session, size_t *got,
 			struct store_error *error)
 {
-	struct sftp_transport *transport = session->transport;
 	unsigned char *into = begin_filling(session);
 	size_t length = session->reading_left;
 	int code;
@@ -136,7 +147,7 @@ static int receive_data(struct sftp_session *session, size_t *got,
 		if (length > SFTP_IN_ROOM)
 			length = SFTP_IN_ROOM;
 	}
-	code = transport->kind->read(transport, into, length, got, error);
+	code = receive(session, into, length, got, error);
 	end_filling(session, code ? 0 : *got);
 	return code;
 }
@@ -144,7 +155,6 @@ static int receive_data(struct sftp_session *session, size_t *got,
 static int receive_some(struct sftp_session *session, size_t *got,
 			struct store_error *error)
 {
-	struct sftp_transport *transport = session->transport;
 	size_t room = SFTP_IN_ROOM - session->in_length;
 	int code;
 
@@ -153,8 +163,8 @@ static int receive_some(struct sftp_session *session, size_t *got,
 		return receive_data(session, got, error);
 	if (room > SFTP_READ_CHUNK)
 		room = SFTP_READ_CHUNK;
-	code = transport->kind->read(
-		transport, session->in + session->in_length, room, got, error);
+	code = receive(session, session->in + session->in_length, room, got,
+		       error);
 	if (code || !*got)
 		return code;
 	session->in_length += *got;
@@ -162,15 +172,6 @@ static int receive_some(struct sftp_session *session, size_t *got,
 }
 
 /* ---- turning ---- */
-
-static void note_movement(struct sftp_session *session, size_t got)
-{
-	int64_t now = clock_monotonic_ns();
-
-	atomic_store(&session->moved_ns, now);
-	if (got)
-		atomic_store(&session->heard_ns, now);
-}
 
 static int exchange(struct sftp_session *session, bool *more,
 		    struct store_error *error)
@@ -185,7 +186,7 @@ static int exchange(struct sftp_session *session, bool *more,
 		if (!code)
 			code = receive_some(session, &got, error);
 		if (!code && (got || (sent && full)))
-			note_movement(session, got);
+			atomic_store(&session->moved_ns, clock_monotonic_ns());
 	}
 	*more = got || sent;
 	return code;

@@ -34,7 +34,9 @@ struct sftp_settings {
 	/* Of ssh configuration, while connecting; borrowed: */
 	const char *host_name; /* where to connect to */
 	const char *spare_key; /* tried behind those of the agent */
-	char *passphrase;      /* secret */
+	/* Instead of ~/.ssh/known_hosts and that of the machine, or "none". */
+	const char *user_hosts, *global_hosts;
+	char *passphrase; /* secret */
 	bool agent;
 	char *base_path; /* on the server; "" is where sessions begin */
 	enum sftp_host_key_policy host_key_policy;

@@ -47,6 +47,7 @@ void ssh_config_release(struct ssh_config *config)
 	free(config->user);
 	free(config->identity);
 	free(config->known_hosts);
+	free(config->global_hosts);
 	free(config->beyond);
 	*config = (struct ssh_config){ .port = 0 };
 }
@@ -181,6 +182,7 @@ static bool is_beyond(const char *keyword, const char *word)
 		"RevokedHostKeys",
 		"BindAddress",
 		"BindInterface",
+		"VerifyHostKeyDNS",
 	};
 
 	if (strcasecmp(word, "none") == 0 || strcasecmp(word, "no") == 0)
@@ -244,6 +246,8 @@ static int take_value(struct reading *reading, const char *keyword,
 		return set_path(reading, &config->identity, word, error);
 	if (strcasecmp(keyword, "UserKnownHostsFile") == 0)
 		return set_path(reading, &config->known_hosts, word, error);
+	if (strcasecmp(keyword, "GlobalKnownHostsFile") == 0)
+		return set_path(reading, &config->global_hosts, word, error);
 	return is_beyond(keyword, word)
 		       ? set_text(&config->beyond, keyword, error)
 		       : STORE_OK;
@@ -264,6 +268,7 @@ static int take_line(struct reading *reading, const char *line,
 	if (!take_word(&line, word))
 		return bad_line(reading, "a keyword without its arguments",
 				error);
+	line += strspn(line, " \t");
 	if (strcasecmp(keyword, "Host") == 0) {
 		reading->counts = is_meant(rest, reading->host);
 		reading->maybe = false;
@@ -278,6 +283,11 @@ static int take_line(struct reading *reading, const char *line,
 		return set_text(&reading->config->beyond, "Match", error);
 	if (!reading->counts)
 		return STORE_OK;
+	/* One is all that is read here. */
+	if (*line && (strcasecmp(keyword, "UserKnownHostsFile") == 0 ||
+		      strcasecmp(keyword, "GlobalKnownHostsFile") == 0))
+		return set_text(&reading->config->beyond,
+				"several files of known hosts", error);
 	if (strcasecmp(keyword, "Include") != 0)
 		return take_value(reading, keyword, word, error);
 	do {

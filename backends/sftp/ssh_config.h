@@ -18,6 +18,7 @@ struct ssh_config {
 	uint16_t port; /* 0: nothing was said */
 	char *identity;
 	char *known_hosts;
+	char *global_hosts;
 	/* A keyword that only the ssh program can go by. */
 	char *beyond;
 };

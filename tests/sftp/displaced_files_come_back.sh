@@ -42,8 +42,8 @@ mtime=$(printf %x "$(stat -c %Y "$root/replaced-file")")
 left replaced ".storefs-old.$long_ago-4-$mtime"
 mv "$root/replaced-file" "$root/replaced/file"
 echo old >"$root/replaced/.storefs-old.$long_ago-4-$mtime/file"
-left done ".storefs-done.$just_now"
-echo old >"$root/done/.storefs-done.$just_now/file"
+left finished ".storefs-done.$just_now"
+echo old >"$root/finished/.storefs-done.$just_now/file"
 left living ".storefs-old.$just_now-3-5f000000"
 echo only >"$root/living/.storefs-old.$just_now-3-5f000000/file"
 left two ".storefs-old.$long_ago-3-5f000000"
@@ -63,14 +63,16 @@ reads() {
 	told=$(store ls "$url/$folder/") || wrong "$folder cannot be listed"
 	told+=$'\n'$(cd "$root/$folder" && find . -type f ! -path '*/.storefs-*' \
 		-exec grep -H . {} + | sort)
-	[ "$(sed 's/kept-[0-9a-f]*/kept-/' <<<"$told")" = "$(printf '%s\n' "$@")" ] ||
+	told=${told//kept-????????/kept-}
+	told=${told%$'\n'}
+	[ "$told" = "$(printf '%s\n' "$@")" ] ||
 		wrong "$folder: $told"
 }
 
 reads gone file ./file:only
 reads taken file file.storefs-kept- ./file.storefs-kept-:old ./file:another
 reads replaced file ./file:new
-reads 'done' ''
+reads finished ''
 reads living ''
 [ "$(cat "$root"/living/.storefs-old.*/file)" = only ] ||
 	wrong "the living has lost its file"
@@ -100,7 +102,7 @@ deaths=0
 for ((i = 0; i < rounds; i++)); do
 	[ $((i % 2)) = 0 ] && next=b || next=a
 	"$STORECTL" cp "$next" "$url/deaths/file" 2>>said &
-	sleep "0.0$((RANDOM % 60 + 10))"
+	sleep "$(printf '0.%03d' $((RANDOM % 25)))"
 	kill -KILL $! 2>/dev/null && deaths=$((deaths + 1))
 	wait $! 2>/dev/null
 	[ "$(store ls "$url/deaths/")" = file ] ||

@@ -71,6 +71,9 @@ for type in ssh-ed25519 ecdsa-sha2-nistp256; do
 	says "connected by libssh2" known_hosts="$WORK/one-$type"
 done
 
+grep ' ssh-rsa ' "$SFTP_KNOWN_HOSTS" >one-ssh-rsa
+says "connected by command" known_hosts="$WORK/one-ssh-rsa"
+
 note "by ssh configuration"
 config=ssh_config=$WORK/all/ssh_config
 as_told=("${to[@]}")
@@ -80,6 +83,21 @@ says "connected by command" "$config" transport=ssh
 says UNAVAILABLE ssh_config=none transport=libssh2 host=nowhere.invalid
 sed 's/^Host .*/&\n\tProxyCommand nc %h %p/' "$WORK/all/ssh_config" >by-way
 says NOT_SUPPORTED ssh_config="$WORK/by-way" transport=libssh2
+# with LINE: the configuration with another line in front.
+with() {
+	sed "s|^Host .*|&\n\t$1|" "$WORK/all/ssh_config" >other-hosts
+}
+for word in User Global; do
+	with "${word}KnownHostsFile a b"
+	says NOT_SUPPORTED ssh_config="$WORK/other-hosts" transport=libssh2
+done
+with "UserKnownHostsFile none"
+says DENIED ssh_config="$WORK/other-hosts" transport=libssh2
+with "UserKnownHostsFile none\n\tGlobalKnownHostsFile $SFTP_KNOWN_HOSTS"
+says "connected by libssh2" ssh_config="$WORK/other-hosts"
+sed 's/^/@revoked /' "$SFTP_KNOWN_HOSTS" >global-revoked
+with "GlobalKnownHostsFile $WORK/global-revoked"
+says DENIED ssh_config="$WORK/other-hosts" transport=libssh2
 to=("${as_told[@]}")
 
 note "kept, and then another one"
@@ -133,7 +151,23 @@ ssh-add -q stranger "$SFTP_KEY" 2>/dev/null
 to=(host="$SFTP_HOST" port="$SFTP_PORT" username="$SFTP_USER")
 says "connected by libssh2" "$known" transport=libssh2
 HOME=$WORK says DENIED "$known" transport=libssh2 agent=no
+ssh-add -q -D 2>/dev/null
+ssh-add -q rsa_key 2>/dev/null
+says "an RSA key, which libssh2 cannot show" "$known" transport=libssh2
+says "connected by command" "$known"
 kill "$SSH_AGENT_PID"
+sed "s|^Host .*|&\n\tIdentityFile $WORK/rsa_key|" "$WORK/other/ssh_config" |
+	grep -v "IdentityFile $SFTP_KEY" >rsa-config
+to=(host=server)
+says "connected by command" ssh_config="$WORK/rsa-config" agent=no
+to=(host="$SFTP_HOST" port="$SFTP_PORT" username="$SFTP_USER")
+# Trying again would not help, and a server may take it amiss.
+url="sftp://$SFTP_USER@$SFTP_HOST:$SFTP_PORT/?transport=ssh"
+"$STORECTL" ls "$url&identity_file=$WORK/stranger&$known!/" \
+	2>refused && wrong "a stranger was let in"
+grep -qi 'permission denied' refused || wrong "a stranger: $(cat refused)"
+is "$(grep -c 'Connection closed by authenticating user' "$log")" 1 \
+	"logins of a stranger"
 
 note "what libssh2 does not speak"
 start rsa SFTP_HOST_KEYS=rsa
