@@ -59,10 +59,12 @@ static int file_look(struct op *op, struct file *file, bool reads,
 
 /*
  * The store answered: take its version over, unless handles of another one
- * are open.  An answer older than what memory has learned is ignored.
+ * are open.  An answer older than what memory has learned is ignored, and so
+ * is one from before a switch of names.
  */
 static int file_accept(struct op *op, struct file *file,
-		       const struct store_info *info, bool *fresh)
+		       const struct store_info *info, unsigned int switches,
+		       bool *fresh)
 {
 	struct node *node = file->node;
 	struct tree *tree = &op->fs->tree;
@@ -71,7 +73,8 @@ static int file_accept(struct op *op, struct file *file,
 	lock_take(&file->lock);
 	lock_take(&tree->lock);
 	known = node_has_version(node, &info->version);
-	old = file->dirty || node->busy || node->checked_ns > op->started_ns;
+	old = file->dirty || node->busy || node->checked_ns > op->started_ns ||
+	      switches != atomic_load(&op->fs->switches);
 	taken = known || !file->handles || !node->version;
 	if (!old && taken)
 		node_refresh(tree, node, info);
@@ -192,10 +195,11 @@ static bool file_is_changing_locked(struct file *file) REQUIRES(file->lock)
 	return changing;
 }
 
-/* With `changing` it may be left alone, which is told there. */
-static int open_now(struct op *op, struct file *file, int flags, bool *fresh,
-		    bool *changing)
+/* 1: names were switched meanwhile; once more. */
+static int open_once(struct op *op, struct file *file, int flags, bool *fresh,
+		     bool *changing)
 {
+	unsigned int switches = atomic_load(&op->fs->switches);
 	bool reads = (flags & O_ACCMODE) != O_WRONLY && !(flags & O_TRUNC);
 	struct base_reader *reader = NULL;
 	struct store_info info;
@@ -207,7 +211,7 @@ static int open_now(struct op *op, struct file *file, int flags, bool *fresh,
 		if (code == STORE_NOT_FOUND)
 			code = file_missed(op);
 		if (!code)
-			code = file_accept(op, file, &info, fresh);
+			code = file_accept(op, file, &info, switches, fresh);
 	}
 	if (!code)
 		code = file_tell_size(op, file, flags);
@@ -217,6 +221,9 @@ static int open_now(struct op *op, struct file *file, int flags, bool *fresh,
 	freed = staging_area_freed(op->fs->area);
 	if (!code && changing)
 		*changing = file_is_changing_locked(file);
+	/* Whoever switches them counts those that are open, from then on. */
+	if (!code && switches != atomic_load(&op->fs->switches))
+		code = 1;
 	if (!code && !(changing && *changing))
 		code = file_open_locked(op, file, flags);
 	lock_drop(&file->lock);
@@ -228,6 +235,18 @@ static int open_now(struct op *op, struct file *file, int flags, bool *fresh,
 	}
 	if (reader)
 		reader_put(reader);
+	return code;
+}
+
+/* With `changing` it may be left alone, which is told there. */
+static int open_now(struct op *op, struct file *file, int flags, bool *fresh,
+		    bool *changing)
+{
+	int code;
+
+	do
+		code = open_once(op, file, flags, fresh, changing);
+	while (code == 1);
 	return code;
 }
 

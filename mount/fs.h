@@ -106,6 +106,11 @@ struct fs {
 	_Atomic int64_t missed_open_ns;
 	/* What was learned before is asked for again, CLOCK_MONOTONIC. */
 	_Atomic int64_t refreshed_ns;
+	/*
+	 * Grows before and after files get other names by copies, with the
+	 * gate closed: what was looked at before is of the old names.
+	 */
+	atomic_uint switches;
 	_Atomic bool paused; /* by publisher_pause() */
 	/* with locks of their own */
 	struct tree tree;

@@ -467,8 +467,10 @@ static void switch_names(struct relocation *one, struct followers *all)
 static int switch_closed(struct relocation *one)
 {
 	struct followers all;
-	int code = followers_find(one, &all);
+	int code;
 
+	atomic_fetch_add(&one->fs->switches, 1);
+	code = followers_find(one, &all);
 	for (size_t i = 0; i < all.count && !code; i++)
 		code = follow(one, &all.list[i]);
 	if (!code && !relocation_bind(one) && !one->arrived)
@@ -485,6 +487,7 @@ static int switch_closed(struct relocation *one)
 		switch_names(one, &all);
 		relocation_hide(one, one->parent, one->name);
 	}
+	atomic_fetch_add(&one->fs->switches, 1);
 	followers_release(&all);
 	return code;
 }
