@@ -156,7 +156,7 @@ stop_rclone_sftp() {
 # scp_read LINK: the file by scp, to nowhere.
 scp_read() {
 	sftp_line "$1"
-	scp -q -F "$area/ssh_config" "server:$SFTP_ROOT/read/whole" /dev/null
+	scp -q -F "$area/ssh_config" "server:$SFTP_ROOT/read/whole" "$area/copied"
 }
 
 # ---- what is measured ----

@@ -12,7 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE (1 << 0)
+#endif
 
 enum { HANDLES = 250, PACKET = 1 << 18, DATA_MOST = 32768, NAMES_MOST = 100 };
 
@@ -342,8 +347,8 @@ static void do_names(struct asked *asked)
 	if (asked->type == SFTP_RENAME || asked->type == SFTP_SYMLINK)
 		take_path(asked, to);
 	if (asked->type == SFTP_RENAME)
-		say_result(asked, renameat2(AT_FDCWD, path, AT_FDCWD, to,
-					    RENAME_NOREPLACE));
+		say_result(asked, (int)syscall(SYS_renameat2, AT_FDCWD, path,
+					       AT_FDCWD, to, RENAME_NOREPLACE));
 	else if (asked->type == SFTP_SYMLINK)
 		say_result(asked, symlink(path, to));
 	else if (asked->type == SFTP_REMOVE)
