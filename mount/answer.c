@@ -17,6 +17,38 @@ bool answer_leaves_doubt(int code)
 	       code == STORE_CANCELLED || code == STORE_INTERNAL;
 }
 
+void answer_expect_locked(struct file *file, uint64_t size,
+			  struct timespec mtime)
+{
+	struct file_unanswered *sent = &file->unanswered;
+	size_t kept = 0;
+
+	if (fs_can(file->fs, STORE_CAP_PUBLISH_ID))
+		return;
+	while (kept < sent->sent_count &&
+	       (sent->sent[kept].size != size ||
+		timespec_compare(sent->sent[kept].mtime, mtime)))
+		kept++;
+	if (kept == RECORD_SENT_MAX)
+		kept--;
+	if (kept == sent->sent_count)
+		sent->sent_count++;
+	memmove(sent->sent + 1, sent->sent, kept * sizeof(*sent->sent));
+	sent->sent[0] = (struct record_sent){ .size = size, .mtime = mtime };
+}
+
+/* Stores may keep times less exactly than they are sent. */
+static bool was_sent(struct tree *tree, const struct file_unanswered *sent,
+		     const struct store_info *info)
+{
+	for (size_t i = 0; i < sent->sent_count; i++)
+		if (sent->sent[i].size == info->size &&
+		    tree_keeps_time(tree, sent->sent[i].mtime,
+				    info->attributes.mtime))
+			return true;
+	return false;
+}
+
 enum answer answer_of(struct fs *fs, struct store_context *context,
 		      const char *key, const struct answer_sent *sent,
 		      struct store_info *info)
@@ -33,10 +65,9 @@ enum answer answer_of(struct fs *fs, struct store_context *context,
 		last = ours &&
 		       !memcmp(details.publish + same, sent->publish + same, 4);
 	} else {
-		ours = sent->last.pending && info->size == sent->last.size &&
+		ours = sent->last.pending &&
 		       (info->attributes.mask & STORE_ATTR_MTIME) &&
-		       tree_keeps_time(&fs->tree, sent->last.mtime,
-				       info->attributes.mtime);
+		       was_sent(&fs->tree, &sent->last, info);
 	}
 	store_details_release(&details);
 	if (last)
@@ -54,7 +85,7 @@ static void take_base_locked(struct file *file, const struct store_info *info)
 	file->base_goes = false;
 	file->base = info->version;
 	file->epoch++;
-	file->unanswered.pending = false;
+	file->unanswered = (struct file_unanswered){ .pending = false };
 	/* It would look for the version that was replaced. */
 	if (!fs_can(file->fs, STORE_CAP_PINNED_READ))
 		file_drop_reader_locked(file);

@@ -19,6 +19,12 @@ enum answer {
 	ANSWER_THE_LAST /* the one that sent.publish names */
 };
 
+/*
+ * A put of these is about to be sent, and may arrive without an answer: for
+ * stores that keep no publish id.
+ */
+void answer_expect_locked(struct file *file, uint64_t size,
+			  struct timespec mtime) REQUIRES(file->lock);
 /* May the store have done what failed with this code all the same? */
 bool answer_leaves_doubt(int code);
 /*

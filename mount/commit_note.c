@@ -79,6 +79,7 @@ static int noted_node(struct file *file, struct record_file *record, char *key)
 		.mtime = node_time_to(node->mtime),
 		.atime = node_time_to(node->atime),
 	};
+	file->note.mtime = record->attributes.mtime;
 	lock_drop(&tree->lock);
 	return code;
 }
@@ -138,6 +139,8 @@ void note_encode_locked(struct file *file, enum record_state state,
 	out->layers = layers;
 	out->layer_count = noted_layers(file, layers);
 	out->content = file->created || out->layer_count;
+	out->sent_count = file->unanswered.sent_count;
+	memcpy(out->sent, file->unanswered.sent, sizeof(out->sent));
 	record_encode(frame, &record);
 }
 

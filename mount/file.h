@@ -19,32 +19,38 @@
 
 #include "mount/op.h"
 #include "mount/reader.h"
+#include "mount/record.h"
 
 /* What was sent and may have arrived though the store has not said so. */
 struct file_unanswered {
 	bool pending;
 	bool partial; /* bytes written since were not part of it */
-	uint64_t size;
-	struct timespec mtime;
 	/*
 	 * Of the file and of its note, at that time.  Change 0: not known;
 	 * SENT_SEVERAL: not all that went under this generation is as it is.
 	 */
 	uint64_t change, generation;
+	/*
+	 * All that may have arrived since the base, the newest first, for a
+	 * store that keeps no publish id: also what is being sent now.
+	 */
+	struct record_sent sent[RECORD_SENT_MAX];
+	size_t sent_count;
 };
 #define SENT_SEVERAL UINT64_MAX
 
 /* What the staging journal knows of a file; see commit.h. */
 struct file_note {
-	uint64_t id;	     /* of its records, 0: there are none */
-	uint64_t generation; /* counts states that were acknowledged */
-	uint64_t change;     /* of the file, that the last one covers */
-	uint64_t top;	     /* the highest layer that a record names */
-	uint64_t position;   /* of the last record */
-	uint32_t attributes; /* that it says are to be set */
-	bool acknowledged;   /* a generation that the store has not */
-	bool binding;	     /* some record of this id was acknowledged */
-	bool busy;	     /* an acknowledgement is being made */
+	uint64_t id;	       /* of its records, 0: there are none */
+	uint64_t generation;   /* counts states that were acknowledged */
+	uint64_t change;       /* of the file, that the last one covers */
+	uint64_t top;	       /* the highest layer that a record names */
+	uint64_t position;     /* of the last record */
+	uint32_t attributes;   /* that it says are to be set */
+	struct timespec mtime; /* that it tells */
+	bool acknowledged;     /* a generation that the store has not */
+	bool binding;	       /* some record of this id was acknowledged */
+	bool busy;	       /* an acknowledgement is being made */
 };
 
 /* What goes to the store while it is written; see ahead.h. */

@@ -127,6 +127,9 @@ static int freeze_content_locked(struct attempt *attempt, struct file *file)
 		attempt->content = false;
 		return STORE_OK;
 	}
+	/* After a death the record tells what was sent; see answer_of(). */
+	if (attempt->below)
+		attempt->attributes.mtime = file->note.mtime;
 	if (!code)
 		code = staging_freeze(&file->staging, count, true,
 				      &attempt->view, &attempt->error);
@@ -181,10 +184,16 @@ static int freeze_locked(struct attempt *attempt, struct file *file)
 	attempt->again = file->unanswered.pending &&
 			 !file->unanswered.partial && file->unanswered.change &&
 			 file->unanswered.change == file->running_change;
+	if (attempt->content)
+		answer_expect_locked(file, attempt->view.size,
+				     attempt->attributes.mtime);
 	if (!code && attempt->created)
 		code = freeze_xattrs(attempt);
 	if (!code) {
-		file->attributes = 0;
+		/* What stays behind has another time. */
+		file->attributes = attempt->partial ? attempt->attributes.mask &
+							      STORE_ATTR_MTIME
+						    : 0;
 		attempt->upload = steal_pointer(&file->upload);
 	}
 	return code;
@@ -286,15 +295,14 @@ static void take_back_locked(struct attempt *attempt, struct file *file,
 	struct staging_view none;
 
 	file->attributes |= attempt->attributes.mask;
-	if (attempt->view.count && answer_leaves_doubt(code))
-		file->unanswered = (struct file_unanswered){
-			.pending = true,
-			.partial = attempt->partial,
-			.size = attempt->view.size,
-			.mtime = attempt->attributes.mtime,
-			.change = sent_change_locked(attempt, file),
-			.generation = attempt->generation,
-		};
+	if (attempt->view.count && answer_leaves_doubt(code)) {
+		struct file_unanswered *sent = &file->unanswered;
+
+		sent->change = sent_change_locked(attempt, file);
+		sent->generation = attempt->generation;
+		sent->partial = attempt->partial;
+		sent->pending = true;
+	}
 	if (file->staging.frozen)
 		staging_settle(&file->staging, false, &none);
 }

@@ -346,8 +346,9 @@ static bool stands_beside(struct attempt *attempt)
 {
 	struct answer_sent sent = {
 		.last = { .pending = true,
-			  .size = attempt->view.size,
-			  .mtime = attempt->attributes.mtime },
+			  .sent = { { .size = attempt->view.size,
+				      .mtime = attempt->attributes.mtime } },
+			  .sent_count = 1 },
 	};
 	struct store_info info;
 	enum answer answer;

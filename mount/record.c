@@ -204,6 +204,18 @@ static int compare_numbers(const void *a, const void *b)
 	return (*left > *right) - (*left < *right);
 }
 
+static int check_sent(const struct record_file *file, struct store_error *error)
+{
+	for (size_t i = 0; i < file->sent_count; i++) {
+		if (file->sent[i].size > INT64_MAX)
+			return refuse(error, "size sent: out of range");
+		if (!nanoseconds_are_valid(&file->sent[i].mtime))
+			return refuse(error,
+				      "mtime sent: nanoseconds out of range");
+	}
+	return STORE_OK;
+}
+
 /* Stacks may be long in a damaged record only, hence no loop in a loop. */
 static int check_layers(const struct record_file *file,
 			struct store_error *error)
@@ -247,6 +259,8 @@ static int check_file(const struct record_file *file, struct store_error *error)
 		code = check_attributes(&file->attributes, error);
 	if (!code)
 		code = check_xattrs(file, error);
+	if (!code)
+		code = check_sent(file, error);
 	return code ? code : check_layers(file, error);
 }
 

@@ -37,7 +37,8 @@
  *		gid, i64 seconds and u32 nanoseconds of mtime, of atime;
  *		text key; text reason when there is one; u32 number of
  *		extended attributes, text name and value each; u32 number of
- *		layers, u64 each
+ *		layers, u64 each; when flagged, u32 number of states sent, u64
+ *		size, i64 seconds and u32 nanoseconds of the mtime each
  *	DONE	u64 id
  *	MOVING	text from, to; u64 id of the file that is replaced; u32 flags;
  *		u64 size, i64 seconds and u32 nanoseconds of the mtime of what
@@ -95,6 +96,7 @@ enum record_file_flags {
 	RECORD_FILE_WEAK = 1 << 3,
 	RECORD_FILE_REASON = 1 << 4,
 	RECORD_FILE_BASE_GOES = 1 << 5,
+	RECORD_FILE_SENT = 1 << 6,
 };
 enum record_move_flags { RECORD_MOVE_DONE = 1 << 0 };
 enum record_moving_flags { RECORD_MOVING_SEEN = 1 << 0 };
@@ -139,6 +141,13 @@ struct record_xattr {
 	size_t size;
 };
 
+/* What a put since the base has sent, and may have left in the store. */
+struct record_sent {
+	uint64_t size; /* an off_t */
+	struct timespec mtime;
+};
+#define RECORD_SENT_MAX 8
+
 struct record_file {
 	uint64_t id;	     /* unique in the staging directory */
 	uint64_t generation; /* of the content; counts acknowledgements */
@@ -159,6 +168,9 @@ struct record_file {
 	size_t xattr_count;
 	uint64_t *layers; /* owned; numbers, the lowest first */
 	size_t layer_count;
+	/* The newest first, where the store keeps no publish id. */
+	struct record_sent sent[RECORD_SENT_MAX];
+	size_t sent_count;
 };
 
 struct record_move {

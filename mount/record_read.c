@@ -264,6 +264,20 @@ static void get_layers(struct cursor *cursor, struct record_file *file)
 	file->layer_count = count;
 }
 
+static void get_sent(struct cursor *cursor, struct record_file *file)
+{
+	size_t count = get_count(cursor, 20, "states sent");
+
+	if (!cursor->code && (!count || count > RECORD_SENT_MAX))
+		cursor_fail(cursor, "states sent", "none, or too many");
+	while (!cursor->code && file->sent_count < count) {
+		struct record_sent *sent = &file->sent[file->sent_count++];
+
+		sent->size = get_u64(cursor, "size sent");
+		get_time(cursor, &sent->mtime, "mtime sent");
+	}
+}
+
 static void get_file(struct cursor *cursor, struct record_file *file)
 {
 	const void *publish;
@@ -278,7 +292,8 @@ static void get_file(struct cursor *cursor, struct record_file *file)
 	flags = get_flags(cursor,
 			  RECORD_FILE_CREATED | RECORD_FILE_BASE_EXISTS |
 				  RECORD_FILE_CONTENT | RECORD_FILE_WEAK |
-				  RECORD_FILE_REASON | RECORD_FILE_BASE_GOES);
+				  RECORD_FILE_REASON | RECORD_FILE_BASE_GOES |
+				  RECORD_FILE_SENT);
 	file->created = flags & RECORD_FILE_CREATED;
 	file->base_exists = flags & RECORD_FILE_BASE_EXISTS;
 	file->base_goes = flags & RECORD_FILE_BASE_GOES;
@@ -294,6 +309,8 @@ static void get_file(struct cursor *cursor, struct record_file *file)
 		file->reason = get_text(cursor, "reason");
 	get_xattrs(cursor, file);
 	get_layers(cursor, file);
+	if (flags & RECORD_FILE_SENT)
+		get_sent(cursor, file);
 }
 
 /* ---- any record ---- */

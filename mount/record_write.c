@@ -90,7 +90,8 @@ static uint32_t file_flags(const struct record_file *file)
 	       (file->content ? RECORD_FILE_CONTENT : 0u) |
 	       (file->base.weak ? RECORD_FILE_WEAK : 0u) |
 	       (file->reason ? RECORD_FILE_REASON : 0u) |
-	       (file->base_goes ? RECORD_FILE_BASE_GOES : 0u);
+	       (file->base_goes ? RECORD_FILE_BASE_GOES : 0u) |
+	       (file->sent_count ? RECORD_FILE_SENT : 0u);
 }
 
 static void put_attributes(struct buf *frame,
@@ -134,6 +135,13 @@ static void put_file(struct buf *frame, const struct record_file *file)
 	put_count(frame, file->layer_count);
 	for (size_t i = 0; i < file->layer_count; i++)
 		put_u64(frame, file->layers[i]);
+	if (!file->sent_count)
+		return;
+	put_count(frame, file->sent_count);
+	for (size_t i = 0; i < file->sent_count; i++) {
+		put_u64(frame, file->sent[i].size);
+		put_time(frame, &file->sent[i].mtime);
+	}
 }
 
 static void put_moving(struct buf *frame, const struct record_move *move)

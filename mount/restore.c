@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mount/answer.h"
 #include "mount/commit.h"
 #include "mount/publish.h"
 #include "mount/uploads.h"
@@ -282,18 +283,22 @@ static int restore_locked(struct restoring *restoring, struct file *file,
 	file->attributes = record->attributes.mask;
 	memcpy(file->publish, record->publish, sizeof(file->publish));
 	/*
-	 * A put of the earlier run may have arrived: of these bytes, where no
-	 * id tells of others.
+	 * Puts of the earlier run may have arrived, of these bytes or, where
+	 * no id tells, of what the record says was sent before.
 	 */
-	file->unanswered.pending = true;
-	file->unanswered.size = file->staging.size;
-	file->unanswered.mtime = record->attributes.mtime;
+	file->unanswered = (struct file_unanswered){ .pending = true };
+	for (size_t i = record->sent_count; i--;)
+		answer_expect_locked(file, record->sent[i].size,
+				     record->sent[i].mtime);
+	answer_expect_locked(file, file->staging.size,
+			     record->attributes.mtime);
 	file_dirty_locked(file);
 	file->note = (struct file_note){
 		.id = record->id,
 		.generation = record->generation,
 		.change = file->change,
 		.top = staging_top_number(&file->staging),
+		.mtime = record->attributes.mtime,
 		.acknowledged = true,
 		.binding = true,
 	};

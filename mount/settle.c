@@ -134,7 +134,7 @@ static void give_up_locked(struct file *file) REQUIRES(file->lock)
 	file->force = false;
 	file->detached_error = false;
 	file->last_code = STORE_OK;
-	file->unanswered.pending = false;
+	file->unanswered = (struct file_unanswered){ .pending = false };
 	file_drop_xattrs_locked(file);
 	publish_forget_locked(file, false);
 	/* Also under open handles: they see what the store has. */

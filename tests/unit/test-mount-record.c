@@ -51,7 +51,7 @@ END_TEST
 
 START_TEST(every_flag_stands_for_itself)
 {
-	for (int bits = 0; bits < 64; bits++) {
+	for (int bits = 0; bits < 128; bits++) {
 		struct record record = bare_file();
 
 		record.file.created = bits & 1;
@@ -60,6 +60,7 @@ START_TEST(every_flag_stands_for_itself)
 		record.file.base.weak = bits & 8;
 		record.file.reason = bits & 16 ? reason : NULL;
 		record.file.base_goes = bits & 32;
+		record.file.sent_count = bits & 64 ? RECORD_SENT_MAX : 0;
 		check_round_trip(&record);
 	}
 }
