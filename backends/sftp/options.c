@@ -80,7 +80,7 @@ const struct store_option sftp_options[] = {
 		  "between them" },
 	{ .name = "connections",
 	  .type = OPTION_INTEGER,
-	  .fallback = "2",
+	  .fallback = "4",
 	  .aliases = "max_conns",
 	  .help = "How many connections at most",
 	  .minimum = 1,

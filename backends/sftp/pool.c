@@ -76,9 +76,19 @@ static size_t sweep_locked(struct sftp_pool *pool, struct sftp_session **gone)
 	return count;
 }
 
-static struct sftp_session *best_locked(struct sftp_pool *pool, size_t *load,
-					unsigned int *count)
-	REQUIRES(pool->lock)
+static bool is_among(const struct sftp_session *session,
+		     struct sftp_session *const *list, size_t count)
+{
+	while (count)
+		if (list[--count] == session)
+			return true;
+	return false;
+}
+
+/* Besides the `used` ones of `besides`; *count is of all. */
+static struct sftp_session *
+best_locked(struct sftp_pool *pool, struct sftp_session *const *besides,
+	    size_t used, size_t *load, unsigned int *count) REQUIRES(pool->lock)
 {
 	struct sftp_session *best = NULL;
 
@@ -88,12 +98,24 @@ static struct sftp_session *best_locked(struct sftp_pool *pool, size_t *load,
 		size_t own = session ? sftp_session_load(session) : 0;
 
 		*count += session != NULL;
-		if (session && (!best || own < *load)) {
+		if (session && !is_among(session, besides, used) &&
+		    (!best || own < *load)) {
 			best = session;
 			*load = own;
 		}
 	}
 	return best;
+}
+
+/* The caller is the one to add another, to the `count` that there are. */
+static bool adds_locked(struct sftp_pool *pool, unsigned int count)
+	REQUIRES(pool->lock)
+{
+	bool adds = !pool->adding && count < pool->settings->connections &&
+		    clock_monotonic_ns() >= pool->add_ns;
+
+	pool->adding |= adds;
+	return adds;
 }
 
 /*
@@ -111,13 +133,10 @@ static struct sftp_session *choose(struct sftp_pool *pool, bool *connects,
 	*connects = *adds = false;
 	lock_take(&pool->lock);
 	swept = sweep_locked(pool, gone);
-	best = best_locked(pool, &load, &count);
+	best = best_locked(pool, NULL, 0, &load, &count);
 	if (best) {
 		sftp_session_ref(best);
-		*adds = load >= BUSY && !pool->adding &&
-			count < pool->settings->connections &&
-			clock_monotonic_ns() >= pool->add_ns;
-		pool->adding |= *adds;
+		*adds = load >= BUSY && adds_locked(pool, count);
 	} else if (!pool->connecting) {
 		pool->connecting = true;
 		*connects = true;
@@ -340,4 +359,25 @@ int sftp_pool_take(struct sftp_pool *pool, struct store_context *context,
 		if (code)
 			last = now;
 	}
+}
+
+struct sftp_session *sftp_pool_further(struct sftp_pool *pool,
+				       struct sftp_session *const *used,
+				       size_t count)
+{
+	struct sftp_session *best;
+	unsigned int all;
+	bool adds = false;
+	size_t load = 0;
+
+	lock_take(&pool->lock);
+	best = best_locked(pool, used, count, &load, &all);
+	if (best)
+		sftp_session_ref(best);
+	else
+		adds = adds_locked(pool, all);
+	lock_drop(&pool->lock);
+	if (adds)
+		add_one(pool);
+	return best;
 }

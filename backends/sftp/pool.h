@@ -64,5 +64,13 @@ void sftp_pool_release(struct sftp_pool *pool);
 int sftp_pool_take(struct sftp_pool *pool, struct store_context *context,
 		   struct sftp_session **session, struct store_error *error)
 	STORE_WARN_UNUSED;
+/*
+ * The one with the least to do besides those in `used`, with a reference for
+ * the caller.  NULL: there is none yet; one begins to be made, if there may be
+ * more.  Never blocks for long.
+ */
+struct sftp_session *sftp_pool_further(struct sftp_pool *pool,
+				       struct sftp_session *const *used,
+				       size_t count) STORE_WARN_UNUSED;
 
 #endif

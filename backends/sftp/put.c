@@ -175,6 +175,7 @@ static void discard(struct putting *putting)
 	struct sftp_ask ask = { .type = SFTP_REMOVE,
 				.path = putting->temporary.text };
 
+	sftp_lanes_drop(putting);
 	while (putting->count) {
 		sftp_call_forget(putting->call, &putting->sent[putting->first]);
 		putting->first = (putting->first + 1) % SFTP_PUT_WINDOW;
@@ -323,12 +324,14 @@ static int finish_file(struct putting *putting, struct sftp_attributes *done)
 		code = look_last(putting, done);
 	if (code)
 		return code;
-	if (done->size != putting->request->source->size)
+	if (done->size != putting->request->source->size) {
+		putting->lanes.lost |= putting->lanes.used;
 		return store_error_set(
 			putting->call->error, STORE_CORRUPT,
 			"the server has kept %llu bytes of %llu",
 			(unsigned long long)done->size,
 			(unsigned long long)putting->request->source->size);
+	}
 	note_clock(putting, done);
 	return make_distinct(putting, done);
 }
@@ -425,6 +428,13 @@ static bool put_again(struct putting *putting, const int *code)
 	struct sftp_ask ask = { .type = SFTP_REMOVE,
 				.path = putting->temporary.text };
 
+	if (*code && putting->lanes.lost) {
+		putting->lanes = (struct sftp_lanes){ .none = true };
+		if (!sftp_call_lost(putting->call)) {
+			store_error_clear(putting->call->error);
+			return true;
+		}
+	}
 	if (!sftp_call_again(putting->call, code))
 		return false;
 	if (!putting->asked)
@@ -454,7 +464,7 @@ int sftp_put(void *self, struct store_context *context,
 			putting->opened = putting->old_opened = false;
 			putting->asked = putting->folder_opened = false;
 			putting->owner = NULL;
-			putting->unsynced = 0;
+			putting->unsynced = putting->lanes.asked = 0;
 			code = put_once(putting, info);
 		} while (put_again(putting, &code));
 	sftp_call_release(&call);

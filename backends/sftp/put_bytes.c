@@ -75,6 +75,7 @@ static void add_sent(struct putting *putting, struct sftp_request *request,
 
 	putting->sent[at] = request;
 	putting->least[at] = least;
+	putting->order[at] = putting->next_order++;
 }
 
 /* It is submitted here, or gone. */
@@ -129,18 +130,44 @@ static int sync_some(struct putting *putting, uint64_t more)
 					      : sftp_put_flush(putting);
 }
 
+/* Who takes the WRITE at `offset`, with room for it; NULL: our own. */
+static int choose_lane(struct putting *putting, uint64_t offset,
+		       struct sftp_lane **lane)
+{
+	struct sftp_lanes *lanes = &putting->lanes;
+	uint64_t order = putting->order[putting->first];
+	struct sftp_lane *oldest;
+
+	*lane = sftp_lanes_pick(lanes, putting->count);
+	if (*lane || putting->count < SFTP_PUT_WINDOW)
+		return STORE_OK;
+	sftp_lanes_widen(putting, offset);
+	*lane = sftp_lanes_pick(lanes, putting->count);
+	if (*lane)
+		return STORE_OK;
+	oldest = sftp_lanes_oldest(lanes, order);
+	*lane = oldest;
+	return oldest ? sftp_lane_settle(putting, oldest) : settle_one(putting);
+}
+
 static int write_some(struct putting *putting, uint64_t offset, size_t length)
 {
 	struct store_source *source = putting->request->source;
-	struct sftp_request *request = sftp_request_new(SFTP_WRITE);
+	struct sftp_request *request;
+	const struct sftp_handle *handle;
+	struct sftp_lane *lane;
 	struct buf *packet;
 	char *data;
-	int code;
+	int code = choose_lane(putting, offset, &lane);
 
+	if (code)
+		return code;
+	request = sftp_request_new(SFTP_WRITE);
 	if (!request)
 		return store_error_errno(putting->call->error, ENOMEM, "write");
 	packet = sftp_request_packet(request);
-	sftp_add_string(packet, putting->handle.bytes, putting->handle.length);
+	handle = lane ? &lane->handle : &putting->handle;
+	sftp_add_string(packet, handle->bytes, handle->length);
 	sftp_add_u64(packet, offset);
 	sftp_add_u32(packet, (uint32_t)length);
 	data = buf_extend(packet, length);
@@ -151,7 +178,9 @@ static int write_some(struct putting *putting, uint64_t offset, size_t length)
 		sftp_call_forget(putting->call, &request);
 		return code;
 	}
-	return send_one(putting, request);
+	return lane ? sftp_lane_send(putting, lane, request,
+				     putting->next_order++)
+		    : send_one(putting, request);
 }
 
 static int write_range(struct putting *putting, uint64_t offset, uint64_t end)
@@ -268,7 +297,9 @@ int sftp_put_bytes(struct putting *putting)
 			code = keep_range(putting, range);
 		at = range->offset + range->length;
 	}
-	return code ? code : write_data(putting, at, request->source->size);
+	if (!code)
+		code = write_data(putting, at, request->source->size);
+	return code ? code : sftp_lanes_finish(putting);
 }
 
 struct sftp_request *sftp_put_last(const struct putting *putting)

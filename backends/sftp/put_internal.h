@@ -3,6 +3,7 @@
 #ifndef STOREFS_SFTP_PUT_INTERNAL_H
 #define STOREFS_SFTP_PUT_INTERNAL_H
 
+#include "backends/sftp/lanes.h"
 #include "backends/sftp/sftp.h"
 
 /* Requests on their way at once. */
@@ -26,9 +27,12 @@ struct putting {
 	/* On their way, a ring; with `least` an FSTAT, for at least that size. */
 	struct sftp_request *sent[SFTP_PUT_WINDOW];
 	uint64_t least[SFTP_PUT_WINDOW];
+	uint64_t order[SFTP_PUT_WINDOW]; /* when each was sent */
+	uint64_t next_order;
 	uint64_t unsynced; /* bytes written or copied since the last FSYNC */
 	size_t first, count;
 	struct sftp_request *owner; /* of them, the one that sets it */
+	struct sftp_lanes lanes;
 };
 
 /* Is what is at the name what the precondition wants to be there? */
