@@ -17,34 +17,42 @@ bool answer_leaves_doubt(int code)
 	       code == STORE_CANCELLED || code == STORE_INTERNAL;
 }
 
-void answer_expect_locked(struct file *file, uint64_t size,
-			  struct timespec mtime)
+static bool is_same(const struct record_sent *a, const struct record_sent *b)
 {
-	struct file_unanswered *sent = &file->unanswered;
+	return a->generation == b->generation && a->size == b->size &&
+	       !timespec_compare(a->mtime, b->mtime);
+}
+
+void answer_expect_locked(struct file *file, const struct record_sent *sent)
+{
+	struct file_unanswered *all = &file->unanswered;
 	size_t kept = 0;
 
 	if (fs_can(file->fs, STORE_CAP_PUBLISH_ID))
 		return;
-	while (kept < sent->sent_count &&
-	       (sent->sent[kept].size != size ||
-		timespec_compare(sent->sent[kept].mtime, mtime)))
+	while (kept < all->sent_count && !is_same(&all->sent[kept], sent))
 		kept++;
 	if (kept == RECORD_SENT_MAX)
 		kept--;
-	if (kept == sent->sent_count)
-		sent->sent_count++;
-	memmove(sent->sent + 1, sent->sent, kept * sizeof(*sent->sent));
-	sent->sent[0] = (struct record_sent){ .size = size, .mtime = mtime };
+	if (kept == all->sent_count)
+		all->sent_count++;
+	memmove(all->sent + 1, all->sent, kept * sizeof(*all->sent));
+	all->sent[0] = *sent;
 }
 
-/* Stores may keep times less exactly than they are sent. */
+bool answer_looks_sent(struct tree *tree, const struct record_sent *sent,
+		       const struct store_info *info)
+{
+	return sent->size == info->size &&
+	       (info->attributes.mask & STORE_ATTR_MTIME) &&
+	       tree_keeps_time(tree, sent->mtime, info->attributes.mtime);
+}
+
 static bool was_sent(struct tree *tree, const struct file_unanswered *sent,
 		     const struct store_info *info)
 {
 	for (size_t i = 0; i < sent->sent_count; i++)
-		if (sent->sent[i].size == info->size &&
-		    tree_keeps_time(tree, sent->sent[i].mtime,
-				    info->attributes.mtime))
+		if (answer_looks_sent(tree, &sent->sent[i], info))
 			return true;
 	return false;
 }
@@ -66,7 +74,6 @@ enum answer answer_of(struct fs *fs, struct store_context *context,
 		       !memcmp(details.publish + same, sent->publish + same, 4);
 	} else {
 		ours = sent->last.pending &&
-		       (info->attributes.mask & STORE_ATTR_MTIME) &&
 		       was_sent(&fs->tree, &sent->last, info);
 	}
 	store_details_release(&details);

@@ -23,8 +23,11 @@ enum answer {
  * A put of these is about to be sent, and may arrive without an answer: for
  * stores that keep no publish id.
  */
-void answer_expect_locked(struct file *file, uint64_t size,
-			  struct timespec mtime) REQUIRES(file->lock);
+void answer_expect_locked(struct file *file, const struct record_sent *sent)
+	REQUIRES(file->lock);
+/* Stores may keep times less exactly than they are sent. */
+bool answer_looks_sent(struct tree *tree, const struct record_sent *sent,
+		       const struct store_info *info);
 /* May the store have done what failed with this code all the same? */
 bool answer_leaves_doubt(int code);
 /*

@@ -185,8 +185,11 @@ static int freeze_locked(struct attempt *attempt, struct file *file)
 			 !file->unanswered.partial && file->unanswered.change &&
 			 file->unanswered.change == file->running_change;
 	if (attempt->content)
-		answer_expect_locked(file, attempt->view.size,
-				     attempt->attributes.mtime);
+		answer_expect_locked(
+			file, &(struct record_sent){
+				      .generation = attempt->generation,
+				      .size = attempt->view.size,
+				      .mtime = attempt->attributes.mtime });
 	if (!code && attempt->created)
 		code = freeze_xattrs(attempt);
 	if (!code) {

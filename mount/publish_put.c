@@ -221,6 +221,28 @@ static int put_once(struct attempt *attempt)
 }
 
 /*
+ * May it be other bytes of ours?  Where times are kept less exactly than they
+ * are sent, size and time do not tell: all goes again, then.
+ */
+static bool may_be_others(const struct attempt *attempt,
+			  const struct store_info *info)
+{
+	const struct file_unanswered *last = &attempt->unanswered;
+
+	if (last->change == SENT_SEVERAL || last->sent_count == RECORD_SENT_MAX)
+		return true;
+	for (size_t i = 0; i < last->sent_count; i++) {
+		const struct record_sent *sent = &last->sent[i];
+
+		if (sent->generation != attempt->generation &&
+		    !(attempt->again && sent->generation == last->generation) &&
+		    answer_looks_sent(&attempt->fs->tree, sent, info))
+			return true;
+	}
+	return false;
+}
+
+/*
  * Does the store have the very state that was to be sent?  Size and times do
  * not tell apart what was sent under one generation before and after a change.
  */
@@ -231,7 +253,7 @@ static bool is_as_sent(const struct attempt *attempt,
 	const struct store_attributes *seen = &info->attributes;
 	uint32_t both = sent->mask & seen->mask;
 
-	return attempt->unanswered.change != SENT_SEVERAL &&
+	return !may_be_others(attempt, info) &&
 	       info->size == attempt->view.size && (both & STORE_ATTR_MTIME) &&
 	       tree_keeps_time(&attempt->fs->tree, sent->mtime, seen->mtime) &&
 	       (!(both & STORE_ATTR_MODE) || seen->mode == sent->mode) &&

@@ -38,7 +38,8 @@
  *		text key; text reason when there is one; u32 number of
  *		extended attributes, text name and value each; u32 number of
  *		layers, u64 each; when flagged, u32 number of states sent, u64
- *		size, i64 seconds and u32 nanoseconds of the mtime each
+ *		generation and size, i64 seconds and u32 nanoseconds of the
+ *		mtime each
  *	DONE	u64 id
  *	MOVING	text from, to; u64 id of the file that is replaced; u32 flags;
  *		u64 size, i64 seconds and u32 nanoseconds of the mtime of what
@@ -143,7 +144,8 @@ struct record_xattr {
 
 /* What a put since the base has sent, and may have left in the store. */
 struct record_sent {
-	uint64_t size; /* an off_t */
+	uint64_t generation; /* of the bytes */
+	uint64_t size;	     /* an off_t */
 	struct timespec mtime;
 };
 #define RECORD_SENT_MAX 8

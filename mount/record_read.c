@@ -266,13 +266,14 @@ static void get_layers(struct cursor *cursor, struct record_file *file)
 
 static void get_sent(struct cursor *cursor, struct record_file *file)
 {
-	size_t count = get_count(cursor, 20, "states sent");
+	size_t count = get_count(cursor, 28, "states sent");
 
 	if (!cursor->code && (!count || count > RECORD_SENT_MAX))
 		cursor_fail(cursor, "states sent", "none, or too many");
 	while (!cursor->code && file->sent_count < count) {
 		struct record_sent *sent = &file->sent[file->sent_count++];
 
+		sent->generation = get_u64(cursor, "generation sent");
 		sent->size = get_u64(cursor, "size sent");
 		get_time(cursor, &sent->mtime, "mtime sent");
 	}

@@ -139,6 +139,7 @@ static void put_file(struct buf *frame, const struct record_file *file)
 		return;
 	put_count(frame, file->sent_count);
 	for (size_t i = 0; i < file->sent_count; i++) {
+		put_u64(frame, file->sent[i].generation);
 		put_u64(frame, file->sent[i].size);
 		put_time(frame, &file->sent[i].mtime);
 	}

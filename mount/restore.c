@@ -288,10 +288,11 @@ static int restore_locked(struct restoring *restoring, struct file *file,
 	 */
 	file->unanswered = (struct file_unanswered){ .pending = true };
 	for (size_t i = record->sent_count; i--;)
-		answer_expect_locked(file, record->sent[i].size,
-				     record->sent[i].mtime);
-	answer_expect_locked(file, file->staging.size,
-			     record->attributes.mtime);
+		answer_expect_locked(file, &record->sent[i]);
+	answer_expect_locked(file, &(struct record_sent){
+					   .generation = record->generation,
+					   .size = file->staging.size,
+					   .mtime = record->attributes.mtime });
 	file_dirty_locked(file);
 	file->note = (struct file_note){
 		.id = record->id,

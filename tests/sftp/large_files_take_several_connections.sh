@@ -41,7 +41,9 @@ sent() {
 
 # puts CONNECTIONS: the file is there, alone.
 puts() {
-	timeout 60 "$STORECTL" cp body "sftp://me@server$root?transport=ssh&ssh_command=$WORK/ssh&connections=$1!/file" ||
+	local url="sftp://me@server$root?transport=ssh&ssh_command=$WORK/ssh"
+
+	timeout 60 "$STORECTL" cp body "$url&connections=$1!/file" ||
 		wrong "the file is not stored"
 	cmp body "$root/file" || wrong "other bytes"
 	[ "$(ls -A "$root")" = file ] || wrong "left: $(ls -A "$root")"
@@ -57,15 +59,21 @@ for i in 1 2 3; do
 done
 [ "$(sent 4)" = 0 ] || wrong "no connection was left to others"
 
+# one_alone
+one_alone() {
+	[ "$(sent 1)" = 64 ] || wrong "it has taken $(sent 1) MiB"
+	[ ! -e n.2 ] || wrong "there was another"
+}
+
 note "one, as the user wants"
 serve '' '"$@"'
 puts 1
-[ "$(sent 1)" = 64 ] && [ ! -e n.2 ] || wrong "not one connection"
+one_alone
 
 note "one, to a server that does not flush files"
 serve '-P fsync' '"$@"'
 puts 4
-[ "$(sent 1)" = 64 ] && [ ! -e n.2 ] || wrong "not one connection"
+one_alone
 
 note "one that ends in mid-file"
 serve '' 'dd bs=64k count=60 status=none | "$@"'

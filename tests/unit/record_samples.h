@@ -76,7 +76,8 @@ static inline struct record full_file(void)
 			.xattr_count = 2,
 			.layers = layers,
 			.layer_count = 3,
-			.sent = { { .size = INT64_MAX,
+			.sent = { { .generation = UINT64_MAX,
+				    .size = INT64_MAX,
 				    .mtime = { -5, 999999999 } },
 				  { .size = 0, .mtime = { 1700000000, 0 } } },
 			.sent_count = 2,
@@ -265,6 +266,8 @@ static inline void check_file(const struct record_file *got,
 	ck_assert(got->base_goes == want->base_goes);
 	ck_assert_uint_eq(got->sent_count, want->sent_count);
 	for (size_t i = 0; i < want->sent_count; i++) {
+		ck_assert_uint_eq(got->sent[i].generation,
+				  want->sent[i].generation);
 		ck_assert_uint_eq(got->sent[i].size, want->sent[i].size);
 		ck_assert(!timespec_compare(got->sent[i].mtime,
 					    want->sent[i].mtime));
