@@ -352,6 +352,25 @@ START_TEST(a_later_state_of_the_same_size_and_time_is_not_taken_for_stored)
 }
 END_TEST
 
+/* Size and time are all that such a store has. */
+START_TEST(a_store_without_ids_keeps_no_state_for_a_later_one)
+{
+	memory_put(fs->store, "a", "0123456789");
+	mount->fs.capabilities &= ~(uint64_t)STORE_CAP_PUBLISH_ID;
+	second_over_unheard("abc", "ABC", 1000000000, _i);
+	is_stored("a", "ABC3456789");
+}
+END_TEST
+
+START_TEST(a_store_without_ids_has_what_was_sent_before_a_change)
+{
+	memory_put(fs->store, "a", "0123456789");
+	mount->fs.capabilities &= ~(uint64_t)STORE_CAP_PUBLISH_ID;
+	second_over_unheard("abc", "0123456789ABC", 0, _i);
+	is_stored("a", "0123456789ABC");
+}
+END_TEST
+
 START_TEST(a_conflict_keeps_both_and_waits_to_be_asked)
 {
 	struct call_handle handle;
@@ -647,6 +666,8 @@ static TCase *store_cases(void)
 	add_ends(
 		tests,
 		a_later_state_of_the_same_size_and_time_is_not_taken_for_stored);
+	add_runs(tests, a_store_without_ids_keeps_no_state_for_a_later_one);
+	add_runs(tests, a_store_without_ids_has_what_was_sent_before_a_change);
 	add_ends(tests, a_conflict_keeps_both_and_waits_to_be_asked);
 	add_ends(tests, a_conflict_that_was_told_comes_back_as_one);
 	add_ends(tests, a_close_that_is_refused_keeps_what_was_written_since);
