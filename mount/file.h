@@ -194,14 +194,16 @@ int file_hold_base(struct op *op, struct file *file) STORE_WARN_UNUSED;
  * The same for a file that nobody may have open, and that is about to lose
  * its name: a process that has found the name already may be about to open
  * it, and would find nothing.  The last few of them are kept, where that
- * costs no more than a local copy; failing is no error.  Those that are open
- * must have been held by file_hold_base().
+ * costs no more than a local copy, or one fetch of a small file from a far
+ * store right behind a miss; failing is no error.  Those that are open must
+ * have been held by file_hold_base().
  */
 void file_keep_for_openers(struct op *op, struct node *node);
 /*
- * Has an open just missed its file?  The kernel looks the name up again, but
- * only once: what goes now is better kept.
+ * Somebody was told to look a name up again (ESTALE).  The kernel does that,
+ * but only once: for a while what loses its name is better kept.
  */
+void file_open_missed(struct fs *fs);
 bool file_opens_miss(const struct fs *fs);
 void file_kept_release(struct fs *fs);
 /* The same for its extended attributes (ops_xattr.c). */

@@ -416,23 +416,26 @@ int file_hold_base(struct op *op, struct file *file)
 
 /* Larger ones are not copied for somebody who may not come. */
 #define KEEP_SIZE_MAX (UINT64_C(1) << 20)
-/* An open comes again within this time, if it does. */
+/* An open comes again within this time, if it does; a far store pays for it. */
 #define MISSED_NS (10 * NS_PER_SEC)
+#define MISSED_FAR_NS NS_PER_SEC
 
 static bool file_hold(struct op *op, struct file *file)
 {
 	struct base_reader *reader;
-	bool small, open, idle;
+	bool small, held;
 
 	lock_take(&file->lock);
-	open = file->handles;
-	idle = !file->dirty && file->base_exists;
+	/* By its handles, or because nothing of it is in the store. */
+	held = file->handles || (file->dirty && !file->base_exists);
 	small = file->staging.size <= KEEP_SIZE_MAX;
 	lock_drop(&file->lock);
-	if (open || !idle)
-		return open && small;
+	if (held)
+		return small;
 	if (!fs_can(op->fs, STORE_CAP_PINNED_READ))
-		return small && fs_can(op->fs, STORE_CAP_NEAR) &&
+		return small &&
+		       (fs_can(op->fs, STORE_CAP_NEAR) ||
+			file_opens_miss(op->fs)) &&
 		       !file_fetch_base(file, &op->context, &op->error);
 	if (file_base_reader(file, &op->context, &reader, &op->error))
 		return false;
@@ -440,11 +443,18 @@ static bool file_hold(struct op *op, struct file *file)
 	return true;
 }
 
+void file_open_missed(struct fs *fs)
+{
+	atomic_store(&fs->missed_open_ns, clock_monotonic_ns());
+}
+
 bool file_opens_miss(const struct fs *fs)
 {
 	int64_t missed = atomic_load(&fs->missed_open_ns);
 
-	return missed && clock_monotonic_ns() - missed < MISSED_NS;
+	return missed &&
+	       clock_monotonic_ns() - missed <
+		       (fs_can(fs, STORE_CAP_NEAR) ? MISSED_NS : MISSED_FAR_NS);
 }
 
 void file_keep_for_openers(struct op *op, struct node *node)

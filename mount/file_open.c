@@ -130,7 +130,6 @@ static bool file_is_gone_locked(struct file *file) REQUIRES(file->lock)
 
 static int file_missed(struct op *op)
 {
-	atomic_store(&op->fs->missed_open_ns, clock_monotonic_ns());
 	return store_error_set(&op->error, STORE_CHANGED,
 			       "the file was removed");
 }
@@ -195,7 +194,21 @@ static bool file_is_changing_locked(struct file *file) REQUIRES(file->lock)
 	return changing;
 }
 
-/* 1: names were switched meanwhile; once more. */
+/* The store has it no more.  1: it went while we looked, and memory knows. */
+static int file_not_found(struct op *op, const struct file *file)
+{
+	bool unlinked;
+
+	lock_take(&op->fs->tree.lock);
+	unlinked = !file->node->names;
+	lock_drop(&op->fs->tree.lock);
+	if (!unlinked)
+		return file_missed(op);
+	store_error_clear(&op->error);
+	return 1;
+}
+
+/* 1: names changed meanwhile; once more. */
 static int open_once(struct op *op, struct file *file, int flags, bool *fresh,
 		     bool *changing)
 {
@@ -209,7 +222,7 @@ static int open_once(struct op *op, struct file *file, int flags, bool *fresh,
 	if (!file_is_sure(op, file, reads)) {
 		code = file_look(op, file, reads, &reader, &info);
 		if (code == STORE_NOT_FOUND)
-			code = file_missed(op);
+			code = file_not_found(op, file);
 		if (!code)
 			code = file_accept(op, file, &info, switches, fresh);
 	}

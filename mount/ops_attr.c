@@ -58,6 +58,7 @@ static int node_missing(struct op *op, const struct node *node, const char *key)
 	lock_drop(&op->fs->tree.lock);
 	if (folder)
 		return STORE_NOT_FOUND;
+	file_open_missed(op->fs);
 	return store_error_set(&op->error, STORE_CHANGED,
 			       "%s: removed in the store", key);
 }

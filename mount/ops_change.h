@@ -35,6 +35,8 @@ bool victim_in_store(struct fs *fs, const struct victim *victim);
 /* Let open handles keep what they read, before the store is told. */
 int victim_prepare(struct op *op, const struct victim *victim)
 	STORE_WARN_UNUSED;
+/* And those who are about to open it, while such miss (file.h); after that. */
+void victim_keep(struct op *op, const struct victim *victim);
 /* The store is being told; others' answers about it are ignored meanwhile. */
 void victim_begin(struct fs *fs, const struct victim *victim);
 void victim_end(struct fs *fs, const struct victim *victim);

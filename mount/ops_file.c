@@ -146,6 +146,8 @@ void fs_open(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	op_begin(&op, request);
 	code = open_file(&op, node_of(op.fs, ino), fi, &handle);
+	if (code == STORE_CHANGED)
+		file_open_missed(op.fs);
 	if (code) {
 		op_error(&op, code);
 		return;
@@ -298,9 +300,11 @@ void fs_create(fuse_req_t request, fuse_ino_t parent, const char *name,
 	if (!code)
 		code = create_file(&op, &creation, mode, fi->flags, &handle);
 	/* Memory knows a file the kernel does not: it looks again. */
-	if (code == STORE_EXISTS && !(fi->flags & O_EXCL))
+	if (code == STORE_EXISTS && !(fi->flags & O_EXCL)) {
+		file_open_missed(op.fs);
 		code = store_error_set(&op.error, STORE_CHANGED,
 				       "%s: exists by now", name);
+	}
 	if (code) {
 		op_error(&op, code);
 		return;

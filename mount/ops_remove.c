@@ -111,6 +111,13 @@ int victim_prepare(struct op *op, const struct victim *victim)
 	return code;
 }
 
+void victim_keep(struct op *op, const struct victim *victim)
+{
+	if (victim->node && victim->node->type == STORE_TYPE_FILE &&
+	    file_opens_miss(op->fs))
+		file_keep_for_openers(op, victim->node);
+}
+
 void victim_begin(struct fs *fs, const struct victim *victim)
 {
 	if (victim->node)
@@ -263,9 +270,8 @@ static int unlink_in_store(struct op *op, struct node *parent, const char *name,
 	uint64_t noted = commit_id(victim->file);
 	int code = victim_prepare(op, victim);
 
-	if (!code && victim->node && victim->node->type == STORE_TYPE_FILE &&
-	    file_opens_miss(op->fs))
-		file_keep_for_openers(op, victim->node);
+	if (!code)
+		victim_keep(op, victim);
 	if (!code)
 		code = keep_folder(op, parent);
 	if (!code)
@@ -289,6 +295,12 @@ static int unlink_in_store(struct op *op, struct node *parent, const char *name,
 	if (code)
 		base_may_have_gone(victim->file);
 	return code;
+}
+
+static int unlink_unstored(struct op *op, const struct victim *victim)
+{
+	victim_keep(op, victim);
+	return commit_drop(victim->file, &op->error);
 }
 
 static void unlink_in_memory(struct fs *fs, struct node *parent,
@@ -335,7 +347,7 @@ void fs_unlink(fuse_req_t request, fuse_ino_t parent, const char *name)
 		stored = victim_in_store(op.fs, &victim);
 		victim_begin(op.fs, &victim);
 		code = stored ? unlink_in_store(&op, folder, name, &victim)
-			      : commit_drop(victim.file, &op.error);
+			      : unlink_unstored(&op, &victim);
 		if (!code)
 			unlink_in_memory(op.fs, folder, name, &victim, !stored);
 		if (!code && !stored)

@@ -133,8 +133,10 @@ static int retarget(struct op *op, struct renaming *renaming)
 
 	if (code)
 		return code;
-	if (renaming->target.node != renaming->source.node)
+	if (renaming->target.node != renaming->source.node) {
+		victim_keep(op, &renaming->target);
 		replaced = commit_id(renaming->target.file);
+	}
 	lock_take(&file->lock);
 	place_swap_locked(&place, file);
 	lock_drop(&file->lock);

@@ -117,6 +117,8 @@ static int prepare(struct relocation *one)
 	new_context(one, one->cancel);
 	if (one->record.over)
 		code = victim_prepare(op, &one->target);
+	if (!code && one->record.over)
+		victim_keep(op, &one->target);
 	if (!code)
 		code = keep_folder(op, one->parent);
 	if (!code)

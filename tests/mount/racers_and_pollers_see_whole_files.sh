@@ -6,7 +6,8 @@
 # reads a file while it is replaced sees the whole old or the whole new
 # content (F4): through the mount where it is replaced by rename; in the store
 # below also where the writer opens it with O_TRUNC, which a local file system
-# does not hide.
+# does not hide. A file that loses its name while it is being opened is there
+# for who opens it.
 # shellcheck source=tests/mount/lib.sh
 . "$SRCDIR/tests/mount/lib.sh"
 need_root
@@ -45,6 +46,7 @@ cases() {
 	racers poll --writes "$writes" $stale
 	# shellcheck disable=SC2086
 	racers poll --writes $((writes / 4)) --size 3000000 $stale
+	racers open --writes $((writes * 5))
 	case $kind in
 	local)
 		racers poll --writes "$writes" --poll-path "$backing/polled"

@@ -74,6 +74,7 @@ accepts fsx "$bin/fsx" --seed "$seed" --ops 10000 --handles 3 "$dir/work/f"
 rejects "a spoiled byte" "$bin/fsx" --seed "$seed" --spoil "$dir/work/f"
 
 accepts racers "$bin/racers" create "$dir/work"
+accepts openers "$bin/racers" open "$dir/work"
 accepts "a poller" "$bin/racers" poll "$dir/work"
 rejects "a torn file" "$bin/racers" poll --torn "$dir/work"
 accepts stress "$bin/stress" --seed "$seed" "$dir/work"

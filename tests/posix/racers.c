@@ -5,6 +5,7 @@
 //   racers poll    [--writes N] [--size BYTES] [--atomic-overwrite]
 //                  [--poll-path PATH | --poll-cmd CMD] [--torn]
 //                  [--may-be-stale] DIR
+//   racers open    [--writes N] DIR
 //
 // create: N processes (16) at once create one name with O_EXCL, by link and
 // by mkdir, over several rounds: exactly one wins, the others get EEXIST, and
@@ -20,6 +21,10 @@
 // standard output of a command. --torn ends halfway with a mixture on
 // purpose: the program must then fail, which proves that it can. With
 // --may-be-stale a read may end with ESTALE, behind bytes of one content.
+//
+// open: two processes open one name with O_CREAT while a third removes it and
+// a fourth replaces it by rename; no open fails.
+//
 // Exit code: 0 all well, 1 a rule is broken, 2 usage or trouble.
 #include "config.h"
 
@@ -441,6 +446,72 @@ static int run_poll(const struct race *c)
 	return rc ? 1 : 0;
 }
 
+// ---- open ----
+
+enum role { OPENER, SECOND_OPENER, REMOVER, REPLACER, ROLES };
+
+static int act(const struct race *c, enum role role)
+{
+	char name[NAME_MAX_LEN];
+	char other[NAME_MAX_LEN];
+
+	file_name(c, "opened", name);
+	file_name(c, "opened.new", other);
+	if (role == REMOVER)
+		return unlink(name) && errno != ENOENT ? -1 : 0;
+	int fd = open(role == REPLACER ? other : name, O_CREAT | O_RDWR, 0644);
+
+	if (fd < 0)
+		return -1;
+	if (role != OPENER && write(fd, "x", 1) != 1) {
+		close(fd);
+		return -1;
+	}
+	if (close(fd))
+		return -1;
+	return role == REPLACER ? rename(other, name) : 0;
+}
+
+static int play(const struct race *c, enum role role)
+{
+	static const char *const names[ROLES] = {
+		"an opener", "the second opener", "the remover", "the replacer"
+	};
+	int failed = 0;
+
+	for (long i = 0; i < c->writes; i++)
+		if (act(c, role)) {
+			printf("FAIL %s, round %ld: %s\n", names[role], i,
+			       errname(errno));
+			failed = 1;
+		}
+	fflush(stdout);
+	return failed;
+}
+
+static int run_open(const struct race *c)
+{
+	char name[NAME_MAX_LEN];
+	int failed = 0;
+	int status;
+
+	fflush(stdout);
+	for (int role = 0; role < ROLES; role++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(play(c, (enum role)role));
+		failed += pid < 0;
+	}
+	while (wait(&status) > 0)
+		failed += status != 0;
+	file_name(c, "opened", name);
+	unlink(name);
+	printf("%d processes, %ld rounds, %d failed\n", ROLES, c->writes,
+	       failed);
+	return failed ? 1 : 0;
+}
+
 static int parse(int argc, char **argv, struct race *c)
 {
 	for (int i = 2; i < argc; i++) {
@@ -482,18 +553,27 @@ int main(int argc, char **argv)
 	struct race c = {
 		.racers = 16, .rounds = 20, .writes = 200, .size = 300000
 	};
-	bool create = argc > 1 && strcmp(argv[1], "create") == 0;
-	bool polling = argc > 1 && strcmp(argv[1], "poll") == 0;
+	static const struct {
+		const char *name;
+		int (*run)(const struct race *c);
+	} races[] = { { "create", run_create },
+		      { "poll", run_poll },
+		      { "open", run_open } };
+	int (*run)(const struct race *c) = NULL;
 
-	if ((!create && !polling) || parse(argc, argv, &c)) {
+	for (size_t i = 0; i < sizeof(races) / sizeof(races[0]); i++)
+		if (argc > 1 && strcmp(argv[1], races[i].name) == 0)
+			run = races[i].run;
+	if (!run || parse(argc, argv, &c)) {
 		fprintf(stderr,
 			"usage: racers create [--racers N] [--rounds N]"
 			" [--without-links] DIR\n"
 			"       racers poll [--writes N] [--size BYTES]"
 			" [--atomic-overwrite]\n"
 			"              [--poll-path PATH | --poll-cmd CMD]"
-			" [--torn] [--may-be-stale] DIR\n");
+			" [--torn] [--may-be-stale] DIR\n"
+			"       racers open [--writes N] DIR\n");
 		return 2;
 	}
-	return create ? run_create(&c) : run_poll(&c);
+	return run(&c);
 }
