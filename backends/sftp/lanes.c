@@ -20,6 +20,15 @@ static size_t lanes_most(const struct putting *putting)
 	return most < SFTP_LANES_MAX ? most : SFTP_LANES_MAX;
 }
 
+/* By OpenSSH's server, which alone has the second of these. */
+static bool lanes_are_served(const struct putting *putting)
+{
+	const struct sftp_session *session = putting->call->session;
+
+	return sftp_session_has(session, SFTP_EXT_FSYNC) &&
+	       sftp_session_has(session, SFTP_EXT_LSETSTAT);
+}
+
 /* What a lane says is what the put says. */
 static int lane_code(struct putting *putting, struct sftp_lane *lane, int code)
 {
@@ -64,9 +73,10 @@ void sftp_lanes_widen(struct putting *putting, uint64_t offset)
 	struct sftp_session *session;
 	struct sftp_lane *lane;
 
+	/* The size tells of copies only while nothing stands behind them. */
+	lanes->none |= putting->request->keep_count > 0;
 	if (lanes->none || lanes->count >= lanes_most(putting) ||
-	    offset - lanes->asked < WIDEN_STEP ||
-	    !sftp_session_has(putting->call->session, SFTP_EXT_FSYNC))
+	    offset - lanes->asked < WIDEN_STEP || !lanes_are_served(putting))
 		return;
 	lanes->asked = offset;
 	if (!lanes->lanes)

@@ -7,8 +7,10 @@
  *
  * Only where the server flushes files: one that does keeps them in a file
  * system, where several may write one file.  Others keep what each handle
- * wrote as an object of its own.  A put whose lane is lost begins anew, with
- * none.
+ * wrote as an object of its own.  And only OpenSSH's: ProFTPD flushes, but one
+ * process of it serves all sessions of a connection that the user's ssh shares
+ * among them, and was seen to stop answering when they wrote one file.  A put
+ * whose lane is lost begins anew, with none.
  */
 #ifndef STOREFS_SFTP_LANES_H
 #define STOREFS_SFTP_LANES_H

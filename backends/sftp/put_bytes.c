@@ -12,6 +12,8 @@
  * in pieces, so that no answer takes longer than a call may wait.
  */
 enum { COPY_PIECE = 64 << 20, SYNC_PIECE = 256 << 20 };
+/* A multiple of all sizes of pages. */
+enum { PAGES = 32 << 10 };
 
 /* ---- requests on their way ---- */
 
@@ -183,15 +185,22 @@ static int write_some(struct putting *putting, uint64_t offset, size_t length)
 		    : send_one(putting, request);
 }
 
+/*
+ * In whole pages of any server's cache: two lanes that end in different hosts
+ * of one network file system would overwrite each other's part of a page.
+ */
 static int write_range(struct putting *putting, uint64_t offset, uint64_t end)
 {
 	size_t most = sftp_session_server(putting->call->session)->write_max;
 	int code = STORE_OK;
 
 	while (!code && offset < end) {
-		size_t length =
-			end - offset < most ? (size_t)(end - offset) : most;
+		uint64_t stop = end - offset < most ? end : offset + most;
+		size_t length;
 
+		if (stop < end && most >= PAGES)
+			stop -= stop % PAGES;
+		length = (size_t)(stop - offset);
 		code = write_some(putting, offset, length);
 		if (!code)
 			code = sync_some(putting, length);
