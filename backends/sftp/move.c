@@ -85,10 +85,13 @@ static int check_before(struct moving *moving, bool *taken)
 
 	if (code)
 		return code;
-	if (S_ISDIR(moving->source.mode) &&
-	    key_is_below(request->to, request->from))
-		return fail(moving, STORE_INVALID,
-			    "a folder cannot go into itself");
+	if (key_is_below(request->to, request->from)) {
+		if (S_ISDIR(moving->source.mode))
+			return fail(moving, STORE_INVALID,
+				    "a folder cannot go into itself");
+		/* The server has followed it, if it is a symlink. */
+		return fail(moving, STORE_NOT_DIR, "is no folder");
+	}
 	if (request->flags & BACKEND_MOVE_REPLACE &&
 	    S_ISDIR(moving->source.mode) && *taken && S_ISDIR(to.mode) &&
 	    key_is_below(request->from, request->to))
