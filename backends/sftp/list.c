@@ -578,7 +578,7 @@ static int begin_listing(struct sftp *sftp,
 	return STORE_OK;
 }
 
-/* A root that is missing is an empty folder; a file is none. */
+/* A root that is yet to come is an empty folder; a file is none. */
 static int explain(struct sftp_call *call,
 		   const struct backend_list_request *request,
 		   const struct sftp_listing *listing, int code)
@@ -586,10 +586,8 @@ static int explain(struct sftp_call *call,
 	struct store_error kept = *call->error;
 	struct sftp_attributes there;
 
-	if (code == STORE_NOT_FOUND && !*request->prefix) {
-		store_error_clear(call->error);
-		return STORE_OK;
-	}
+	if (code == STORE_NOT_FOUND && !*request->prefix)
+		return sftp_root_missing(call);
 	if (!sftp_call_says_nothing(call, code) ||
 	    sftp_look(call, listing->path.text, &there, NULL) ||
 	    S_ISDIR(there.mode)) {

@@ -302,6 +302,15 @@ static int make_parent(struct sftp_call *call, const char *path)
 	return STORE_OK;
 }
 
+int sftp_root_missing(struct sftp_call *call)
+{
+	store_error_clear(call->error);
+	if (!atomic_load(&call->sftp->rooted))
+		return STORE_OK;
+	return store_error_set(call->error, STORE_UNAVAILABLE,
+			       "base_path has gone from the server");
+}
+
 /* The root itself is made by the first put, as others do it. */
 static int make_root(struct sftp_call *call)
 {
@@ -315,11 +324,15 @@ static int make_root(struct sftp_call *call)
 	code = sftp_call_send(call, &ask, &request);
 	if (!code)
 		code = sftp_call_attributes(call, &request, &there);
-	if (code != STORE_NOT_FOUND)
-		return code;
-	store_error_clear(call->error);
-	ask.type = SFTP_MKDIR;
-	return sftp_call_do(call, &ask);
+	if (code == STORE_NOT_FOUND) {
+		code = sftp_root_missing(call);
+		ask.type = SFTP_MKDIR;
+		if (!code)
+			code = sftp_call_do(call, &ask);
+	}
+	if (!code)
+		atomic_store(&call->sftp->rooted, true);
+	return code;
 }
 
 int sftp_parents_make(struct sftp_call *call, const char *key)

@@ -52,6 +52,8 @@ struct sftp {
 	atomic_bool flushless;
 	/* hardlink@openssh.com is answered there, and not done. */
 	atomic_bool linkless;
+	/* The root has been there: a server's disk may be unmounted later. */
+	atomic_bool rooted;
 	/* Seconds that the server's clock is behind ours, at most. */
 	atomic_int behind;
 
@@ -107,6 +109,12 @@ int sftp_parent_check(struct sftp_call *call, const char *key)
 	STORE_WARN_UNUSED;
 /* Folders or symlinks have changed: nothing is known of them any more. */
 void sftp_parents_forget(struct sftp *sftp);
+/*
+ * The root is not there: OK for one that is yet to be made, and UNAVAILABLE
+ * for one that was there before.  A root that is lost is no empty one, and
+ * none is made in its place.
+ */
+int sftp_root_missing(struct sftp_call *call) STORE_WARN_UNUSED;
 /*
  * Make the parents of a key.  NOT_DIR when something else is among them.
  */

@@ -186,7 +186,7 @@ int sftp_look(struct sftp_call *call, const char *path,
 
 /* ---- stat ---- */
 
-/* A root that is missing is an empty folder; one that is a link is followed. */
+/* A root that is yet to come is an empty folder; one that is a link is followed. */
 static int stat_root(struct sftp_call *call, const char *path,
 		     struct store_info *info)
 {
@@ -198,17 +198,19 @@ static int stat_root(struct sftp_call *call, const char *path,
 	if (!code)
 		code = sftp_call_attributes(call, &request, &attributes);
 	if (code == STORE_NOT_FOUND) {
-		store_error_clear(call->error);
+		code = sftp_root_missing(call);
 		*info = (struct store_info){
 			.type = STORE_TYPE_FOLDER,
 			.implicit = true,
 			.links = 1,
 		};
-		return STORE_OK;
+		return code;
 	}
-	if (!code)
-		sftp_info_of(call->sftp, &attributes, info);
-	return code;
+	if (code)
+		return code;
+	atomic_store(&call->sftp->rooted, true);
+	sftp_info_of(call->sftp, &attributes, info);
+	return STORE_OK;
 }
 
 static int read_target(struct sftp_call *call, const char *path, char **target)

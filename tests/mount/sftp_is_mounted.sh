@@ -124,7 +124,34 @@ as_another_user() {
 	unmount "$WORK/other"
 }
 
+# The server's disk is taken away: that is no empty folder, and no other one is
+# made in its place. What was to be stored waits for it.
+lost_root() {
+	local lost=$WORK/lost url
+
+	url="sftp://server$lost?transport=ssh&ssh_command=$WORK/direct"
+	install -d -o 65534 -g 65534 "$lost"
+	echo text >"$lost/file"
+	mount_store "$url" "$WORK/mnt-lost" op_timeout=2 ||
+		fail "no mount"
+	exec 7>"$WORK/mnt-lost/late"
+	echo late >&7
+	mv "$lost" "$lost.away"
+	! ls "$WORK/mnt-lost" >got 2>err || wrong "it is shown as: $(cat got)"
+	grep -q 'Input/output error' err || wrong "ls says $(cat err)"
+	! (echo new >"$WORK/mnt-lost/new") 2>/dev/null ||
+		wrong "a new file is acknowledged"
+	exec 7>&- # it waits for as long as op_timeout says
+	[ ! -e "$lost" ] || wrong "another root has been made"
+	mv "$lost.away" "$lost"
+	wait_until 20 [ -e "$lost/late" ] || wrong "it never arrived"
+	is "$(cat "$lost/late")" late "what waited"
+	is "$(ls "$WORK/mnt-lost")" $'file\nlate' "what is there again"
+	unmount "$WORK/mnt-lost"
+}
+
 as_another_user
+lost_root
 tree
 edits
 rewrites
